@@ -1,0 +1,102 @@
+"""Every name of a span, an attribute, an event: dashboards, reports and tests hang on them."""
+
+from typing import Final
+
+# Spans. Variable parts are attributes, never part of a name, but for the three conventions below.
+STAGE: Final = "stage"
+LOOP_ITERATION: Final = "loop iteration"
+ENGINE: Final = "engine"
+DENOISE_STEP: Final = "denoise step"
+
+
+def receive(queue: str) -> str:
+    """Name the span of a claim that returned a task."""
+    return f"receive {queue}"
+
+
+def settle(queue: str) -> str:
+    """Name the span of the call that writes a task's outcome."""
+    return f"settle {queue}"
+
+
+def send(queue: str) -> str:
+    """Name the span of the insertion of tasks."""
+    return f"send {queue}"
+
+
+def process(task_type: str) -> str:
+    """Name the span of one attempt at a task."""
+    return f"process {task_type}"
+
+
+def stage(name: str) -> str:
+    """Name the span of one stage of a task: one of `STAGES`."""
+    return f"{STAGE} {name}"
+
+
+def engine(call: str) -> str:
+    """Name the span of one call into an engine: default_settings, model_def, load, generate."""
+    return f"{ENGINE} {call}"
+
+
+STAGES: Final = ("inputs", "parameters", "loras", "model", "generate", "encode", "output")
+
+# Attributes of OpenTelemetry's semantic conventions.
+MESSAGING_SYSTEM: Final = "messaging.system"
+MESSAGING_DESTINATION: Final = "messaging.destination.name"
+MESSAGING_OPERATION_TYPE: Final = "messaging.operation.type"
+MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
+MESSAGING_CLIENT_ID: Final = "messaging.client.id"
+MESSAGING_BATCH_COUNT: Final = "messaging.batch.message_count"
+ERROR_TYPE: Final = "error.type"
+CODE_FILE: Final = "code.file.path"
+CODE_LINE: Final = "code.line.number"
+CODE_FUNCTION: Final = "code.function.name"
+EXCEPTION_EVENT: Final = "exception"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+
+# Attributes of our own.
+TASK_ID: Final = "loop26.task.id"
+TASK_TYPE: Final = "loop26.task.type"
+TASK_ATTEMPT: Final = "loop26.task.attempt"
+TASK_PARAMS: Final = "loop26.task.params"
+TASK_OUTCOME: Final = "loop26.task.outcome"
+WORKER_ID: Final = "loop26.worker.id"
+STAGE_NAME: Final = "loop26.stage.name"
+LOOP_INDEX: Final = "loop26.loop.index"
+LOOP_COUNT: Final = "loop26.loop.count"
+PARAM_KEY: Final = "loop26.param.key"
+PARAM_OLD: Final = "loop26.param.old"
+PARAM_NEW: Final = "loop26.param.new"
+PARAM_SOURCE: Final = "loop26.param.source"
+PARAM_ASKED: Final = "loop26.param.asked"
+PARAM_SKIPPED: Final = "loop26.param.skipped"
+ENGINE_NAME: Final = "loop26.engine.name"
+ENGINE_MODEL: Final = "loop26.engine.model"
+ENGINE_PARAM: Final = "loop26.engine.param."  # + the parameter's name
+ENGINE_RESULT: Final = "loop26.engine.result."  # + what the call returned
+STEP_INDEX: Final = "loop26.step.index"
+STEP_COUNT: Final = "loop26.step.count"
+STEP_PHASE: Final = "loop26.step.phase"
+STEP_TIMESTEP: Final = "loop26.step.timestep"
+STEP_GUIDANCE: Final = "loop26.step.guidance_scale"
+STEP_EXPERT: Final = "loop26.step.expert"
+STEP_LORA_SCALES: Final = "loop26.step.lora_scales"
+STEP_DEVICE_MS: Final = "loop26.step.device_ms"
+STEP_MEMORY_BYTES: Final = "loop26.step.memory_bytes"
+JOURNAL_SEQ: Final = "loop26.journal.seq"
+DEATH_KIND: Final = "loop26.death.kind"
+DEATH_SIGNAL: Final = "loop26.death.signal"
+DEATH_EXIT_CODE: Final = "loop26.death.exit_code"
+FINGERPRINT: Final = "loop26.error.fingerprint"
+ERROR_ID: Final = "loop26.error.id"
+
+# OpenTelemetry drops None, and None is what we look for: the value is recorded as this text, and
+# the attribute `<name>.is_null` is true.
+NULL: Final = "null"
+IS_NULL: Final = ".is_null"
+
+SERVICE: Final = "loop26"
+QUEUE: Final = "tasks"

@@ -1,0 +1,1 @@
+"""The worker: claims video generation tasks, generates, settles; every failure names its line."""

@@ -1,0 +1,1 @@
+"""Engines that generate video: one Protocol in `base`, one module per engine."""

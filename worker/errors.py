@@ -1,0 +1,188 @@
+"""Every error that the worker raises on purpose.
+
+```
+WorkerError                 says what was wrong, with the value, and the way out
+├── SettingsError           a setting is missing or wrong                     exit 78
+├── HomeError               the home folder cannot be used                    exit 78
+├── QueueError              the queue
+│   ├── QueueUnavailable    it cannot be reached or opened                    exit 69
+│   ├── QueueIncompatible   it is no queue, or of a newer version             exit 78
+│   ├── TaskNotFound        no task has this id
+│   ├── IllegalTransition   a status may not follow the present one
+│   └── Fenced              the caller no longer owns the task
+├── InvalidTask             a payload that cannot become a task; names the field
+│   ├── UnknownTaskType
+│   └── InvalidParameter    a parameter's value is refused, by name
+├── InputError              a picture, a LoRA or another input cannot be had
+├── EngineError             the engine
+│   ├── UnknownModel        it has no definition of this model
+│   ├── ModelUnavailable    a model's weights are not there
+│   └── FrameCountMismatch  it returned another number of frames than asked
+├── OutputError             the video cannot be written or is not what was asked
+└── TaskCancelled           the task was cancelled while it ran (control flow, not a failure)
+```
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class WorkerError(Exception):
+    """Base of all: raised by nobody itself. `retryable` says whether the same task may succeed."""
+
+    exit_code = 1
+    retryable = False
+
+
+class SettingsError(WorkerError):
+    """Raised at start, by `worker.settings`, when a setting is missing or wrong."""
+
+    exit_code = 78
+
+
+class HomeError(WorkerError):
+    """Raised at start when the home folder cannot be created, read or written."""
+
+    exit_code = 78
+
+    def __init__(self, home: Path, reason: str) -> None:
+        super().__init__(
+            f"home folder {str(home)!r}: {reason}; "
+            "choose another with --home DIR or the environment variable LOOP26_HOME"
+        )
+        self.home = home
+
+
+class QueueError(WorkerError):
+    """Base of what a store raises."""
+
+
+class QueueUnavailable(QueueError):
+    """Raised by a store that cannot be reached or opened now; trying again may help."""
+
+    exit_code = 69
+    retryable = True
+
+
+class QueueIncompatible(QueueError):
+    """Raised by a store that is there and is not a queue this version can use."""
+
+    exit_code = 78
+
+
+class TaskNotFound(QueueError):
+    """Raised by a store asked for a task it does not have."""
+
+    def __init__(self, task_id: object) -> None:
+        super().__init__(f"no task has the id {str(task_id)!r}; `loop26 tasks` lists them")
+        self.task_id = task_id
+
+
+class IllegalTransition(QueueError):
+    """Raised by a store asked to give a task a status that may not follow its present one."""
+
+    def __init__(self, task_id: object, status: str, wanted: str) -> None:
+        super().__init__(f"task {task_id} is {status!r} and cannot become {wanted!r}")
+        self.task_id = task_id
+        self.status = status
+        self.wanted = wanted
+
+
+class Fenced(QueueError):
+    """Raised by a store when a token no longer owns the task: expired, released or cancelled."""
+
+    def __init__(self, token: object, reason: str) -> None:
+        super().__init__(f"claim {token} no longer owns its task: {reason}")
+        self.token = token
+        self.reason = reason
+
+
+class InvalidTask(WorkerError):
+    """Raised where a payload is parsed; `field` is a dotted path into it, `value` what stood there.
+
+    Args:
+        field: Dotted path, "" for the payload itself.
+        value: What was found; shown shortened.
+        problem: What is wrong and what would be right, as in "must be an integer above 0".
+    """
+
+    exit_code = 2
+
+    def __init__(self, field: str, value: Any, problem: str) -> None:
+        where = f"{field} = {_shortened(value)}" if field else _shortened(value)
+        super().__init__(f"{where}: {problem}")
+        self.field = field
+        self.value = value
+        self.problem = problem
+
+
+class UnknownTaskType(InvalidTask):
+    """Raised for a task type that no handler accepts."""
+
+    def __init__(self, task_type: Any, known: Sequence[str]) -> None:
+        super().__init__(
+            "task_type", task_type, f"is no known task type; known: {', '.join(known)}"
+        )
+        self.known = tuple(known)
+
+
+class InvalidParameter(InvalidTask):
+    """Raised by `worker.params` for a value that is refused before it reaches an engine."""
+
+
+class InputError(WorkerError):
+    """Raised when an input (picture, LoRA, video of an earlier task) cannot be had or used.
+
+    Args:
+        source: The path or URL that was asked for.
+        problem: What is wrong with it and what to do.
+    """
+
+    def __init__(self, source: str, problem: str) -> None:
+        super().__init__(f"input {source!r}: {problem}")
+        self.source = source
+        self.problem = problem
+
+
+class EngineError(WorkerError):
+    """Base of what an engine raises on purpose."""
+
+
+class UnknownModel(EngineError):
+    """Raised by an engine asked for a model it has no definition of; names the nearest known."""
+
+    def __init__(self, name: Any, known: Sequence[str]) -> None:
+        nearest = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+        super().__init__(f"unknown model {name!r}; {hint or 'known: ' + ', '.join(known)}")
+        self.name = name
+        self.known = tuple(known)
+        self.nearest = tuple(nearest)
+
+
+class ModelUnavailable(EngineError):
+    """Raised by an engine whose definition names weights that are not there."""
+
+
+class FrameCountMismatch(EngineError):
+    """Raised when an engine returned another number of frames than the request asked."""
+
+    def __init__(self, asked: int, returned: int) -> None:
+        super().__init__(f"the engine returned {returned} frames where {asked} were asked")
+        self.asked = asked
+        self.returned = returned
+
+
+class OutputError(WorkerError):
+    """Raised when a video cannot be written, or when what was written is not what was asked."""
+
+
+class TaskCancelled(WorkerError):
+    """Raised inside a task, by whatever checks, once it has been cancelled. Not a failure."""
+
+
+def _shortened(value: Any, limit: int = 120) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

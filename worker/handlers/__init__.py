@@ -1,0 +1,1 @@
+"""Handlers: one per task type; each returns an outcome."""

@@ -1,0 +1,1 @@
+"""Output: the video file, its verification, and where it is kept."""

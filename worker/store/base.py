@@ -1,0 +1,192 @@
+"""The promise that every store of tasks keeps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from worker.task import Claim, Failure, NewTask, Task, TaskStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of a task's history, written in the transaction of the change it tells of.
+
+    `name` is one of: inserted, claimed, started, completed, spawned, failed, released, retried,
+    died, worker_lost, cancelled, cascaded, refused (a late call of a superseded claim).
+    """
+
+    seq: int
+    task_id: UUID
+    at: datetime
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest:
+    """Who claims, and what it accepts.
+
+    Attributes:
+        worker_id: Name of the worker; unique to one run of it (name + boot id).
+        token: Made by the caller; the same token always gets the same task.
+        task_types: The types that this worker accepts.
+        lease_s: Seconds until the claim expires unless extended, by the store's clock.
+        trace_id: 32 hex digits; the task's trace if its row carries no trace context.
+        span_id: 16 hex digits; the `process` span of this attempt. Both are kept on the row as
+            `process_context`, so that whoever finds the claim expired can close that span.
+        loaded_model: Tasks of this model come first…
+        affinity_wait_s: …unless another has waited longer than this.
+    """
+
+    worker_id: str
+    token: UUID
+    task_types: Sequence[str]
+    lease_s: float
+    trace_id: str
+    span_id: str
+    loaded_model: str | None = None
+    affinity_wait_s: float = 300.0
+
+
+class TaskStore(Protocol):
+    """Holds tasks and decides who owns them.
+
+    Every method is one transaction. Every method that takes a token is fenced: it raises `Fenced`
+    when the token does not own its task any more, records the refused call as an event, and
+    changes nothing else. The settling calls (complete, spawn, fail, release, record_death) may be
+    repeated with the same token and the same kind of call: the second does nothing.
+
+    A task that fails or is cancelled takes its family with it, in the same transaction: its
+    orchestrator, every non-terminal child of that, and whatever depends on one of them. Each gets
+    the same status, an `error_message` that begins "Cascaded failed from related task <id>" (or
+    "Cascaded cancelled …") and goes on with the root cause's sentence, and an `error` whose
+    `root_cause` holds the failed task's id, type, message, place and trace id.
+
+    When the last child of a spawned orchestrator completes, the orchestrator completes in the same
+    transaction: its output is the `travel_stitch` child's; without one, a JSON array of the
+    segments' outputs in the order of `segment_index`.
+
+    Safe to use from several threads and processes at once. Raises `QueueUnavailable` when the
+    store cannot be reached.
+    """
+
+    queue: str
+    """Name of the queue, as in the span `receive <queue>`."""
+    system: str
+    """The value of `messaging.system`: sqlite, postgresql."""
+
+    def insert(self, tasks: Sequence[NewTask]) -> list[UUID]:
+        """Insert all of the tasks or none; return their ids, in order.
+
+        A task whose `idempotency_key` is already there is not inserted: the id of the one that is
+        there is returned in its place. A dependency that exists neither in the store nor among
+        `tasks` is refused with `InvalidTask`; so is a cycle.
+        """
+        ...
+
+    def claim(self, request: ClaimRequest) -> Claim | None:
+        """Take the next eligible task, or None. The same token always gets the same task.
+
+        Eligible: Queued, its type accepted, every dependency Complete, its `run_after` past.
+        Order: tasks of the loaded model first, unless another has waited longer than
+        `affinity_wait_s`; then `created_at`, then insertion. `attempts` is counted up.
+        """
+        ...
+
+    def extend(self, token: UUID, *, lease_s: float, progress: dict[str, Any] | None) -> None:
+        """Extend the lease; keep `progress` on the row when it is given."""
+        ...
+
+    def mark_started(self, token: UUID) -> None:
+        """Set `generation_started_at` to now: the model is loaded, billing starts here."""
+        ...
+
+    def complete(self, token: UUID, *, output_location: str, result: dict[str, Any]) -> None:
+        """In Progress → Complete, with its output."""
+        ...
+
+    def spawn(
+        self, token: UUID, children: Sequence[NewTask], *, result: dict[str, Any]
+    ) -> list[UUID]:
+        """Insert an orchestrator's children and let it wait for them, in one transaction.
+
+        It stays In Progress without a lease. Children are idempotent by their `idempotency_key`.
+        An orchestrator without children completes at once.
+        """
+        ...
+
+    def fail(self, token: UUID, failure: Failure) -> None:
+        """In Progress → Failed, with its error; cascades."""
+        ...
+
+    def release(
+        self,
+        token: UUID,
+        *,
+        reason: str,
+        give_back: bool,
+        delay_s: float = 0.0,
+        failure: Failure | None = None,
+    ) -> None:
+        """In Progress → Queued. `give_back` takes the attempt off the count (a drain, not a try).
+
+        A `failure` is kept in the event, not on the row.
+        """
+        ...
+
+    def record_death(self, token: UUID, failure: Failure, *, max_deaths: int) -> TaskStatus:
+        """Count a death of the process that ran the task: Queued again, or Failed at the limit.
+
+        Failed cascades. Returns the status that the task has now.
+        """
+        ...
+
+    def sweep(self, *, max_deaths: int) -> list[Task]:
+        """Find claims that expired; treat each as a death with a `worker_lost` event.
+
+        Returns the tasks as they were *before*, so that the caller can close their spans.
+        """
+        ...
+
+    def cancel(self, task_id: UUID, *, reason: str = "") -> list[UUID]:
+        """Cancel a task that is not terminal, and its family; return the ids of all cancelled.
+
+        A running one is Cancelled at once; its worker learns of it at its next call.
+        Raises `TaskNotFound`, or `IllegalTransition` when it is terminal already.
+        """
+        ...
+
+    def get(self, task_id: UUID) -> Task:
+        """Read one task. Raises `TaskNotFound`."""
+        ...
+
+    def find(self, prefix: str) -> list[Task]:
+        """Find the tasks whose id begins with `prefix` (hex digits and dashes); at most 20."""
+        ...
+
+    def list_tasks(
+        self, *, statuses: Sequence[TaskStatus] = (), parent_id: UUID | None = None, limit: int = 50
+    ) -> list[Task]:
+        """List tasks, newest first (children of one parent: in the order of insertion)."""
+        ...
+
+    def events(self, task_id: UUID) -> list[Event]:
+        """The task's history, oldest first."""
+        ...
+
+    def record_worker(
+        self,
+        worker_id: str,
+        *,
+        status: str,
+        current_model: str | None,
+        metadata: dict[str, Any],
+    ) -> None:
+        """Note that the worker lives, and what it is doing. Insert or update."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; the store cannot be used afterwards."""
+        ...
