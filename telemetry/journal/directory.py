@@ -1,0 +1,109 @@
+"""The directory of a process's journal: its name, its files, whether its process is alive."""
+
+import fcntl
+import os
+import secrets
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from telemetry.errors import JournalBusy
+from telemetry.journal.format import ProcessFacts
+
+SUFFIX: Final = ".journal"
+ALIVE: Final = "alive"
+INDEX: Final = "index.jsonl"
+# Directories that are still being made; renamed when their process holds its lock.
+UNFINISHED: Final = ".new-"
+_TIME_FORMAT: Final = "%Y%m%dT%H%M%S.%fZ"
+
+
+def process_directories(spool: Path) -> list[Path]:
+    """Return the directory of every process's journal under a spool, oldest first."""
+    try:
+        found = sorted(path for path in spool.iterdir() if not path.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    return [directory for directory in found if journal_files(directory)]
+
+
+def is_alive(directory: Path) -> bool:
+    """Whether the process that writes a journal is alive; the kernel knows, by its lock."""
+    try:
+        file = os.open(directory / ALIVE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(file)
+
+
+def journal_files(directory: Path) -> dict[int, Path]:
+    """Return a journal's files by number, in order."""
+    try:
+        found = [path for path in directory.iterdir() if path.suffix == SUFFIX]
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    numbered = {int(path.stem): path for path in found if path.stem.isdecimal()}
+    return dict(sorted(numbered.items()))
+
+
+def journal_file(directory: Path, number: int) -> Path:
+    """Return the path of the file with this number."""
+    return directory / f"{number:06}{SUFFIX}"
+
+
+def new_name(role: str) -> str:
+    """Return a name for this process's directory; names sort by time."""
+    return f"{datetime.now(UTC):{_TIME_FORMAT}}-{role}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def lock_alive(directory: Path) -> int:
+    """Take the lock that says this process is alive, for as long as the descriptor is open.
+
+    Raises `JournalBusy` when another process holds it.
+    """
+    file = os.open(directory / ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise JournalBusy(directory) from None
+    return file
+
+
+def this_process(role: str, name: str, version: str) -> ProcessFacts:
+    """Return the facts of this process, but for those its owner adds."""
+    return ProcessFacts(
+        id=name,
+        role=role,
+        pid=os.getpid(),
+        started_ns=time.time_ns(),
+        host=socket.gethostname(),
+        version=version,
+    )
+
+
+def facts_of_name(directory: Path) -> ProcessFacts:
+    """Return what a directory's name alone tells, for a journal whose header is damaged."""
+    moment, _, rest = directory.name.partition("-")
+    role, _, rest = rest.partition("-")
+    pid = rest.partition("-")[0]
+    try:
+        started = datetime.strptime(moment, _TIME_FORMAT).replace(tzinfo=UTC)
+        started_ns = int(started.timestamp() * 1e9)
+    except ValueError:
+        started_ns = 0
+    return ProcessFacts(
+        id=directory.name,
+        role=role,
+        pid=int(pid) if pid.isdecimal() else 0,
+        started_ns=started_ns,
+    )

@@ -1,0 +1,109 @@
+"""The index of a journal by task: a report on one task reads one task."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from telemetry.journal.directory import INDEX
+from telemetry.journal.format import Position
+from telemetry.journal.reader import JournalReader
+from telemetry.records import Kind, TaskBegin, TaskEnd
+
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+
+
+class IndexEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at a task: `JournalReader.read(start=first, stop=last)` yields its records.
+
+    `last` is None while the task runs, and for ever when its process died in it: then read to the
+    end. `trace_id` is 32 hex digits.
+    """
+
+    task_id: str
+    attempt: int
+    trace_id: str
+    first: Position
+    last: Position | None = None
+
+
+class _End(msgspec.Struct, frozen=True, kw_only=True):
+    """The line that a task's end adds."""
+
+    task_id: str
+    attempt: int
+    last: Position
+
+
+_LINE: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def begin_line(body: TaskBegin, first: Position) -> bytes:
+    """Return the line for a task that begins."""
+    entry = IndexEntry(
+        task_id=body.task_id, attempt=body.attempt, trace_id=body.trace_id.hex(), first=first
+    )
+    return msgspec.json.encode(entry) + b"\n"
+
+
+def end_line(body: TaskEnd, last: Position) -> bytes:
+    """Return the line for a task that has ended."""
+    return msgspec.json.encode(_End(task_id=body.task_id, attempt=body.attempt, last=last)) + b"\n"
+
+
+def append_line(directory: Path, line: bytes) -> None:
+    """Append a line. Raises `OSError` when it could not be written whole."""
+    file = os.open(directory / INDEX, _FLAGS, 0o600)
+    try:
+        written = os.write(file, line)
+    finally:
+        os.close(file)
+    if written < len(line):
+        raise OSError(f"only {written} of {len(line)} bytes were written to the index")
+
+
+def read_index(directory: Path) -> list[IndexEntry]:
+    """Return the attempts in a journal, in order.
+
+    A missing or damaged index is made up for by reading the whole journal.
+    """
+    try:
+        lines = (directory / INDEX).read_bytes().splitlines()
+        return _folded(lines)
+    except (FileNotFoundError, msgspec.MsgspecError, KeyError):
+        return _scanned(directory)
+
+
+def _folded(lines: list[bytes]) -> list[IndexEntry]:
+    entries: dict[tuple[str, int], IndexEntry] = {}
+    for line in lines:
+        if "first" in _LINE.decode(line):
+            entry = msgspec.json.decode(line, type=IndexEntry)
+            entries[entry.task_id, entry.attempt] = entry
+        else:
+            end = msgspec.json.decode(line, type=_End)
+            key = (end.task_id, end.attempt)
+            entries[key] = msgspec.structs.replace(entries[key], last=end.last)
+    return list(entries.values())
+
+
+def _scanned(directory: Path) -> list[IndexEntry]:
+    entries: dict[tuple[str, int], IndexEntry] = {}
+    reader = JournalReader(directory)
+    before = reader.position
+    for record in reader.read():
+        if record.kind is Kind.TASK_BEGIN:
+            begin: TaskBegin = record.body
+            entries[begin.task_id, begin.attempt] = IndexEntry(
+                task_id=begin.task_id,
+                attempt=begin.attempt,
+                trace_id=begin.trace_id.hex(),
+                first=before,
+            )
+        elif record.kind is Kind.TASK_END:
+            key = (record.body.task_id, record.body.attempt)
+            if key in entries:
+                entries[key] = msgspec.structs.replace(entries[key], last=record.end)
+        before = record.end
+    return list(entries.values())

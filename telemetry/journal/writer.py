@@ -1,0 +1,272 @@
+"""The writer of a journal: one `write` per record, done before the next line of Python runs."""
+
+import contextlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, Self
+
+import msgspec
+
+from telemetry import names
+from telemetry.errors import JournalBusy
+from telemetry.journal import index
+from telemetry.journal.directory import (
+    INDEX,
+    UNFINISHED,
+    is_alive,
+    journal_file,
+    journal_files,
+    lock_alive,
+    new_name,
+    this_process,
+)
+from telemetry.journal.format import (
+    MAX_BODY_BYTES,
+    Frame,
+    Position,
+    ProcessFacts,
+    pack_frame,
+    pack_header,
+    scan,
+)
+from telemetry.journal.reader import JournalReader
+from telemetry.records import Kind, Log
+
+ROTATE_BYTES: Final = 64 * 2**20
+_WARN: Final = 13  # severity number of OpenTelemetry's log data model
+_OPEN_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+class JournalWriter:
+    """Appends records to the files of one directory.
+
+    Attributes:
+        directory: Where the files are; its name is the process's id.
+        next_seq: Number of the next record; the first is 1.
+        lost: How many records could not be written, because the disk was full or failing. Their
+            numbers are missing from the journal, and a log record tells of them once it can.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        facts: ProcessFacts,
+        alive: int,
+        file_number: int = 1,
+        next_seq: int = 1,
+        rotate_bytes: int = ROTATE_BYTES,
+    ) -> None:
+        self.directory = directory
+        self.facts = facts
+        self.next_seq = next_seq
+        self.lost = 0
+        self._told_lost = 0
+        self._alive = alive
+        self._rotate_bytes = rotate_bytes
+        self._lock = threading.Lock()
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._index_broken = False
+        self._closed = False
+        self._file, self._size = _open_file(directory, file_number, facts)
+        self._number = file_number
+        _forget_in_forks(self)
+
+    @classmethod
+    def create(
+        cls,
+        spool: Path,
+        *,
+        role: str,
+        facts: Mapping[str, Any],
+        rotate_bytes: int = ROTATE_BYTES,
+    ) -> Self:
+        """Start this process's journal under a spool, which is made if it is not there.
+
+        `facts` must be plain values and hold nothing secret: they are written as they are. Raises
+        `OSError` when the spool cannot be written.
+        """
+        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = new_name(role)
+        unfinished = spool / f"{UNFINISHED}{name}"
+        unfinished.mkdir(mode=0o700)
+        # Nobody may see the directory without its lock, or a live process would look dead.
+        alive = lock_alive(unfinished)
+        header = msgspec.structs.replace(this_process(role, name, _version()), facts=dict(facts))
+        writer = cls(unfinished, facts=header, alive=alive, rotate_bytes=rotate_bytes)
+        writer.directory = unfinished.rename(spool / name)
+        return writer
+
+    @classmethod
+    def reopen(cls, directory: Path) -> Self:
+        """Go on with a dead process's journal, in a new file, after its last undamaged record.
+
+        Raises `JournalBusy` while its process is alive.
+        """
+        if is_alive(directory):
+            raise JournalBusy(directory)
+        alive = lock_alive(directory)
+        try:
+            return cls(
+                directory,
+                facts=JournalReader(directory).facts,
+                alive=alive,
+                file_number=max(journal_files(directory), default=0) + 1,
+                next_seq=_last_seq(directory) + 1,
+            )
+        except BaseException:
+            os.close(alive)
+            raise
+
+    @property
+    def position(self) -> Position:
+        """Where the next record will start."""
+        return Position(self._number, self._size)
+
+    def append(
+        self, kind: Kind, body: msgspec.Struct, numbered: dict[str, Any] | None = None
+    ) -> int:
+        """Write a record and return its sequence number; 0 when the journal is closed.
+
+        It is in the kernel's hands when this returns: only the loss of the machine loses it. A
+        full disk raises nothing, it counts in `lost`. `numbered` is a dictionary inside of
+        `body`: the number is put there, as `loop26.journal.seq`, before the body is encoded.
+        """
+        with self._lock:
+            if self._closed:
+                return 0
+            seq = self.next_seq
+            if numbered is not None:
+                numbered[names.JOURNAL_SEQ] = seq
+            data = self._encode(body)
+            self.next_seq = seq + 1
+            if self._size >= self._rotate_bytes:
+                self._rotate()
+            if kind is Kind.TASK_BEGIN or kind is Kind.TASK_END:
+                self._write_indexed(kind, body, pack_frame(kind, seq, data))
+            elif self._write(pack_frame(kind, seq, data)) and self.lost > self._told_lost:
+                self._tell_lost()
+            return seq
+
+    def close(self) -> None:
+        """Close the file and give up the lock; later records are dropped."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            os.close(self._file)
+            os.close(self._alive)
+
+    def _write(self, frame: bytes) -> bool:
+        if len(frame) > MAX_BODY_BYTES:
+            self.lost += 1
+            return False
+        try:
+            written = os.write(self._file, frame)
+            self._size += written
+            while written < len(frame):
+                # A nearly full disk takes a part; the rest is tried once more and then given up.
+                more = os.write(self._file, frame[written:])
+                self._size += more
+                written += more
+        except OSError:
+            self.lost += 1
+            return False
+        return True
+
+    def _write_indexed(self, kind: Kind, body: Any, frame: bytes) -> None:
+        # The beginning of a task is indexed before it is written, its end after: an entry too
+        # many, or without an end, costs a reader nothing; a missing one would hide the task.
+        if kind is Kind.TASK_BEGIN:
+            self._index(index.begin_line(body, self.position))
+            self._write(frame)
+        elif self._write(frame):
+            self._index(index.end_line(body, self.position))
+
+    def _index(self, line: bytes) -> None:
+        if self._index_broken:
+            return
+        try:
+            index.append_line(self.directory, line)
+        except OSError:
+            # Without an index readers scan the journal: slower, and never wrong.
+            self._index_broken = True
+            with contextlib.suppress(OSError):
+                (self.directory / INDEX).unlink()
+
+    def _rotate(self) -> None:
+        try:
+            file, size = _open_file(self.directory, self._number + 1, self.facts)
+        except OSError:
+            return  # the present file goes on; the next record tries again
+        os.close(self._file)
+        self._file, self._size = file, size
+        self._number += 1
+
+    def _tell_lost(self) -> None:
+        lost = self.lost - self._told_lost
+        log = Log(
+            at_ns=time.time_ns(),
+            severity=_WARN,
+            logger="telemetry.journal",
+            message=f"{lost} records could not be written: the disk was full or failing",
+            trace_id=None,
+            span_id=None,
+            attributes={"loop26.journal.lost": lost},
+        )
+        seq = self.next_seq
+        self.next_seq = seq + 1
+        if self._write(pack_frame(Kind.LOG, seq, self._encode(log))):
+            self._told_lost = self.lost
+
+    def _forget(self) -> None:
+        """Stop writing in a forked child: the journal, and the lock, are its parent's."""
+        self._lock = threading.Lock()
+        self.close()
+
+
+def _open_file(directory: Path, number: int, facts: ProcessFacts) -> tuple[int, int]:
+    path = journal_file(directory, number)
+    file = os.open(path, _OPEN_FLAGS, 0o600)
+    header = pack_header(facts)
+    try:
+        written = os.write(file, header)
+        if written < len(header):
+            written += os.write(file, header[written:])
+    except OSError:
+        os.close(file)
+        path.unlink()
+        raise
+    return file, written
+
+
+def _last_seq(directory: Path) -> int:
+    for path in reversed(journal_files(directory).values()):
+        with path.open("rb") as file:
+            last = max((part.seq for part in scan(file, 0) if isinstance(part, Frame)), default=0)
+        if last:
+            return last
+    return 0
+
+
+def _forget_in_forks(writer: JournalWriter) -> None:
+    reference = weakref.ref(writer)
+
+    def forget() -> None:
+        alive = reference()
+        if alive is not None:
+            alive._forget()  # noqa: SLF001 - the same module's class
+
+    os.register_at_fork(after_in_child=forget)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("loop26")
+    except metadata.PackageNotFoundError:
+        return ""
