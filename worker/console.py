@@ -1,0 +1,265 @@
+"""What a running worker shows: live progress in a terminal, JSON lines everywhere else."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO, Any, Protocol
+
+from rich.console import Console as RichConsole
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from worker.task import Task, TaskStatus
+
+STYLES: Mapping[str, str] = {"warning": "yellow", "error": "red"}
+OUTCOMES: Mapping[str, tuple[str, str]] = {
+    "Done": ("green", "complete"),
+    "Spawned": ("cyan", "spawned"),
+    "Retry": ("yellow", "will be tried again"),
+    "Failed": ("red", "failed"),
+    "Cancelled": ("yellow", "cancelled"),
+}
+
+
+class Console(Protocol):
+    """How the supervisor tells people what happens. Called from one thread; never raises."""
+
+    def ready(self, device: Mapping[str, Any]) -> None:
+        """A task process has proved its device; claiming begins."""
+        ...
+
+    def claimed(self, task: Task) -> None:
+        """A task has been claimed."""
+        ...
+
+    def progress(
+        self,
+        task_id: object,
+        stage: str,
+        step: int,
+        steps: int,
+        fraction: float,
+        eta_s: float | None,
+    ) -> None:
+        """The task stands at `step` of `steps` in `stage`; `fraction` is of the whole task."""
+        ...
+
+    def settled(
+        self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
+    ) -> None:
+        """The task is settled: its outcome, one sentence, where the output is, how long it took."""
+        ...
+
+    def note(self, level: str, message: str, **facts: Any) -> None:
+        """Something that belongs to no task; `level` is info, warning or error."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will be said."""
+        ...
+
+
+class JsonConsole:
+    """One JSON object a line: time, level, event, then the event's own fields."""
+
+    def __init__(
+        self, stream: IO[str] | None = None, *, now: Callable[[], datetime] | None = None
+    ) -> None:
+        self._stream = stream or sys.stdout
+        self._now = now or (lambda: datetime.now(UTC))
+        self._broken = False
+
+    def ready(self, device: Mapping[str, Any]) -> None:
+        """Write `ready` with what the device is."""
+        self._write("info", "ready", device=dict(device))
+
+    def claimed(self, task: Task) -> None:
+        """Write `claimed` with the task's id, type and attempt."""
+        self._write(
+            "info",
+            "claimed",
+            task_id=str(task.id),
+            task_type=task.task_type,
+            attempt=task.attempts,
+        )
+
+    def progress(
+        self,
+        task_id: object,
+        stage: str,
+        step: int,
+        steps: int,
+        fraction: float,
+        eta_s: float | None,
+    ) -> None:
+        """Write `progress`."""
+        self._write(
+            "info",
+            "progress",
+            task_id=str(task_id),
+            stage=stage,
+            step=step,
+            steps=steps,
+            fraction=round(fraction, 4),
+            eta_s=None if eta_s is None else round(eta_s, 1),
+        )
+
+    def settled(
+        self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
+    ) -> None:
+        """Write `settled`; its level is error for a failure."""
+        self._write(
+            "error" if outcome == "Failed" else "info",
+            "settled",
+            task_id=str(task_id),
+            outcome=outcome,
+            sentence=sentence,
+            location=location,
+            seconds=round(seconds, 3),
+        )
+
+    def note(self, level: str, message: str, **facts: Any) -> None:
+        """Write `note` with the message and its facts."""
+        self._write(level, "note", message=message, **facts)
+
+    def close(self) -> None:
+        """Nothing to let go of: every line is flushed."""
+
+    def _write(self, level: str, event: str, **fields: Any) -> None:
+        if self._broken:
+            return
+        time = self._now().isoformat(timespec="milliseconds")
+        line = {"time": time, "level": level, "event": event, **fields}
+        try:
+            self._stream.write(f"{json.dumps(line, default=str, ensure_ascii=False)}\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            # The reader is gone (`| head`), or the disk under a redirected file is full. The
+            # worker goes on without a listener; its journal holds all of this.
+            self._broken = True
+
+
+@dataclass(slots=True)
+class _Running:
+    """The task whose progress is drawn."""
+
+    task_id: str
+    task_type: str
+    stage: str = ""
+    step: int = 0
+    steps: int = 0
+    fraction: float = 0.0
+    eta_s: float | None = None
+
+    def __rich__(self) -> Table:
+        grid = Table.grid(padding=(0, 1))
+        steps = f"step {self.step}/{self.steps}" if self.steps else ""
+        left = "" if self.eta_s is None else f"{clock(self.eta_s)} left"
+        grid.add_row(
+            Text(f"  {self.task_id[:8]}", style="bold"),
+            ProgressBar(total=1.0, completed=self.fraction, width=24),
+            f"{self.fraction:4.0%}",
+            Text(self.stage, style="cyan"),
+            steps,
+            Text(left, style="dim"),
+        )
+        return grid
+
+
+class TerminalConsole:
+    """Lines that stay for what has happened, and below them one that moves."""
+
+    def __init__(self, console: RichConsole | None = None) -> None:
+        self._console = console or RichConsole(stderr=True, highlight=False)
+        self._running: _Running | None = None
+        # Redrawn by the calls below, not by a thread: the supervisor forks from this process.
+        self._live = Live("", console=self._console, auto_refresh=False, transient=True)
+        self._live.start()
+
+    def ready(self, device: Mapping[str, Any]) -> None:
+        """Say which device is ready."""
+        name = device.get("name") or device.get("kind") or "device"
+        self._say(f"[green]ready[/] on {escape(str(name))}")
+
+    def claimed(self, task: Task) -> None:
+        """Say which task has begun, and start drawing its progress."""
+        attempt = f", attempt {task.attempts}" if task.attempts > 1 else ""
+        self._running = _Running(task_id=str(task.id), task_type=task.task_type)
+        self._say(f"[bold]{str(task.id)[:8]}[/] {escape(task.task_type)}{attempt}")
+
+    def progress(
+        self,
+        task_id: object,
+        stage: str,
+        step: int,
+        steps: int,
+        fraction: float,
+        eta_s: float | None,
+    ) -> None:
+        """Redraw the line that moves."""
+        if self._running is None:
+            self._running = _Running(task_id=str(task_id), task_type="")
+        running = self._running
+        running.stage, running.step, running.steps = stage, step, steps
+        running.fraction, running.eta_s = min(max(fraction, 0.0), 1.0), eta_s
+        self._draw()
+
+    def settled(
+        self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
+    ) -> None:
+        """Say how the task ended, and where its output is."""
+        self._running = None
+        style, word = OUTCOMES.get(outcome, ("white", outcome))
+        rest = [clock(seconds)]
+        rest += [escape(text) for text in (sentence, location) if text]
+        self._say(f"[bold]{str(task_id)[:8]}[/] [{style}]{word}[/] {'  '.join(rest)}")
+
+    def note(self, level: str, message: str, **facts: Any) -> None:
+        """Say what happened beside the tasks."""
+        style = STYLES.get(level, "dim")
+        tail = "".join(f"  {name}={value}" for name, value in facts.items() if value is not None)
+        self._say(f"[{style}]{escape(message)}{escape(tail)}[/]")
+
+    def close(self) -> None:
+        """Take the moving line away."""
+        self._live.stop()
+
+    def _say(self, markup: str) -> None:
+        self._live.update(self._running or "")
+        time = datetime.now().astimezone().strftime("%H:%M:%S")
+        self._console.print(f"[dim]{time}[/] {markup}", soft_wrap=True)
+
+    def _draw(self) -> None:
+        self._live.update(self._running or "", refresh=True)
+
+
+def clock(seconds: float) -> str:
+    """Write a span of time for people: 850 ms, 12.3 s, 4:05, 1:02:03."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def for_this_stream() -> Console:
+    """Choose: a terminal on stderr gets live progress, anything else JSON lines on stdout."""
+    return TerminalConsole() if sys.stderr.isatty() and sys.stdout.isatty() else JsonConsole()
+
+
+def status_style(status: TaskStatus) -> str:
+    """Return the colour of a status, the same everywhere."""
+    return {
+        TaskStatus.QUEUED: "blue",
+        TaskStatus.IN_PROGRESS: "cyan",
+        TaskStatus.COMPLETE: "green",
+        TaskStatus.FAILED: "red",
+        TaskStatus.CANCELLED: "yellow",
+    }[status]
