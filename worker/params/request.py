@@ -10,14 +10,16 @@ from typing import Any
 class ParamValue:
     """One parameter: the value used, what was asked, and the layer that said so.
 
-    `source` is "system", "model", "phase_config", "orchestrator", "segment",
-    "individual_segment_params", "task" or "rounded" (then `asked` differs from `value`).
+    `layer` is "system", "model", "phase_config", "orchestrator", "segment",
+    "individual_segment_params" or "task". `source` is the same, or "rounded" or "drawn": then
+    `value` is not what the layer asked. Values are deeply frozen: lists are tuples.
     """
 
     name: str
     value: Any
     asked: Any
     source: str
+    layer: str = ""
 
     @property
     def is_null(self) -> bool:
@@ -60,16 +62,24 @@ class Schedule:
     Attributes:
         solver: euler, unipc, dpm++ or causvid.
         shift: The flow shift.
-        steps: One entry a step, in order; timesteps in float32, as domain formulas give them.
-        sigmas: The unshifted sigmas to hand to the solver, one a step, in float32.
+        steps: One entry a step, in order. Their timesteps, in float32, are what the transformer
+            is given; no scheduler's own.
+        sigmas: The noise levels that the solver steps between, for every solver: timestep / 1000
+            in float32, one a step, and the final 0.0: n + 1 values, shifted already. An Euler
+            step is `x += (sigmas[i + 1] - sigmas[i]) * velocity`.
+        unshifted_sigmas: For a scheduler that shifts by itself and adds its own 0, as
+            `set_timesteps(sigmas=…)` does: n values in float32. Euler: linspace(1000, 1, n) / 1000;
+            unipc: linspace(1, 0.001, n + 1) without its last; dpm++: linspace(1, 0, n + 1) without
+            its last; causvid: its table / 1000, and then the scheduler's shift must be 1.
         switch_threshold: The timestep at or under which phase 2 runs; None with one phase.
-        switch_threshold2: The same for phase 3.
+        switch_threshold2: The same for phase 3; None with fewer than three.
     """
 
     solver: str
     shift: float
     steps: tuple[Step, ...]
     sigmas: tuple[float, ...]
+    unshifted_sigmas: tuple[float, ...]
     switch_threshold: float | None
     switch_threshold2: float | None
 
@@ -87,7 +97,7 @@ class GenerationRequest:
         height: Pixels, a multiple of 16.
         frames: 4N + 1.
         fps: Frames per second of the output.
-        seed: 0 to 2**32 - 1; a random one (asked as -1) has been drawn already.
+        seed: 0 to 2**32 - 1; one that was asked as -1 has been drawn.
         schedule: The denoising steps.
         loras: In the order in which they are applied.
         params: Every parameter by name, with provenance; read-only.
