@@ -1,0 +1,193 @@
+"""One attempt at a task, from its claim to its settle, as the supervisor sees it."""
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from telemetry import names
+from telemetry.recorder import RecordedSpan, Recorder
+from telemetry.records import SpanKind
+from worker.messages import Progress
+from worker.store.base import ClaimRequest, TaskStore
+from worker.task import Claim
+
+CLAIM_FILE = "claim.json"
+
+# Where each stage begins and ends in a task that is 1 long. Nearly all of it is denoising.
+_SPANS_OF_STAGES: Mapping[str, tuple[float, float]] = {
+    "inputs": (0.0, 0.02),
+    "parameters": (0.02, 0.03),
+    "loras": (0.03, 0.05),
+    "model": (0.05, 0.1),
+    "generate": (0.1, 0.9),
+    "encode": (0.9, 0.98),
+    "output": (0.98, 1.0),
+}
+
+
+class ClaimNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next supervisor needs to know when this one dies over a task.
+
+    Kept as `claim.json` beside the supervisor's journal from the claim to the settle.
+    """
+
+    token: UUID
+    task_id: UUID
+    attempt: int
+    journal: str  # of the task process that had it
+    task_type: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """The task in hand: its `process` span, how far it is, the note for whoever comes after."""
+
+    claim: Claim
+    recorder: Recorder
+    span: RecordedSpan
+    began_at: float
+    exits: ExitStack
+    progress: dict[str, Any] = field(default_factory=dict)
+    step_began_at: float = 0.0
+    cancel_reason: str = ""
+    load_count: int = 0
+
+    @classmethod
+    def begin(
+        cls, recorder: Recorder, store: TaskStore, request: ClaimRequest, claim: Claim, t0_ns: int
+    ) -> "Attempt":
+        """Open the `process` span in the trace that the task's row carries.
+
+        The span begins with the claim, which is its first child, `receive`.
+        """
+        task = claim.task
+        exits = ExitStack()
+        links = [remote_context(claim.previous_context)] if claim.previous_context else []
+        scope = recorder.task(
+            task_id=str(task.id),
+            attempt=task.attempts,
+            task_type=task.task_type,
+            trace_id=trace_id_of(task.process_context),
+            worker_id=request.worker_id,
+        )
+        exits.enter_context(scope)
+        span = exits.enter_context(
+            recorder.span(
+                names.process(task.task_type),
+                _process_attributes(store, request, claim),
+                kind=SpanKind.CONSUMER,
+                context=remote_context(task.trace_context),
+                links=links,
+                start_ns=t0_ns,
+                trace_id=trace_id_of(task.process_context),
+                span_id=bytes.fromhex(request.span_id),
+            )
+        )
+        with recorder.span(
+            names.receive(store.queue),
+            queue_attributes(store, "receive", task.id),
+            kind=SpanKind.CLIENT,
+            start_ns=t0_ns,
+        ):
+            pass
+        return cls(
+            claim=claim, recorder=recorder, span=span, began_at=time.monotonic(), exits=exits
+        )
+
+    def note(self, journal: Path | None) -> None:
+        """Leave word of this attempt for the next supervisor, should this one die."""
+        task = self.claim.task
+        note = ClaimNote(
+            token=self.claim.token,
+            task_id=task.id,
+            attempt=task.attempts,
+            journal=str(journal or ""),
+            task_type=task.task_type,
+        )
+        path = self.recorder.writer.directory / CLAIM_FILE
+        temporary = path.with_suffix(".new")
+        temporary.write_bytes(msgspec.json.encode(note))
+        temporary.replace(path)
+
+    def forget(self) -> None:
+        """Take the note away: the attempt is settled."""
+        (self.recorder.writer.directory / CLAIM_FILE).unlink(missing_ok=True)
+
+    @property
+    def fraction(self) -> float:
+        """How much of the whole task is done, 0 to 1, by the usual weight of each stage."""
+        begin, end = _SPANS_OF_STAGES.get(self.progress.get("stage", ""), (0.0, 0.0))
+        return begin + (end - begin) * (self.progress.get("fraction") or 0.0)
+
+    def advance(self, message: Progress) -> bool:
+        """Take in how far the task is; whether it has entered another stage."""
+        entered = message.stage != self.progress.get("stage")
+        if (message.steps and message.step == 0) or entered:
+            self.step_began_at = message.at
+        self.progress = {
+            "stage": message.stage,
+            "step": message.step,
+            "steps": message.steps,
+            "fraction": round(message.step / message.steps, 4) if message.steps else None,
+            "eta_s": self._eta_s(message),
+            "at": message.at,
+        }
+        return entered
+
+    def close(self, outcome: str) -> None:
+        """End the `process` span."""
+        self.span.set_attribute(names.TASK_OUTCOME, outcome)
+        self.exits.close()
+
+    @property
+    def seconds(self) -> float:
+        """How long the attempt has taken so far."""
+        return time.monotonic() - self.began_at
+
+    def _eta_s(self, message: Progress) -> float | None:
+        if not message.step:
+            return None
+        per_step = (message.at - self.step_began_at) / message.step
+        return round(per_step * (message.steps - message.step), 1)
+
+
+def queue_attributes(store: TaskStore, operation: str, task_id: UUID) -> dict[str, Any]:
+    """Attributes of a span around a call to the queue, by OpenTelemetry's messaging conventions."""
+    return {
+        names.MESSAGING_SYSTEM: store.system,
+        names.MESSAGING_DESTINATION: store.queue,
+        names.MESSAGING_OPERATION_TYPE: operation,
+        names.MESSAGING_MESSAGE_ID: str(task_id),
+    }
+
+
+def trace_id_of(traceparent: str | None) -> bytes:
+    """Take the trace id out of a traceparent; empty without one."""
+    return bytes.fromhex(traceparent.split("-")[1]) if traceparent else b""
+
+
+def remote_context(traceparent: str | None) -> Context:
+    """Make the context that a traceparent names; an empty one for none or a malformed one."""
+    carrier: Mapping[str, str] = {"traceparent": traceparent or ""}
+    return TraceContextTextMapPropagator().extract(carrier, context=Context())
+
+
+def _process_attributes(store: TaskStore, request: ClaimRequest, claim: Claim) -> dict[str, Any]:
+    task = claim.task
+    return {
+        **queue_attributes(store, "process", task.id),
+        names.MESSAGING_CLIENT_ID: request.worker_id,
+        names.WORKER_ID: request.worker_id,
+        names.TASK_ID: str(task.id),
+        names.TASK_TYPE: task.task_type,
+        names.TASK_ATTEMPT: task.attempts,
+        names.TASK_PARAMS: msgspec.json.encode(task.params).decode(),
+    }

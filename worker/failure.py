@@ -1,0 +1,51 @@
+"""From the record of an error to the failure on the task's row: one sentence, and the facts."""
+
+from pathlib import PurePath
+
+from telemetry.records import Error
+from worker.errors import InputError, InvalidTask, UnknownModel, WorkerError
+from worker.task import Failure
+
+_REFUSALS = (InvalidTask, InputError, UnknownModel)
+
+
+def failure_of(error: Error, cause: BaseException | None = None) -> Failure:
+    """Make the failure that an error record tells of.
+
+    `cause` is the exception itself, where there is one: it says whether the input was refused
+    and whether another attempt may succeed.
+    """
+    refused = isinstance(cause, _REFUSALS)
+    return Failure(
+        kind="refused" if refused else error.kind,
+        type=error.type,
+        message=error.message,
+        sentence=sentence(error, named=not isinstance(cause, WorkerError)),
+        file=error.file,
+        line=error.line,
+        function=error.function,
+        place=error.place,
+        stage=error.stage,
+        loop_index=error.loop_index,
+        loop_count=error.loop_count,
+        fingerprint=error.fingerprint,
+        trace_id=error.trace_id.hex() if error.trace_id else "",
+        span_id=error.span_id.hex() if error.span_id else "",
+        event_id=error.event_id,
+        retryable=isinstance(cause, WorkerError) and cause.retryable,
+    )
+
+
+def sentence(error: Error, *, named: bool = True) -> str:
+    """Say in one sentence what failed, and where; `named` puts the error's type in front.
+
+    An error of our own explains itself; a foreign one needs its type and its line to be understood.
+    """
+    said = (
+        f"{error.type}: {error.message}" if named and error.kind == "exception" else error.message
+    )
+    during = f" during {error.stage}" if error.stage else ""
+    if not named or not error.file:
+        return said
+    where = f"{PurePath(error.file).name}:{error.line} in {error.function}"
+    return f"{said} ({error.place}{during}: {where})"

@@ -1,0 +1,79 @@
+"""The lifeline: finds claims whose worker is gone, and gives their tasks back."""
+
+import logging
+import threading
+
+from telemetry import names
+from telemetry.recorder import Recorder
+from telemetry.records import SpanKind
+from worker.attempt import queue_attributes, remote_context
+from worker.errors import QueueUnavailable
+from worker.store.base import TaskStore
+from worker.task import Task
+
+_log = logging.getLogger(__name__)
+
+
+class Lifeline:
+    """A thread that sweeps expired claims.
+
+    Each is a death of a worker: its task is queued again, or failed at `max_deaths`. The machine
+    may be gone for good, and its journal with it: what is known is added to the attempt's trace.
+    """
+
+    def __init__(
+        self, store: TaskStore, recorder: Recorder, *, every_s: float, max_deaths: int
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._every_s = every_s
+        self._max_deaths = max_deaths
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lifeline", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; its first sweep is at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def sweep(self) -> int:
+        """Sweep once; return how many claims had expired."""
+        try:
+            lost = self._store.sweep(max_deaths=self._max_deaths)
+        except QueueUnavailable as trouble:
+            _log.warning("cannot look for lost workers: %s", trouble)
+            return 0
+        for task in lost:
+            self._record(task)
+        return len(lost)
+
+    def _record(self, task: Task) -> None:
+        attributes = {
+            **queue_attributes(self._store, "settle", task.id),
+            names.TASK_ID: str(task.id),
+            names.TASK_ATTEMPT: task.attempts,
+            names.WORKER_ID: task.worker_id or "",
+            names.DEATH_KIND: "worker_lost",
+        }
+        with self._recorder.span(
+            names.settle(self._store.queue),
+            attributes,
+            kind=SpanKind.CLIENT,
+            context=remote_context(task.process_context),
+        ):
+            _log.warning(
+                "worker %s was lost over task %s, attempt %d",
+                task.worker_id,
+                task.id,
+                task.attempts,
+            )
+
+    def _run(self) -> None:
+        while True:
+            self.sweep()
+            if self._stop.wait(self._every_s):
+                return

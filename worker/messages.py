@@ -1,0 +1,187 @@
+"""What supervisor and task process say to each other: one JSON document a line, over a socket."""
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from worker.task import Cancelled, Claim, Done, Failed, Outcome, Retry, Spawned
+
+
+class Configure(msgspec.Struct, tag="configure", frozen=True, kw_only=True):
+    """First word of the supervisor: everything a task process needs to know of the settings."""
+
+    supervisor_pid: int
+    worker_id: str
+    spool: str
+    outputs: str
+    cache: str
+    models: str
+    definition_dirs: list[str]
+    engine: str
+    engine_options: dict[str, Any]
+    input_options: dict[str, Any]
+    rotate_bytes: int
+    record_prompts: bool
+    video_crf: int
+
+
+class Run(msgspec.Struct, tag="run", frozen=True, kw_only=True):
+    """Do this task; the supervisor has claimed it."""
+
+    claim: Claim
+    work_dir: str
+
+
+class Cancel(msgspec.Struct, tag="cancel", frozen=True, kw_only=True):
+    """Stop the task claimed under this token, within a step."""
+
+    token: UUID
+    reason: str
+
+
+class Exit(msgspec.Struct, tag="exit", frozen=True, kw_only=True):
+    """End once the task in hand is done."""
+
+
+class Hello(msgspec.Struct, tag="hello", frozen=True, kw_only=True):
+    """First word of the task process: where it journals."""
+
+    journal: str
+
+
+class Ready(msgspec.Struct, tag="ready", frozen=True, kw_only=True):
+    """The device computes; tasks may come."""
+
+    device: dict[str, Any]
+
+
+class Unready(msgspec.Struct, tag="unready", frozen=True, kw_only=True):
+    """Tasks can never be done here; the process ends, the supervisor too, with `exit_code`."""
+
+    problem: str
+    exit_code: int
+
+
+class Progress(msgspec.Struct, tag="progress", frozen=True, kw_only=True):
+    """How far the task is; `at` is seconds since the epoch."""
+
+    token: UUID
+    at: float
+    stage: str
+    step: int = 0
+    steps: int = 0
+
+
+class Started(msgspec.Struct, tag="started", frozen=True, kw_only=True):
+    """The model is loaded: generation starts."""
+
+    token: UUID
+    model: str
+    load_count: int
+
+
+class Finished(msgspec.Struct, tag="finished", frozen=True, kw_only=True):
+    """The task is over; `recycle` says why this process must not take another, or is ""."""
+
+    token: UUID
+    outcome: str
+    body: msgspec.Raw
+    recycle: str = ""
+
+
+ToTaskProcess: TypeAlias = Configure | Run | Cancel | Exit
+FromTaskProcess: TypeAlias = Hello | Ready | Unready | Progress | Started | Finished
+
+_OUTCOMES: Mapping[str, type[Outcome]] = {
+    kind.__name__: kind for kind in (Done, Spawned, Retry, Failed, Cancelled)
+}
+
+
+def finished(token: UUID, outcome: Outcome, *, recycle: str = "") -> Finished:
+    """Put an outcome into the message that carries it."""
+    return Finished(
+        token=token,
+        outcome=type(outcome).__name__,
+        body=msgspec.Raw(_encode(outcome)),
+        recycle=recycle,
+    )
+
+
+def outcome_of(message: Finished) -> Outcome:
+    """Take the outcome out of its message."""
+    decoder = msgspec.json.Decoder(_OUTCOMES[message.outcome], dec_hook=_decode_foreign)
+    outcome: Outcome = decoder.decode(message.body)
+    return outcome
+
+
+class Channel:
+    """One end of the socket; any thread may send, one thread reads."""
+
+    def __init__(self, end: socket.socket, incoming: Any) -> None:
+        self._socket = end
+        self._decoder = msgspec.json.Decoder(incoming, dec_hook=_decode_foreign)
+        self._sending = threading.Lock()
+
+    @classmethod
+    def of_supervisor(cls, end: socket.socket) -> "Channel":
+        """Make the supervisor's end."""
+        return cls(end, FromTaskProcess)
+
+    @classmethod
+    def of_task_process(cls, end: socket.socket) -> "Channel":
+        """Make the task process's end."""
+        return cls(end, ToTaskProcess)
+
+    def send(self, message: ToTaskProcess | FromTaskProcess) -> bool:
+        """Send a message; False when the other end is gone, which its process's death tells."""
+        data = _encode(message) + b"\n"
+        try:
+            with self._sending:
+                self._socket.sendall(data)
+        except OSError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        """Read messages until the other end is gone; a line cut off by its death is dropped."""
+        with self._socket.makefile("rb") as stream:
+            while line := _line(stream):
+                yield self._decoder.decode(line)
+
+    def close(self) -> None:
+        """Close this end; the other reads to the end and stops."""
+        self._socket.close()
+
+
+def _line(stream: Any) -> bytes:
+    try:
+        line: bytes = stream.readline()
+    except OSError:
+        return b""
+    return line if line.endswith(b"\n") else b""
+
+
+def _encode(value: object) -> bytes:
+    return msgspec.json.encode(value, enc_hook=_encode_foreign)
+
+
+def _encode_foreign(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if is_dataclass(value):  # a dataclass that msgspec does not take by itself
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    raise TypeError(f"a {type(value).__name__} cannot go over the control channel")
+
+
+def _decode_foreign(kind: Any, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise TypeError(f"a {kind} cannot come over the control channel")

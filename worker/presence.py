@@ -1,0 +1,54 @@
+"""Presence: what others see of a worker, in the queue's list of workers and in a status file."""
+
+import logging
+import os
+from typing import Any
+
+from worker.attempt import Attempt
+from worker.errors import QueueUnavailable
+from worker.health import HealthFile
+from worker.store.base import TaskStore
+
+_log = logging.getLogger(__name__)
+
+
+class Presence:
+    """Shows a worker to others.
+
+    Attributes:
+        model: The model that its task process has loaded.
+        trouble: Why the queue cannot be reached, or "".
+    """
+
+    def __init__(self, store: TaskStore, health: HealthFile, worker_id: str) -> None:
+        self._store = store
+        self._health = health
+        self._worker_id = worker_id
+        self.model: str | None = None
+        self.trouble = ""
+
+    def record(self, status: str, **metadata: Any) -> None:
+        """Write the worker's row: starting, idle, busy or stopped. A failure to is no failure."""
+        try:
+            self._store.record_worker(
+                self._worker_id, status=status, current_model=self.model, metadata=metadata
+            )
+        except QueueUnavailable as trouble:
+            _log.warning("the worker's row is not written: %s", trouble)
+
+    def show(self, state: str, attempt: Attempt | None, **facts: Any) -> None:
+        """Write the status file that `loop26 health` reads."""
+        task = attempt.claim.task if attempt else None
+        doing = f"task {task.id}" if task else "waiting for tasks"
+        self._health.write(
+            {
+                "state": state,
+                "sentence": self.trouble or doing,
+                "pid": os.getpid(),
+                "worker_id": self._worker_id,
+                "model": self.model,
+                "task_id": str(task.id) if task else None,
+                "progress": attempt.progress if attempt else None,
+                **facts,
+            }
+        )

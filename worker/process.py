@@ -1,0 +1,277 @@
+"""The task process: keeps a model loaded and runs one task after another, told by its supervisor.
+
+It sends no telemetry over a network: what it has to tell, it appends to its journal. It knows no
+queue: claims come from the supervisor, outcomes go back to it.
+"""
+
+import ctypes
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from opentelemetry import context as otel_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from telemetry.recorder import Recorder
+from worker.engines import engine_named
+from worker.engines.base import Engine
+from worker.errors import SettingsError, TaskCancelled, WorkerError
+from worker.failure import failure_of
+from worker.handlers.base import Context
+from worker.handlers.registry import handler_for
+from worker.inputs.policy import InputPolicy
+from worker.messages import (
+    Cancel,
+    Channel,
+    Configure,
+    Exit,
+    Finished,
+    Hello,
+    Progress,
+    Ready,
+    Run,
+    Started,
+    Unready,
+    finished,
+)
+from worker.task import Cancelled, Failed, Outcome, Retry
+
+EXIT_GPU = 80
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_log = logging.getLogger(__name__)
+
+
+class ChannelObserver:
+    """Tells the supervisor how far a task is; learns from it that the task was cancelled.
+
+    Satisfies `worker.handlers.base.TaskObserver`.
+    """
+
+    def __init__(self, channel: Channel, token: UUID, engine: Engine) -> None:
+        self._channel = channel
+        self._engine = engine
+        self._stage = ""
+        self._cancelled: str | None = None
+        self.token = token
+
+    def cancel(self, reason: str) -> None:
+        """Let the next check raise. Called from the thread that reads the channel."""
+        self._cancelled = reason
+
+    def check_cancelled(self) -> None:
+        """Raise `TaskCancelled` when the task was cancelled."""
+        if self._cancelled is not None:
+            raise TaskCancelled(self._cancelled)
+
+    def stage(self, name: str) -> None:
+        """Tell that the task enters a stage."""
+        self.check_cancelled()
+        self._stage = name
+        self._tell(0, 0)
+
+    def step(self, index: int, count: int) -> None:
+        """Tell that step `index` of `count` is done."""
+        self._tell(index, count)
+
+    def started(self) -> None:
+        """Tell that the model is loaded."""
+        self._channel.send(
+            Started(
+                token=self.token,
+                model=self._engine.loaded_model or "",
+                load_count=self._engine.load_count,
+            )
+        )
+
+    def _tell(self, step: int, steps: int) -> None:
+        self._channel.send(
+            Progress(token=self.token, at=time.time(), stage=self._stage, step=step, steps=steps)
+        )
+
+
+@dataclass(slots=True)
+class TaskProcess:
+    """The task process, once it is configured."""
+
+    configure: Configure
+    channel: Channel
+    engine: Engine
+    recorder: Recorder
+    observer: ChannelObserver | None = None
+
+    def run(self, message: Run) -> None:
+        """Run one task and send its outcome, whatever happens in it."""
+        claim = message.claim
+        self.observer = ChannelObserver(self.channel, claim.token, self.engine)
+        context = Context(
+            claim=claim,
+            engine=self.engine,
+            observer=self.observer,
+            work_dir=Path(message.work_dir),
+            inputs=input_policy(self.configure),
+        )
+        carrier = {"traceparent": claim.task.process_context or ""}
+        parent = TraceContextTextMapPropagator().extract(carrier)
+        attached = otel_context.attach(parent)
+        try:
+            self.channel.send(self._attempt(context))
+        finally:
+            otel_context.detach(attached)
+            self.observer = None
+
+    def _attempt(self, context: Context) -> Finished:
+        task = context.claim.task
+        with self.recorder.task(
+            task_id=str(task.id),
+            attempt=task.attempts,
+            task_type=task.task_type,
+            trace_id=_trace_id(task.process_context),
+            worker_id=self.configure.worker_id,
+        ) as scope:
+            outcome, recycle = self._outcome(context)
+            scope.outcome = type(outcome).__name__
+        return finished(context.claim.token, outcome, recycle=recycle)
+
+    def _outcome(self, context: Context) -> tuple[Outcome, str]:
+        """Run the handler. This is the task boundary: every exception ends here, by boundary."""
+        try:
+            return handler_for(context.claim.task.task_type).run(context), ""
+        except TaskCancelled as cancelled:
+            return Cancelled(reason=str(cancelled)), ""
+        except BaseException as exc:  # noqa: BLE001 - a task may raise anything; it fails alone
+            error = self.recorder.error(exc)
+            failure = failure_of(error, exc)
+            _log.error("%s", failure.sentence)
+            outcome = Retry(failure=failure) if failure.retryable else Failed(failure=failure)
+            return outcome, device_poisoned(exc)
+
+
+def device_poisoned(exc: BaseException) -> str:
+    """Say why the device can no longer be trusted after this exception; "" when it can.
+
+    After any CUDA error but running out of memory, every later call in the process fails too.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or isinstance(exc, torch.OutOfMemoryError):
+        return ""
+    accelerator_error = getattr(torch, "AcceleratorError", None)
+    if accelerator_error is not None and isinstance(exc, accelerator_error):
+        return f"{type(exc).__name__}: the device must be opened anew"
+    return ""
+
+
+def input_policy(configure: Configure) -> InputPolicy:
+    """Make the policy on inputs out of the settings that the supervisor sent."""
+    options: dict[str, Any] = dict(configure.input_options)
+    roots = tuple(Path(root) for root in options.pop("allowed_roots"))
+    return InputPolicy(cache_dir=Path(configure.cache), allowed_roots=roots, **options)
+
+
+def main(argv: list[str]) -> int:
+    """Run a task process at the end of the socket whose descriptor is the only argument."""
+    end = socket.socket(fileno=int(argv[1]))
+    end.set_inheritable(False)
+    channel = Channel.of_task_process(end)
+    messages = iter(channel)
+    configure = next(messages, None)
+    if not isinstance(configure, Configure):
+        return 0  # the supervisor was gone before it had said anything
+    _die_with(configure.supervisor_pid)
+    recorder = Recorder.open(
+        Path(configure.spool),
+        role="task",
+        facts={"worker_id": configure.worker_id, "supervisor_pid": configure.supervisor_pid},
+        rotate_bytes=configure.rotate_bytes,
+        record_prompts=configure.record_prompts,
+    )
+    recorder.install()
+    _write_stacks_to(recorder.writer.directory / "stacks.txt")
+    channel.send(Hello(journal=str(recorder.writer.directory)))
+    code = _serve(configure, channel, messages, recorder)
+    recorder.close(exit_code=code)
+    return code
+
+
+def _serve(configure: Configure, channel: Channel, messages: Any, recorder: Recorder) -> int:
+    try:
+        engine = engine_named(
+            configure.engine,
+            definition_dirs=[Path(folder) for folder in configure.definition_dirs],
+            models_dir=Path(configure.models),
+            options=configure.engine_options,
+        )
+        device = engine.device()
+    except (ImportError, WorkerError) as exc:
+        recorder.error(exc)
+        problem = f"the engine {configure.engine!r} cannot start: {exc}"
+        channel.send(Unready(problem=problem, exit_code=SettingsError.exit_code))
+        return SettingsError.exit_code
+    if not device.ready:
+        channel.send(Unready(problem=device.problem, exit_code=EXIT_GPU))
+        return EXIT_GPU
+    process = TaskProcess(configure=configure, channel=channel, engine=engine, recorder=recorder)
+    runs = _listen(messages, process)
+    channel.send(Ready(device=_facts(asdict(device))))
+    while (message := runs.get()) is not None:
+        process.run(message)
+    return 0
+
+
+def _listen(messages: Any, process: TaskProcess) -> "queue.SimpleQueue[Run | None]":
+    """Read the supervisor's messages in a thread: a cancel must not wait for the task it ends."""
+    runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for message in messages:
+            match message:
+                case Run():
+                    runs.put(message)
+                case Cancel():
+                    observer = process.observer
+                    if observer is not None and observer.token == message.token:
+                        observer.cancel(message.reason)
+                case Exit():
+                    runs.put(None)
+        os._exit(0)  # the supervisor is gone; nobody is left to give an outcome to
+
+    threading.Thread(target=listen, name="supervisor", daemon=True).start()
+    return runs
+
+
+def _facts(device: Mapping[str, Any]) -> dict[str, Any]:
+    return {**device, "facts": dict(device["facts"])}
+
+
+def _die_with(supervisor_pid: int) -> None:
+    """Have the kernel end this process when its supervisor's main thread ends."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != supervisor_pid:
+        os._exit(0)  # it had died before the kernel was asked
+
+
+def _write_stacks_to(path: Path) -> None:
+    """Have fatal signals and SIGTERM leave every thread's Python stack, written from C."""
+    stacks = path.open("w")  # stays open as long as the process lives
+    faulthandler.enable(file=stacks, all_threads=True)
+    faulthandler.register(signal.SIGTERM, file=stacks, all_threads=True, chain=True)
+
+
+def _trace_id(process_context: str | None) -> bytes:
+    return bytes.fromhex(process_context.split("-")[1]) if process_context else b""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
