@@ -1,0 +1,143 @@
+"""A loopback server that misbehaves on request, and a policy that may reach it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from worker.inputs.policy import InputPolicy
+
+
+class Request(BaseHTTPRequestHandler):
+    """Serves what the test put under the path: a function that writes the whole answer."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
+        """Answer, and note the request."""
+        server = self.server
+        assert isinstance(server, Server)
+        server.seen.append(self.path)
+        server.hosts.append(self.headers["host"])
+        server.answers[self.path.partition("?")[0]](self)
+
+    def log_message(self, *_args: object) -> None:
+        """Keep the tests' output quiet."""
+
+
+class Server(ThreadingHTTPServer):
+    """Holds the answers and what was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Request)
+        self.answers: dict[str, Callable[[Request], None]] = {}
+        self.seen: list[str] = []
+        self.hosts: list[str] = []
+
+    def handle_error(self, *_args: object) -> None:
+        """Clients of these tests hang up in the middle; that is no news."""
+
+
+@dataclass
+class Site:
+    """The server, as a test uses it."""
+
+    server: Server
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def port(self) -> int:
+        """The free port it listens on."""
+        return int(self.server.server_address[1])
+
+    @property
+    def seen(self) -> list[str]:
+        """The paths asked for, in order."""
+        return self.server.seen
+
+    @property
+    def hosts(self) -> list[str]:
+        """The Host headers, in order."""
+        return self.server.hosts
+
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        """Return the URL of a path on this server."""
+        return f"http://{host}:{self.port}{path}"
+
+    def serve(self, path: str, body: bytes, *, kind: str = "application/octet-stream") -> str:
+        """Serve a body whole."""
+
+        def answer(request: Request) -> None:
+            request.send_response(200)
+            request.send_header("content-type", kind)
+            request.send_header("content-length", str(len(body)))
+            request.end_headers()
+            request.wfile.write(body)
+
+        return self.answer(path, answer)
+
+    def status(self, path: str, code: int, **headers: str) -> str:
+        """Answer with a bare status."""
+
+        def answer(request: Request) -> None:
+            request.send_response(code)
+            for name, value in headers.items():
+                request.send_header(name, value)
+            request.send_header("content-length", "0")
+            request.end_headers()
+
+        return self.answer(path, answer)
+
+    def cut_off(self, path: str, body: bytes, *, announced: int) -> str:
+        """Announce more bytes than are sent, then hang up."""
+
+        def answer(request: Request) -> None:
+            request.send_response(200)
+            request.send_header("content-length", str(announced))
+            request.end_headers()
+            request.wfile.write(body)
+            request.close_connection = True
+
+        return self.answer(path, answer)
+
+    def endless(self, path: str, chunk: bytes, *, pause_s: float = 0.0) -> str:
+        """Send the chunk again and again, until the client hangs up or the test ends."""
+
+        def answer(request: Request) -> None:
+            request.send_response(200)
+            request.end_headers()
+            request.close_connection = True
+            while not self.over.wait(pause_s):
+                request.wfile.write(chunk)
+
+        return self.answer(path, answer)
+
+    def answer(self, path: str, answer: Callable[[Request], None]) -> str:
+        """Serve a path by a function of the test."""
+        self.server.answers[path] = answer
+        return self.url(path)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """Run a server on a free loopback port."""
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    site = Site(server)
+    yield site
+    site.over.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> InputPolicy:
+    """Allow loopback, which is where the server is."""
+    return InputPolicy(cache_dir=tmp_path / "cache", private_addresses=True, timeout_s=30.0)
