@@ -1,0 +1,55 @@
+# Needs Python 3.11 or later, make and git. `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+STAMP := .venv/.set-up
+UV := $(BIN)/python tools/uv_like_pip.py
+PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+       --no-emit-index-url --no-annotate --no-header
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo test check format lock bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: $(STAMP) ## make .venv with everything pinned; nothing to do the second time
+
+$(STAMP): requirements/tools.txt requirements/dev.txt pyproject.toml
+	@tools/make_venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/tools.txt
+	$(UV) pip install --require-hashes --requirement requirements/dev.txt
+	$(UV) pip install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## four pictures become a video, on this machine
+	$(BIN)/loop26 --home .demo demo
+
+test: setup ## run the tests
+	$(BIN)/pytest -m "not benchmark and not soak" $(PYTEST_ARGS)
+
+check: setup ## formatter, linter, types, import directions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup ## pin the requirements again, newest first: make lock UPGRADE=--upgrade
+	$(PIN) $(UPGRADE) pyproject.toml --output-file requirements/base.txt
+	$(PIN) $(UPGRADE) pyproject.toml --extra diffusers --group dev --group tools \
+	  --output-file requirements/dev.txt
+	$(PIN) $(UPGRADE) --group tools --output-file requirements/tools.txt
+
+bench: setup ## print the benchmarks' figures
+	$(BIN)/pytest -m benchmark -s $(PYTEST_ARGS)
+
+clean: ## remove what was made here: environment, demo, caches
+	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
