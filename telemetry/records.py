@@ -63,10 +63,12 @@ class SpanBegin(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class SpanUpdate(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
-    """Attributes set on an open span; later values win."""
+    """What was set on an open span: attributes, later values win; a new name unless ""; links."""
 
     span_id: bytes
     attributes: Attributes
+    name: str = ""
+    links: list[tuple[bytes, bytes, Attributes]] = []
 
 
 class SpanEvent(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

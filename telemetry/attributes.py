@@ -1,0 +1,116 @@
+"""Attribute values made plain and clean before they are written."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from telemetry import names
+from telemetry.redaction import PLAIN_KEY, Redactor, key_rule, redacted
+from telemetry.values import described, scalar
+
+LONGEST_TEXT: Final = 256 * 1024
+_DEEPEST: Final = 12
+_LARGEST_INT: Final = 2**63 - 1
+_PARAM_VALUES: Final = (names.PARAM_OLD, names.PARAM_NEW, names.PARAM_ASKED)
+
+
+def clean(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """Return attributes in the form that `telemetry.records` promises, without secrets.
+
+    None becomes the text "null" and `<name>.is_null`; a list of one plain type stays a list; other
+    lists and dictionaries become JSON; what is not plain becomes `<module.Class>`.
+    """
+    cleaned: dict[str, Any] = {}
+    for key, value in attributes.items():
+        if type(key) is not str:
+            continue
+        kind = type(value)
+        if kind is str:
+            text = redacted(value)
+            cleaned[key] = text if len(text) <= LONGEST_TEXT else shortened(text, LONGEST_TEXT)
+        elif (
+            kind is bool
+            or kind is float
+            or (kind is int and -_LARGEST_INT <= value <= _LARGEST_INT)
+        ):
+            cleaned[key] = value
+        elif value is None:
+            cleaned[key] = names.NULL
+            cleaned[key + names.IS_NULL] = True
+        else:
+            cleaned[key] = _other(value, redactor)
+        if key_rule(key) != PLAIN_KEY:
+            replacement = redactor.replacement(key, value)
+            if replacement is not None:
+                cleaned[key] = replacement
+    if names.PARAM_KEY in cleaned:
+        _hide_parameter(cleaned, attributes, redactor)
+    return cleaned
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text of at most about `limit` characters that says when it was cut."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}… [{len(text)} characters]"
+
+
+def plain(value: Any, redactor: Redactor, depth: int = 0) -> Any:
+    """Return a value that any JSON encoder takes, built of exact plain types, without secrets."""
+    kind = type(value)
+    if kind is dict or kind is list or kind is tuple:
+        if depth >= _DEEPEST:
+            return "…"
+        if kind is dict:
+            return _plain_dict(value, redactor, depth)
+        return [plain(item, redactor, depth + 1) for item in list(value)]
+    found = None if value is None else scalar(value)
+    if found is None:
+        return None if value is None else redacted(described(value))
+    if type(found) is float and not math.isfinite(found):
+        return str(found)  # JSON has no NaN, and null would be taken for None
+    return redacted(found) if type(found) is str else found
+
+
+def _plain_dict(value: dict[Any, Any], redactor: Redactor, depth: int) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, item in list(value.items()):
+        name = plain(key, redactor, _DEEPEST)
+        name = name if type(name) is str else str(name)
+        replacement = redactor.replacement(name, item)
+        result[name] = plain(item, redactor, depth + 1) if replacement is None else replacement
+    return result
+
+
+def _other(value: Any, redactor: Redactor) -> Any:
+    kind = type(value)
+    if kind is list or kind is tuple:
+        items = list(value)
+        if len({id(type(item)) for item in items}) <= 1 and all(map(_listable, items)):
+            return [redacted(item) if type(item) is str else item for item in items]
+    elif kind is not dict:
+        return plain(value, redactor)
+    return shortened(msgspec.json.encode(plain(value, redactor)).decode(), LONGEST_TEXT)
+
+
+def _listable(item: Any) -> bool:
+    kind = type(item)
+    if kind is int:
+        return bool(-_LARGEST_INT <= item <= _LARGEST_INT)
+    return kind is str or kind is bool or kind is float
+
+
+def _hide_parameter(
+    cleaned: dict[str, Any], attributes: Mapping[str, Any], redactor: Redactor
+) -> None:
+    """Hide the values of one iteration of the parameter loop when its key says so."""
+    key = cleaned[names.PARAM_KEY]
+    if type(key) is not str or key_rule(key) == PLAIN_KEY:
+        return
+    for name in _PARAM_VALUES:
+        if name in attributes:
+            replacement = redactor.replacement(key, attributes[name])
+            if replacement is not None:
+                cleaned[name] = replacement

@@ -1,0 +1,170 @@
+"""Snapshots of local variables, repr-free: no code of the values runs.
+
+Limits keep an error readable and its record small: an engine function in the field has 395
+locals, and a list may hold a million tensors.
+"""
+
+import gc
+import itertools
+import math
+import time
+import types
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
+from typing import Any, Final
+
+from telemetry.redaction import Redactor, redacted
+from telemetry.values import described, scalar, type_name
+
+DEPTH: Final = 4
+ITEMS: Final = 64
+STRING_CHARACTERS: Final = 2048
+LOCALS_PER_FRAME: Final = 600
+TOTAL_BYTES: Final = 450 * 1024
+SECONDS: Final = 0.5
+
+CUT: Final = "…"  # stands where something was left out
+_VALUE_BYTES: Final = 12  # about what a number and its separators take
+_MRO_OF: Final = type.__dict__["__mro__"].__get__
+_NAMESPACE_OF: Final = type.__dict__["__dict__"].__get__
+_OPTIMISED: Final = 0x0001  # CO_OPTIMIZED: the frame of a function, not of a class or module body
+
+
+class Snapshot:
+    """Takes the locals of one error's frames, within one budget of bytes and of time.
+
+    Args:
+        redactor: Decides what is hidden by its name.
+        in_app: Packages of whose objects the fields are shown, not the class alone.
+        clock: Seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        redactor: Redactor,
+        *,
+        in_app: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._redactor = redactor
+        self._in_app = tuple(in_app)
+        self._clock = clock
+        self._deadline = clock() + SECONDS
+        self._bytes_left = TOTAL_BYTES
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is used up."""
+        return self._bytes_left <= 0 or self._clock() > self._deadline
+
+    def of_frame(self, frame: FrameType) -> dict[str, Any]:
+        """Return a frame's locals: dictionaries, lists and scalars only, to any encoder's taste."""
+        if self.spent:
+            return {}
+        found: Any = frame.f_locals
+        if type(found) is not dict:
+            # A class body may run in a mapping of its metaclass; from 3.13 on a function's locals
+            # are a proxy that copies itself without running anything.
+            found = dict(found) if frame.f_code.co_flags & _OPTIMISED else {}
+        return self._pairs(found, LOCALS_PER_FRAME, DEPTH)
+
+    def _value(self, value: Any, depth: int) -> Any:
+        if self.spent:
+            return CUT
+        self._bytes_left -= _VALUE_BYTES
+        if value is None:
+            return None
+        found = scalar(value)
+        if found is None:
+            return self._container(value, depth)
+        if type(found) is str:
+            return self._text(found)
+        if type(found) is float and not math.isfinite(found):
+            return str(found)
+        return found
+
+    def _text(self, text: str) -> str:
+        length = len(text)
+        # Cut, redact, cut: patterns take time on a text of megabytes, and none may be halved.
+        text = redacted(text[: 2 * STRING_CHARACTERS])
+        if length > STRING_CHARACTERS:
+            text = f"{text[:STRING_CHARACTERS]}{CUT} [{length} characters]"
+        self._bytes_left -= len(text) if text.isascii() else len(text.encode())
+        return text
+
+    def _container(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind is types.MappingProxyType:
+            # What a proxy stands for, without asking it: its methods are those of the mapping.
+            behind = gc.get_referents(value)
+            if len(behind) == 1 and type(behind[0]) is dict:
+                value, kind = behind[0], dict
+        if issubclass(kind, dict):
+            if depth <= 0:
+                return f"<{type_name(kind)} {dict.__len__(value)}>"
+            return self._pairs(value, ITEMS, depth - 1)
+        for base in (list, tuple, set, frozenset):
+            if issubclass(kind, base):
+                return self._items(base, value, depth)
+        if depth > 0 and self._has_shown_fields(kind):
+            fields = _fields(value, kind)
+            return {"<class>": type_name(kind), **self._pairs(fields, ITEMS, depth - 1)}
+        return self._text(described(value))
+
+    def _items(self, base: Any, value: Any, depth: int) -> Any:
+        count = base.__len__(value)
+        if depth <= 0:
+            return f"<{type_name(type(value))} {count}>"
+        try:
+            first = list(itertools.islice(base.__iter__(value), ITEMS))
+        except RuntimeError:  # another thread changes the set
+            return f"<{type_name(type(value))} {count}>"
+        shown = [self._value(item, depth - 1) for item in first]
+        return [*shown, f"{CUT} {count - len(shown)} more"] if count > len(shown) else shown
+
+    def _pairs(self, values: Any, limit: int, depth: int) -> dict[str, Any]:
+        try:
+            first = list(itertools.islice(dict.items(values), limit))
+        except RuntimeError:  # another thread changes the dictionary
+            return {CUT: "changed while it was read"}
+        shown: dict[str, Any] = {}
+        for key, value in first:
+            if self.spent:
+                break
+            name = self._key(key, shown)
+            replacement = self._redactor.replacement(name, value)
+            shown[name] = self._value(value, depth) if replacement is None else replacement
+        missing = dict.__len__(values) - len(shown)
+        if missing > 0:
+            shown[CUT] = f"{missing} more"
+        return shown
+
+    def _key(self, key: Any, shown: Iterable[str]) -> str:
+        found = None if key is None else scalar(key)
+        text = "None" if key is None else described(key) if found is None else str(found)
+        name = text = self._text(text)
+        number = 2
+        while name in shown:
+            name, number = f"{text} #{number}", number + 1
+        return name
+
+    def _has_shown_fields(self, kind: type) -> bool:
+        module = type_name(kind).partition(".")[0]
+        return module in self._in_app or "__dataclass_fields__" in _NAMESPACE_OF(kind)
+
+
+def _fields(value: Any, kind: type) -> dict[str, Any]:
+    """Return what an object holds in its own dictionary and slots, read by C descriptors alone."""
+    found: dict[str, Any] = {}
+    for base in reversed(_MRO_OF(kind)):
+        for name, member in _NAMESPACE_OF(base).items():
+            if type(member) is types.MemberDescriptorType and type(name) is str:
+                try:
+                    found[name] = member.__get__(value)
+                except AttributeError:  # a slot that was never set
+                    continue
+            elif name == "__dict__" and type(member) is types.GetSetDescriptorType:
+                own = member.__get__(value)
+                if type(own) is dict:
+                    found.update(own)
+    return found
