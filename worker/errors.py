@@ -13,6 +13,7 @@ WorkerError                 says what was wrong, with the value, and the way out
 ├── InvalidTask             a payload that cannot become a task; names the field
 │   ├── UnknownTaskType
 │   └── InvalidParameter    a parameter's value is refused, by name
+├── DefaultsChanged         a model's defaults changed while they were read
 ├── InputError              a picture, a LoRA or another input cannot be had
 ├── EngineError             the engine
 │   ├── UnknownModel        it has no definition of this model
@@ -130,6 +131,19 @@ class UnknownTaskType(InvalidTask):
 
 class InvalidParameter(InvalidTask):
     """Raised by `worker.params` for a value that is refused before it reaches an engine."""
+
+
+class DefaultsChanged(WorkerError):
+    """Raised by `worker.params` when a model's defaults are not the same after the loop."""
+
+    def __init__(self, model: str, before: str, after: str) -> None:
+        super().__init__(
+            f"the defaults of model {model!r} changed while its parameters were resolved: "
+            f"sha256 {before} before, {after} after; nothing may write to a model's defaults"
+        )
+        self.model = model
+        self.before = before
+        self.after = after
 
 
 class InputError(WorkerError):

@@ -1,0 +1,89 @@
+"""The layers in which a task says its values, and who wins: the highest that is not None."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from worker.errors import InvalidParameter
+
+# The names by which tasks pass a parameter; two of them in one layer must agree.
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "resolution": ("parsed_resolution_wh", "resolution"),
+    "video_length": ("segment_frames_target", "video_length", "num_frames"),
+    "num_inference_steps": ("num_inference_steps", "steps"),
+    "seed": ("seed_to_use", "seed"),
+    "fps": ("fps_helpers", "fps_final_video", "fps"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """The values of one layer of a task.
+
+    Attributes:
+        source: "orchestrator", "segment", "individual_segment_params" or "task".
+        values: The payload's object, as it came; None stands for nothing said.
+        field: Where the object stands in the payload, for refusals; "" for its top.
+    """
+
+    source: str
+    values: Mapping[str, Any]
+    field: str = ""
+
+    def path(self, key: str) -> str:
+        """Return the dotted path of a key of this layer."""
+        return f"{self.field}.{key}" if self.field else key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A value, the layer that said it, and its dotted path."""
+
+    value: Any
+    layer: str
+    field: str
+
+
+def pick(layers: Sequence[Layer], key: str) -> Choice | None:
+    """Return what the highest layer that says anything says of a parameter.
+
+    Args:
+        layers: Low to high.
+        key: The parameter; its other names are looked for too.
+
+    Raises `InvalidParameter` when one layer says two different things under two names.
+    """
+    names = ALIASES.get(key) or (key,)
+    for layer in reversed(layers):
+        said = [name for name in names if layer.values.get(name) is not None]
+        if said:
+            return _agreed(layer, said)
+    return None
+
+
+def pick_first(layers: Sequence[Layer], *names: str) -> Choice | None:
+    """Return the value under the first of `names` that the highest layer has; they may differ."""
+    for layer in reversed(layers):
+        for name in names:
+            value = layer.values.get(name)
+            if value is not None:
+                return Choice(value=value, layer=layer.source, field=layer.path(name))
+    return None
+
+
+def entries(layers: Sequence[Layer]) -> Iterator[tuple[Layer, str, Any]]:
+    """Yield every value that is not None, with its layer and key."""
+    for layer in layers:
+        for key, value in layer.values.items():
+            if value is not None:
+                yield layer, key, value
+
+
+def _agreed(layer: Layer, said: Sequence[str]) -> Choice:
+    first, *others = said
+    value = layer.values[first]
+    for name in others:
+        if layer.values[name] != value:
+            problem = f"contradicts {layer.path(name)} = {layer.values[name]!r}; give one of them"
+            raise InvalidParameter(layer.path(first), value, problem)
+    return Choice(value=value, layer=layer.source, field=layer.path(first))
