@@ -107,13 +107,16 @@ class Claim:
     """A task, owned until the lease runs out; every later call is fenced by `token`.
 
     `dependencies` are in the order of the task's `dependant_on`. `parent_params` are the params
-    of its orchestrator, when it has one.
+    of its orchestrator: its parent, or the task that `params.orchestrator_task_id_ref` names.
+    `task.process_context` is this attempt's; `previous_context` is that of the attempt before, to
+    be linked to, and None at the first.
     """
 
     token: UUID
     task: Task
     dependencies: tuple[Dependency, ...] = ()
     parent_params: dict[str, Any] | None = None
+    previous_context: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

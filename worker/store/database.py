@@ -1,0 +1,222 @@
+"""The SQLite file of the local queue: opened, refused or created, and its transactions."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from worker.errors import Fenced, QueueError, QueueIncompatible, QueueUnavailable
+from worker.store.statements import sqlite
+
+APPLICATION_ID = 0x6C703236
+SCHEMA_VERSION = 1
+# A checkpoint costs two fsyncs more; at this size a busy queue makes one in a thousand commits.
+_CHECKPOINT_PAGES = 8_000
+_WAY_OUT = "move it away, or choose another home with --home DIR"
+
+_LOCKED = (
+    "was locked by another process for {timeout_s:g} s; end the process that holds it (`fuser` "
+    "names it) and try again"
+)
+_READ_ONLY = (
+    "cannot be written; make the file and its folder writable, or choose another home with "
+    "--home DIR"
+)
+_REFUSALS: Mapping[int, tuple[type[QueueError], str]] = {
+    sqlite3.SQLITE_BUSY: (QueueUnavailable, _LOCKED),
+    sqlite3.SQLITE_LOCKED: (QueueUnavailable, _LOCKED),
+    sqlite3.SQLITE_FULL: (
+        QueueUnavailable,
+        "cannot grow: the disk is full; free some space and try again",
+    ),
+    sqlite3.SQLITE_READONLY: (QueueUnavailable, _READ_ONLY),
+    sqlite3.SQLITE_PERM: (QueueUnavailable, _READ_ONLY),
+    sqlite3.SQLITE_CANTOPEN: (QueueUnavailable, "cannot be opened"),
+    sqlite3.SQLITE_IOERR: (
+        QueueUnavailable,
+        "cannot be read or written ({error}); check the disk and its free space",
+    ),
+    sqlite3.SQLITE_NOTADB: (QueueIncompatible, f"is not a SQLite database; {_WAY_OUT}"),
+    sqlite3.SQLITE_CORRUPT: (QueueIncompatible, f"is damaged ({{error}}); {_WAY_OUT}"),
+}
+
+
+class Database:
+    """One SQLite file, in write-ahead mode, durable at every commit.
+
+    Threads take turns on one connection: SQLite has one writer at a time, and a lock hands over
+    sooner than SQLite's own waiting, which sleeps. Processes wait for each other in SQLite, for
+    `busy_timeout_s` at the most.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
+        self._path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        with self._translated():
+            self._connection = self._opened()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Run one durable transaction: committed at the end, undone when an error passes.
+
+        `Fenced` commits: what was written before it is the record of the refusal.
+        """
+        with self._lock, self._translated():
+            connection = self._open_connection()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+            except Fenced:
+                connection.execute("COMMIT")
+                raise
+            except BaseException:
+                _undo(connection)
+                raise
+            try:
+                connection.execute("COMMIT")
+            except BaseException:
+                _undo(connection)
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Run statements that change nothing."""
+        with self._lock, self._translated():
+            yield self._open_connection()
+
+    def close(self) -> None:
+        """Close the connection; closing again does nothing."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise QueueUnavailable(f"queue {str(self._path)!r} was closed")
+        return self._connection
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        try:
+            connection.row_factory = sqlite3.Row
+            # Looked at before anything is changed: it may be somebody else's.
+            new = self._is_new(connection)
+            self._use_write_ahead_log(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            if new:
+                self._create(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        """Tell an empty database from a queue; refuse anything else."""
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application_id == 0 and version == 0 and objects == 0:
+            return True
+        if application_id != APPLICATION_ID:
+            raise QueueIncompatible(
+                f"queue {str(self._path)!r} is another application's SQLite database; {_WAY_OUT}"
+            )
+        if version > SCHEMA_VERSION:
+            raise QueueIncompatible(
+                f"queue {str(self._path)!r} has schema version {version}, and this loop26 knows "
+                f"versions up to {SCHEMA_VERSION}; install the newer loop26, or choose another "
+                "home with --home DIR"
+            )
+        return False
+
+    def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
+        # SQLite does not wait here for another process that opens the same new file.
+        deadline = time.monotonic() + self._busy_timeout_s
+        while True:
+            try:
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                break
+            except sqlite3.OperationalError as error:
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        if mode != "wal":
+            raise QueueUnavailable(
+                f"queue {str(self._path)!r} lies where SQLite cannot keep a write-ahead log; "
+                "choose a home on a local disk with --home DIR"
+            )
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have been faster.
+            if self._is_new(connection):
+                for statement in _split(sqlite("create_schema")):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        except BaseException:
+            _undo(connection)
+            raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raised = self._translation(error)
+            if raised is None:
+                raise
+            raise raised from error
+
+    def _translation(self, error: sqlite3.DatabaseError) -> QueueError | None:
+        code = _code(error)
+        if code is None or code not in _REFUSALS:
+            return None
+        refusal, text = _REFUSALS[code]
+        if code == sqlite3.SQLITE_CANTOPEN:
+            text = f"cannot be opened: {self._obstacle()}"
+        said = text.format(error=error, timeout_s=self._busy_timeout_s)
+        return refusal(f"queue {str(self._path)!r} {said}")
+
+    def _obstacle(self) -> str:
+        if self._path.is_dir():
+            return f"it is a folder; {_WAY_OUT}"
+        if not self._path.parent.is_dir():
+            return "its folder is not there; make it, or choose another home with --home DIR"
+        return "the file or its folder may not be written; make them writable"
+
+
+def _undo(connection: sqlite3.Connection) -> None:
+    # SQLite has already rolled back after some errors, such as a full disk.
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    """Return SQLite's primary result code; None for an error of the Python module itself."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _split(script: str) -> Iterator[str]:
+    # Not `executescript`: it commits the open transaction first.
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,197 @@
+"""How tasks end: failed or cancelled with their families, or complete with their orchestrator."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from worker.store.contexts import trace_id_of
+from worker.store.ownership import settle
+from worker.store.rows import lenient_json_text
+from worker.store.transaction import Transaction
+from worker.task import STITCH, Failure, TaskStatus
+
+_NOWHERE: Mapping[str, Any] = {"file": "", "line": 0, "function": "", "trace_id": ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Why a task fails or is cancelled, and what its relatives are told.
+
+    Attributes:
+        status: Failed or Cancelled.
+        sentence: For people; "" for a cancellation without a reason.
+        error: The task's own `error`.
+        cause: Type, message, place and trace id: the relatives' `root_cause`, but for the task id.
+    """
+
+    status: TaskStatus
+    sentence: str
+    error: Mapping[str, Any] | None
+    cause: Mapping[str, Any]
+
+
+def failed(failure: Failure, process_context: str | None) -> Ending:
+    """Make the ending of a task that failed; the attempt's trace stands in for a missing one."""
+    return Ending(
+        status=TaskStatus.FAILED,
+        sentence=failure.sentence,
+        error=asdict(failure),
+        cause={
+            "type": failure.type,
+            "message": failure.message,
+            "file": failure.file,
+            "line": failure.line,
+            "function": failure.function,
+            "trace_id": failure.trace_id or trace_id_of(process_context) or "",
+        },
+    )
+
+
+def cancelled(reason: str, process_context: str | None, trace_context: str | None) -> Ending:
+    """Make the ending of a task that was cancelled."""
+    return Ending(
+        status=TaskStatus.CANCELLED,
+        sentence=reason,
+        error=None,
+        cause={
+            "type": "Cancelled",
+            "message": reason,
+            **_NOWHERE,
+            "trace_id": trace_id_of(process_context) or trace_id_of(trace_context) or "",
+        },
+    )
+
+
+def end(
+    transaction: Transaction,
+    task_id: str,
+    ending: Ending,
+    facts: Mapping[str, Any],
+    *,
+    deaths: int = 0,
+) -> list[str]:
+    """Fail or cancel a task and its family; return the ids of all, the task's own first.
+
+    `facts` go into the event; `deaths` are added to the count. The task's own claim is left to
+    the caller to settle, those of its relatives are settled here.
+    """
+    _set_ended(transaction, task_id, ending, ending.sentence or None, ending.error, deaths)
+    transaction.record(task_id, ending.status.lower(), facts)
+    return [task_id, *_end_family(transaction, task_id, task_id, ending)]
+
+
+def _end_family(
+    transaction: Transaction, member_id: str, root_id: str, ending: Ending
+) -> list[str]:
+    """End the family of `member_id` because of what happened to `root_id`."""
+    message = f"Cascaded {ending.status.lower()} from related task {root_id}"
+    if ending.sentence:
+        message = f"{message}: {ending.sentence}"
+    root_cause = {"task_id": root_id, **ending.cause}
+    error = {
+        "kind": "cascade",
+        "type": ending.cause["type"],
+        "message": message,
+        "root_cause": root_cause,
+    }
+    relatives = transaction.run("select_family", id=member_id).fetchall()
+    for relative in relatives:
+        _set_ended(transaction, relative["id"], ending, message, error, 0)
+        if relative["claim_token"] is not None:
+            settle(transaction, relative["claim_token"], "cascaded", ending.status, message)
+        transaction.record(
+            relative["id"],
+            "cascaded",
+            {
+                "status": ending.status,
+                "root_cause": root_cause,
+                "worker_id": relative["worker_id"],
+            },
+        )
+    return [relative["id"] for relative in relatives]
+
+
+def _set_ended(
+    transaction: Transaction,
+    task_id: str,
+    ending: Ending,
+    message: str | None,
+    error: Mapping[str, Any] | None,
+    deaths: int,
+) -> None:
+    transaction.run(
+        "end_task",
+        id=task_id,
+        status=ending.status.value,
+        error_message=message,
+        error=None if error is None else lenient_json_text(error),
+        deaths=deaths,
+    )
+
+
+def complete(
+    transaction: Transaction,
+    task: sqlite3.Row,
+    *,
+    output_location: str,
+    result: str | None,
+    facts: Mapping[str, Any],
+) -> None:
+    """Complete a task (its `id` and `parent_id`), and its orchestrator when it was the last."""
+    transaction.run(
+        "complete_task", id=task["id"], output_location=output_location, result_data=result
+    )
+    transaction.record(task["id"], "completed", {"output_location": output_location, **facts})
+    if task["parent_id"] is not None:
+        _complete_waiting(transaction, task["parent_id"], last_child=task["id"])
+
+
+def settle_waiting(transaction: Transaction, orchestrator_id: str) -> None:
+    """End an orchestrator that has just begun to wait, if its children have ended already."""
+    child = transaction.one("select_ended_child", id=orchestrator_id)
+    if child is None:
+        _complete_waiting(transaction, orchestrator_id, last_child=None)
+    else:
+        _end_family(transaction, child["id"], *_told(transaction, child))
+
+
+def _complete_waiting(
+    transaction: Transaction, orchestrator_id: str, *, last_child: str | None
+) -> None:
+    waiting = transaction.one("select_finished_orchestrator", id=orchestrator_id)
+    if waiting is None:
+        return
+    complete(
+        transaction,
+        waiting,
+        output_location=_output_of_children(transaction, orchestrator_id),
+        result=waiting["result_data"],
+        facts={"last_child": last_child},
+    )
+
+
+def _output_of_children(transaction: Transaction, orchestrator_id: str) -> str:
+    children = transaction.run("select_outputs_of_children", id=orchestrator_id).fetchall()
+    stitched = [row["output_location"] for row in children if row["task_type"] == STITCH]
+    if stitched:
+        return str(stitched[-1])
+    return json.dumps([row["output_location"] for row in children], ensure_ascii=False)
+
+
+def _told(transaction: Transaction, ended: sqlite3.Row) -> tuple[str, Ending]:
+    """Return which task failed or was cancelled first, and how, as an ended task's row has it."""
+    error = json.loads(ended["error"]) if ended["error"] else {}
+    root_cause = error.pop("root_cause", None)
+    if root_cause is not None:
+        root = transaction.one("select_task", id=root_cause["task_id"])
+        if root is not None:
+            return _told(transaction, root)
+    cause = {"type": ended["status"], "message": ended["error_message"] or "", **_NOWHERE, **error}
+    return ended["id"], Ending(
+        status=TaskStatus(ended["status"]),
+        sentence=ended["error_message"] or "",
+        error=None,
+        cause={key: cause[key] for key in ("type", "message", *_NOWHERE)},
+    )

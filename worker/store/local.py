@@ -1,0 +1,277 @@
+"""The embedded queue: one SQLite file, shared by the processes of one machine."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from telemetry import names
+from worker.errors import IllegalTransition, InvalidTask, TaskNotFound
+from worker.store import deaths, endings
+from worker.store.base import ClaimRequest, Event
+from worker.store.claims import take
+from worker.store.database import Database
+from worker.store.insertion import insert_tasks
+from worker.store.ownership import attempt_facts, owned, settle
+from worker.store.rows import event_of, json_text, lenient_json_text, task_of
+from worker.store.transaction import Transaction
+from worker.task import Claim, Failure, NewTask, Task, TaskStatus
+
+
+class LocalStore:
+    """A `TaskStore` in one SQLite file, which is created where there is none.
+
+    For the processes of one machine; see `worker.store.mounts` for network file systems. Not to be
+    used across a fork: open it anew in the child.
+
+    Args:
+        path: The file.
+        clock: Seconds since the epoch; every time and lease in the queue is by it.
+        busy_timeout_s: How long to wait for another process that writes.
+
+    Raises:
+        QueueUnavailable: The file cannot be opened or written.
+        QueueIncompatible: It is no queue, or one of a newer version.
+    """
+
+    queue = names.QUEUE
+    system = "sqlite"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        busy_timeout_s: float = 10.0,
+    ) -> None:
+        self._clock = clock
+        self._database = Database(path, busy_timeout_s=busy_timeout_s)
+
+    @contextmanager
+    def _write(self) -> Iterator[Transaction]:
+        with self._database.write() as connection:
+            yield Transaction(connection=connection, at_s=self._clock())
+
+    @contextmanager
+    def _read(self) -> Iterator[Transaction]:
+        with self._database.read() as connection:
+            yield Transaction(connection=connection, at_s=self._clock())
+
+    def insert(self, tasks: Sequence[NewTask]) -> list[UUID]:
+        """Insert all of the tasks or none; see `TaskStore.insert`."""
+        with self._write() as transaction:
+            return insert_tasks(transaction, tasks)
+
+    def claim(self, request: ClaimRequest) -> Claim | None:
+        """Take the next eligible task; see `TaskStore.claim`."""
+        with self._write() as transaction:
+            return take(transaction, request)
+
+    def extend(self, token: UUID, *, lease_s: float, progress: dict[str, Any] | None) -> None:
+        """Extend the lease; see `TaskStore.extend`."""
+        with self._write() as transaction:
+            row = owned(transaction, token, "extend")
+            transaction.run(
+                "extend_lease",
+                id=row["id"],
+                lease_expires_at=transaction.later(lease_s),
+                progress=None if progress is None else lenient_json_text(progress),
+            )
+
+    def mark_started(self, token: UUID) -> None:
+        """Set `generation_started_at` to now; see `TaskStore.mark_started`."""
+        with self._write() as transaction:
+            row = owned(transaction, token, "mark_started")
+            transaction.run("start_generation", id=row["id"])
+            transaction.record(row["id"], "started", attempt_facts(row))
+
+    def complete(self, token: UUID, *, output_location: str, result: dict[str, Any]) -> None:
+        """In Progress → Complete; see `TaskStore.complete`."""
+        with self._write() as transaction:
+            row = owned(transaction, token, "complete", repeatable=True)
+            if row["settled"]:
+                return
+            settle(transaction, row["token"], "complete", TaskStatus.COMPLETE)
+            endings.complete(
+                transaction,
+                row,
+                output_location=output_location,
+                result=_result_text(result),
+                facts=attempt_facts(row),
+            )
+
+    def spawn(
+        self, token: UUID, children: Sequence[NewTask], *, result: dict[str, Any]
+    ) -> list[UUID]:
+        """Insert an orchestrator's children and let it wait for them; see `TaskStore.spawn`."""
+        with self._write() as transaction:
+            row = owned(transaction, token, "spawn", repeatable=True)
+            if row["settled"]:
+                return _spawned_before(transaction, row)
+            ids = insert_tasks(transaction, [_child(child, row) for child in children])
+            settle(transaction, row["token"], "spawn", TaskStatus.IN_PROGRESS)
+            transaction.run("spawn_children", id=row["id"], result_data=_result_text(result))
+            transaction.record(
+                row["id"], "spawned", {"children": list(map(str, ids)), **attempt_facts(row)}
+            )
+            endings.settle_waiting(transaction, row["id"])
+            return ids
+
+    def fail(self, token: UUID, failure: Failure) -> None:
+        """In Progress → Failed; see `TaskStore.fail`."""
+        with self._write() as transaction:
+            row = owned(transaction, token, "fail", repeatable=True)
+            if row["settled"]:
+                return
+            settle(transaction, row["token"], "fail", TaskStatus.FAILED)
+            ending = endings.failed(failure, row["process_context"])
+            facts = {"failure": asdict(failure), **attempt_facts(row)}
+            endings.end(transaction, row["id"], ending, facts)
+
+    def release(
+        self,
+        token: UUID,
+        *,
+        reason: str,
+        give_back: bool,
+        delay_s: float = 0.0,
+        failure: Failure | None = None,
+    ) -> None:
+        """In Progress → Queued; see `TaskStore.release`."""
+        with self._write() as transaction:
+            row = owned(transaction, token, "release", repeatable=True)
+            if row["settled"]:
+                return
+            settle(transaction, row["token"], "release", TaskStatus.QUEUED)
+            transaction.run(
+                "requeue_task",
+                id=row["id"],
+                given_back=int(give_back),
+                deaths=0,
+                run_after=transaction.later(delay_s) if delay_s > 0 else None,
+            )
+            facts = {
+                "reason": reason,
+                "delay_s": delay_s,
+                "failure": None if failure is None else asdict(failure),
+                **attempt_facts(row),
+            }
+            transaction.record(row["id"], "released" if give_back else "retried", facts)
+
+    def record_death(self, token: UUID, failure: Failure, *, max_deaths: int) -> TaskStatus:
+        """Count a death of the process that ran the task; see `TaskStore.record_death`."""
+        with self._write() as transaction:
+            row = owned(transaction, token, "record_death", repeatable=True)
+            if row["settled"]:
+                return TaskStatus(row["settled_status"])
+            facts = {"failure": asdict(failure), **attempt_facts(row)}
+            transaction.record(row["id"], "died", {**facts, "deaths": row["deaths"] + 1})
+            status = deaths.count(transaction, row, failure, max_deaths=max_deaths, facts=facts)
+            settle(transaction, row["token"], "record_death", status)
+            return status
+
+    def sweep(self, *, max_deaths: int) -> list[Task]:
+        """Find claims that expired; see `TaskStore.sweep`."""
+        with self._write() as transaction:
+            return deaths.sweep(transaction, max_deaths=max_deaths)
+
+    def cancel(self, task_id: UUID, *, reason: str = "") -> list[UUID]:
+        """Cancel a task and its family; see `TaskStore.cancel`."""
+        with self._write() as transaction:
+            row = transaction.one("select_task", id=str(task_id))
+            if row is None:
+                raise TaskNotFound(task_id)
+            if TaskStatus(row["status"]).terminal:
+                raise IllegalTransition(task_id, row["status"], TaskStatus.CANCELLED)
+            ending = endings.cancelled(reason, row["process_context"], row["trace_context"])
+            if row["claim_token"] is not None:
+                told = f"the task was cancelled: {reason}" if reason else "the task was cancelled"
+                settle(transaction, row["claim_token"], "cancelled", TaskStatus.CANCELLED, told)
+            facts = {"reason": reason, "worker_id": row["worker_id"]}
+            return list(map(UUID, endings.end(transaction, row["id"], ending, facts)))
+
+    def get(self, task_id: UUID) -> Task:
+        """Read one task. Raises `TaskNotFound`."""
+        with self._read() as transaction:
+            row = transaction.one("select_task", id=str(task_id))
+        if row is None:
+            raise TaskNotFound(task_id)
+        return task_of(row)
+
+    def find(self, prefix: str) -> list[Task]:
+        """Find the tasks whose id begins with `prefix`; see `TaskStore.find`."""
+        first = prefix.lower()
+        with self._read() as transaction:
+            # "g" comes after every hex digit and after the dash.
+            rows = transaction.run("find_tasks", first=first, after=f"{first}g").fetchall()
+        return [task_of(row) for row in rows]
+
+    def list_tasks(
+        self, *, statuses: Sequence[TaskStatus] = (), parent_id: UUID | None = None, limit: int = 50
+    ) -> list[Task]:
+        """List tasks, newest first; see `TaskStore.list_tasks`."""
+        wanted = json.dumps([status.value for status in statuses])
+        with self._read() as transaction:
+            if parent_id is None:
+                rows = transaction.run("list_tasks", statuses=wanted, limit=limit).fetchall()
+            else:
+                rows = transaction.run(
+                    "list_children", parent_id=str(parent_id), statuses=wanted, limit=limit
+                ).fetchall()
+        return [task_of(row) for row in rows]
+
+    def events(self, task_id: UUID) -> list[Event]:
+        """Read a task's history, oldest first."""
+        with self._read() as transaction:
+            rows = transaction.run("list_events", task_id=str(task_id)).fetchall()
+        return [event_of(row) for row in rows]
+
+    def record_worker(
+        self,
+        worker_id: str,
+        *,
+        status: str,
+        current_model: str | None,
+        metadata: dict[str, Any],
+    ) -> None:
+        """Note that the worker lives, and what it is doing; see `TaskStore.record_worker`."""
+        with self._write() as transaction:
+            transaction.run(
+                "record_worker",
+                id=worker_id,
+                status=status,
+                current_model=current_model,
+                metadata=lenient_json_text(metadata),
+            )
+
+    def close(self) -> None:
+        """Close the file; closing again does nothing."""
+        self._database.close()
+
+
+def _result_text(result: dict[str, Any]) -> str:
+    try:
+        return json_text(result)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidTask("result", result, f"cannot be written as JSON: {error}") from error
+
+
+def _child(child: NewTask, orchestrator: sqlite3.Row) -> NewTask:
+    return replace(
+        child,
+        parent_id=UUID(orchestrator["id"]),
+        trace_context=child.trace_context or orchestrator["process_context"],
+    )
+
+
+def _spawned_before(transaction: Transaction, claim: sqlite3.Row) -> list[UUID]:
+    for row in transaction.run("list_events", task_id=claim["id"]).fetchall():
+        data = json.loads(row["data"])
+        if row["name"] == "spawned" and data["token"] == claim["token"]:
+            return list(map(UUID, data["children"]))
+    return []

@@ -1,0 +1,196 @@
+-- Schema version 1. Times are UTC, ISO 8601 with microseconds, and so sort as text.
+
+CREATE TABLE tasks (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- What applications rely on.
+    id TEXT NOT NULL UNIQUE CHECK (
+        length(id) = 36 AND length(replace(id, '-', '')) = 32 AND id NOT GLOB '*[^0-9a-f-]*'
+    ),
+    task_type TEXT NOT NULL,
+    params TEXT NOT NULL CHECK (json_valid(params) AND json_type(params) = 'object'),
+    status TEXT NOT NULL DEFAULT 'Queued' CHECK (
+        status IN ('Queued', 'In Progress', 'Complete', 'Failed', 'Cancelled')
+    ),
+    dependant_on TEXT NOT NULL DEFAULT '[]' CHECK (
+        json_valid(dependant_on) AND json_type(dependant_on) = 'array'
+    ),
+    output_location TEXT,
+    error_message TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    worker_id TEXT,
+    project_id TEXT CHECK (
+        length(project_id) = 36 AND length(replace(project_id, '-', '')) = 32
+        AND project_id NOT GLOB '*[^0-9a-f-]*'
+    ),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')) CHECK (
+        created_at GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T*:*:*.[0-9][0-9][0-9][0-9][0-9][0-9]+00:00'
+        AND julianday(created_at) IS NOT NULL
+    ),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')),
+    generation_started_at TEXT,
+    generation_processed_at TEXT,
+    result_data TEXT,
+    idempotency_key TEXT UNIQUE,
+    -- What the worker adds.
+    parent_id TEXT CHECK (
+        length(parent_id) = 36 AND length(replace(parent_id, '-', '')) = 32
+        AND parent_id NOT GLOB '*[^0-9a-f-]*'
+    ),
+    error TEXT,
+    deaths INTEGER NOT NULL DEFAULT 0 CHECK (deaths >= 0),
+    claim_token TEXT,
+    lease_expires_at TEXT,
+    run_after TEXT,
+    spawned_at TEXT,
+    trace_context TEXT,
+    process_context TEXT,
+    progress TEXT,
+    model TEXT
+) STRICT;
+
+-- Finished rows are in none of these three, so any number of them costs a claim nothing.
+CREATE INDEX tasks_queued ON tasks (created_at) WHERE status = 'Queued';
+CREATE INDEX tasks_queued_of_model ON tasks (model, created_at) WHERE status = 'Queued';
+CREATE INDEX tasks_leased ON tasks (lease_expires_at) WHERE status = 'In Progress';
+CREATE INDEX tasks_of_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL;
+
+-- tasks.dependant_on read backwards, for cascades.
+CREATE TABLE dependencies (
+    depends_on TEXT NOT NULL,
+    task_id TEXT NOT NULL,
+    PRIMARY KEY (depends_on, task_id)
+) STRICT, WITHOUT ROWID;
+
+-- One row a claim, kept: a token that owned a task once never gets another, and learns why it
+-- lost the one it had.
+CREATE TABLE claims (
+    token TEXT PRIMARY KEY,
+    task_id TEXT NOT NULL,
+    worker_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    claimed_at TEXT NOT NULL,
+    process_context TEXT NOT NULL,
+    previous_context TEXT,
+    -- The call that settled it, or 'swept', 'cancelled', 'cascaded'; null while it owns the task.
+    settled TEXT,
+    settled_at TEXT,
+    reason TEXT,
+    -- The status that the task had then.
+    status TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE workers (
+    id TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    last_heartbeat TEXT NOT NULL,
+    current_model TEXT,
+    metadata TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(metadata)),
+    created_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    task_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    name TEXT NOT NULL,
+    data TEXT NOT NULL CHECK (json_valid(data))
+) STRICT;
+
+CREATE INDEX events_of_task ON events (task_id);
+
+CREATE TRIGGER events_are_kept_as_written BEFORE UPDATE ON events
+BEGIN
+    SELECT RAISE(ABORT, 'events are append-only');
+END;
+
+CREATE TRIGGER events_are_kept BEFORE DELETE ON events
+BEGIN
+    SELECT RAISE(ABORT, 'events are append-only');
+END;
+
+CREATE TRIGGER tasks_follow_the_transitions BEFORE UPDATE OF status ON tasks
+WHEN NOT (
+    new.status = old.status
+    OR (old.status = 'Queued' AND new.status IN ('In Progress', 'Failed', 'Cancelled'))
+    OR (
+        old.status = 'In Progress'
+        AND new.status IN ('Complete', 'Failed', 'Cancelled', 'Queued')
+    )
+)
+BEGIN
+    SELECT RAISE(ABORT, 'illegal transition of a task''s status');
+END;
+
+-- What LocalStore.insert says more kindly; here for rows that other applications insert.
+CREATE TRIGGER tasks_name_dependencies BEFORE INSERT ON tasks
+WHEN new.dependant_on <> '[]' AND EXISTS (
+    SELECT 1 FROM json_each(new.dependant_on)
+    WHERE type <> 'text' OR length(value) <> 36 OR value GLOB '*[^0-9a-f-]*'
+)
+BEGIN
+    SELECT RAISE(ABORT, 'dependant_on is not a list of task ids');
+END;
+
+CREATE TRIGGER tasks_join_no_ended_family AFTER INSERT ON tasks
+WHEN new.status = 'Queued' AND EXISTS (
+    SELECT 1 FROM tasks AS parent
+    WHERE parent.status IN ('Complete', 'Failed', 'Cancelled')
+        AND parent.id = coalesce(
+            new.parent_id,
+            iif(
+                new.task_type IN ('travel_segment', 'travel_stitch'),
+                json_extract(new.params, '$.orchestrator_task_id_ref'),
+                NULL
+            )
+        )
+)
+BEGIN
+    SELECT RAISE(ABORT, 'the task''s orchestrator has ended');
+END;
+
+CREATE TRIGGER tasks_have_history AFTER INSERT ON tasks
+BEGIN
+    INSERT INTO events (task_id, at, name, data)
+    VALUES (new.id, new.created_at, 'inserted', json_object('task_type', new.task_type));
+END;
+
+CREATE TRIGGER tasks_have_dependants AFTER INSERT ON tasks
+WHEN new.dependant_on <> '[]'
+BEGIN
+    INSERT OR IGNORE INTO dependencies (depends_on, task_id)
+    SELECT value, new.id FROM json_each(new.dependant_on);
+END;
+
+CREATE TRIGGER tasks_change_dependants AFTER UPDATE OF dependant_on ON tasks
+BEGIN
+    DELETE FROM dependencies WHERE task_id = old.id;
+    INSERT OR IGNORE INTO dependencies (depends_on, task_id)
+    SELECT value, new.id FROM json_each(new.dependant_on);
+END;
+
+-- Applications name a segment's orchestrator and a task's model in the params alone.
+CREATE TRIGGER tasks_say_their_parent AFTER INSERT ON tasks
+WHEN new.parent_id IS NULL
+    AND new.task_type IN ('travel_segment', 'travel_stitch')
+    AND json_type(new.params, '$.orchestrator_task_id_ref') = 'text'
+    AND json_extract(new.params, '$.orchestrator_task_id_ref')
+        GLOB '????????-????-????-????-????????????'
+    AND json_extract(new.params, '$.orchestrator_task_id_ref') NOT GLOB '*[^0-9a-f-]*'
+BEGIN
+    UPDATE tasks SET parent_id = json_extract(new.params, '$.orchestrator_task_id_ref')
+    WHERE seq = new.seq;
+END;
+
+CREATE TRIGGER tasks_say_their_model AFTER INSERT ON tasks
+WHEN new.model IS NULL AND coalesce(
+    json_extract(new.params, '$.model_name'),
+    json_extract(new.params, '$.orchestrator_details.model_name')
+) IS NOT NULL
+BEGIN
+    UPDATE tasks
+    SET model = coalesce(
+        json_extract(new.params, '$.model_name'),
+        json_extract(new.params, '$.orchestrator_details.model_name')
+    )
+    WHERE seq = new.seq;
+END;

@@ -1,0 +1,1 @@
+SELECT * FROM tasks WHERE id >= :first AND id < :after ORDER BY id LIMIT 20

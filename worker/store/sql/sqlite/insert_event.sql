@@ -1,0 +1,1 @@
+INSERT INTO events (task_id, at, name, data) VALUES (:task_id, :now, :name, :data)

@@ -1,0 +1,1 @@
+SELECT seq, task_id, at, name, data FROM events WHERE task_id = :task_id ORDER BY seq

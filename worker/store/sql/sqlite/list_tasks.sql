@@ -1,0 +1,4 @@
+SELECT * FROM tasks
+WHERE :statuses = '[]' OR status IN (SELECT value FROM json_each(:statuses))
+ORDER BY seq DESC
+LIMIT :limit

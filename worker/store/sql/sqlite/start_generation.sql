@@ -1,0 +1,1 @@
+UPDATE tasks SET generation_started_at = :now, updated_at = :now WHERE id = :id
