@@ -1,28 +1,23 @@
 """Every setting of the worker, and the only place where the environment is read."""
 
-import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
+from worker.setting_types import AbsolutePath, Dsn, Headers, Paths, TaskTypes, WebAddress
 from worker.task import TASK_TYPES
 
 CONFIG_FILE = "config.toml"
 PREFIX = "LOOP26_"
-
-# An environment variable or a command-line option holds such a list as text, parted by commas.
-Texts = Annotated[tuple[str, ...], NoDecode]
-Paths = Annotated[tuple[Path, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -43,8 +38,9 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
-    home: Path = Field(
-        Path("~/.loop26"), description="Folder of the queue, the journals, outputs and models."
+    home: AbsolutePath = Field(
+        default=Path("~/.loop26"),
+        description="Folder of the queue, the journals, outputs and models.",
     )
     worker_name: str = Field(
         default_factory=socket.gethostname,
@@ -52,117 +48,142 @@ class Settings(BaseSettings):
         max_length=100,
         description="This worker's name; a boot id is added to it at every start.",
     )
-    task_types: Texts = Field(
-        TASK_TYPES, description="Task types that this worker accepts, parted by commas."
+    task_types: TaskTypes = Field(
+        default=TASK_TYPES, description="Task types that this worker accepts, parted by commas."
     )
     poll_s: float = Field(
-        1.0, gt=0, le=3600, description="Seconds between two looks at an empty queue."
+        default=1.0, gt=0, le=3600, description="Seconds between two looks at an empty queue."
     )
     heartbeat_s: float = Field(
-        10.0, gt=0, le=3600, description="Seconds between two extensions of a running task's lease."
+        default=10.0,
+        gt=0,
+        le=3600,
+        description="Seconds between two extensions of a running task's lease.",
     )
     lease_s: float = Field(
-        60.0,
+        default=60.0,
         gt=0,
         le=86400,
         description="Seconds until a task of a silent worker is taken from it.",
     )
     cancel_check_s: float = Field(
-        1.0, gt=0, le=3600, description="Seconds between two looks whether the task was cancelled."
+        default=1.0,
+        gt=0,
+        le=3600,
+        description="Seconds between two looks whether the task was cancelled.",
     )
     grace_s: float = Field(
-        25.0,
+        default=25.0,
         ge=0,
         le=86400,
         description="Seconds after SIGTERM in which the running task may still finish.",
     )
     max_deaths: int = Field(
-        3, ge=1, le=100, description="Deaths of its process after which a task fails for good."
+        default=3,
+        ge=1,
+        le=100,
+        description="Deaths of its process after which a task fails for good.",
     )
     max_attempts: int = Field(
-        3, ge=1, le=100, description="Attempts after which an error that may pass fails a task."
+        default=3,
+        ge=1,
+        le=100,
+        description="Attempts after which an error that may pass fails a task.",
     )
     child_start_timeout_s: float = Field(
-        300.0,
+        default=300.0,
         gt=0,
         le=86400,
         description="Seconds in which a new task process must report its device ready.",
     )
 
-    engine: Literal["diffusers"] = Field("diffusers", description="The engine that generates.")
+    engine: Literal["diffusers"] = Field(
+        default="diffusers", description="The engine that generates."
+    )
     device: str = Field(
-        "auto",
+        default="auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto (CUDA where there is one), cpu, cuda or cuda:N.",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Number format of the weights; auto chooses by device and model."
+        default="auto",
+        description="Number format of the weights; auto chooses by device and model.",
     )
     offload: Literal["none", "model", "sequential"] = Field(
-        "none", description="What waits in main memory: none, the idle models, or single layers."
+        default="none",
+        description="What waits in main memory: none, the idle models, or single layers.",
     )
     threads: int = Field(
-        0, ge=0, le=4096, description="CPU threads of torch; 0 leaves it to torch."
+        default=0, ge=0, le=4096, description="CPU threads of torch; 0 leaves it to torch."
     )
     compile: bool = Field(
         default=False, description="Whether the transformers are compiled when they are loaded."
     )
     models_dirs: Paths = Field(
-        (), description="More folders of model definition files, parted by commas."
+        default=(), description="More folders of model definition files, parted by commas."
     )
     models_offline: bool = Field(
         default=False, description="Whether weights that are not on this machine are refused."
     )
     video_crf: int = Field(
-        18, ge=0, le=51, description="Quality of the H.264 output: 0 lossless, 51 worst."
+        default=18, ge=0, le=51, description="Quality of the H.264 output: 0 lossless, 51 worst."
     )
 
     allowed_roots: Paths = Field(
-        (), description="Folders that local inputs must lie in, parted by commas; empty allows all."
+        default=(),
+        description="Folders that local inputs must lie in, parted by commas; empty allows all.",
     )
     private_addresses: bool = Field(
         default=False, description="Whether inputs may be fetched from private addresses."
     )
-    max_picture_mb: float = Field(50.0, gt=0, description="Size limit of a picture, in megabytes.")
-    max_picture_megapixels: float = Field(
-        100.0, gt=0, description="Limit of a picture's width times height, in megapixels."
+    max_picture_mb: float = Field(
+        default=50.0, gt=0, description="Size limit of a picture, in megabytes."
     )
-    max_lora_mb: float = Field(4000.0, gt=0, description="Size limit of a LoRA, in megabytes.")
+    max_picture_megapixels: float = Field(
+        default=100.0, gt=0, description="Limit of a picture's width times height, in megapixels."
+    )
+    max_lora_mb: float = Field(
+        default=4000.0, gt=0, description="Size limit of a LoRA, in megabytes."
+    )
     download_timeout_s: float = Field(
-        600.0, gt=0, le=86400, description="Seconds that one whole download may take."
+        default=600.0, gt=0, le=86400, description="Seconds that one whole download may take."
     )
 
     journal_rotate_mb: float = Field(
-        64.0, ge=1, description="Megabytes after which a journal goes on in a new file."
+        default=64.0, ge=1, description="Megabytes after which a journal goes on in a new file."
     )
     spool_keep_mb: float = Field(
-        2000.0, gt=0, description="Megabytes of old journals that are kept, newest first."
+        default=2000.0, gt=0, description="Megabytes of old journals that are kept, newest first."
     )
-    spool_keep_days: float = Field(14.0, gt=0, description="Days that old journals are kept.")
+    spool_keep_days: float = Field(
+        default=14.0, gt=0, description="Days that old journals are kept."
+    )
     record_prompts: bool = Field(
         default=True, description="Whether prompts are written to journals and telemetry."
     )
-    otlp_endpoint: str | None = Field(
-        None,
+    otlp_endpoint: WebAddress | None = Field(
+        default=None,
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
         description="Address of an OTLP collector (HTTP/protobuf); unset keeps telemetry local.",
     )
-    otlp_headers: SecretStr | None = Field(
-        None,
+    otlp_headers: Headers | None = Field(
+        default=None,
         validation_alias="OTEL_EXPORTER_OTLP_HEADERS",
         description="Headers for the collector: name=value, parted by commas.",
     )
-    sentry_dsn: SecretStr | None = Field(
-        None, validation_alias="SENTRY_DSN", description="Where errors go; unset sends none."
+    sentry_dsn: Dsn | None = Field(
+        default=None,
+        validation_alias="SENTRY_DSN",
+        description="Where errors go; unset sends none.",
     )
     sentry_environment: str = Field(
-        "production",
+        default="production",
         validation_alias="SENTRY_ENVIRONMENT",
         min_length=1,
         description="The environment that errors are filed under.",
     )
     sentry_release: str | None = Field(
-        None,
+        default=None,
         validation_alias="SENTRY_RELEASE",
         description="The release that errors are filed under; unset takes loop26's version.",
     )
@@ -179,57 +200,6 @@ class Settings(BaseSettings):
         """Take what is given and read nothing; `load` has read the rest and knows its origin."""
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
-
-    @field_validator("task_types", "models_dirs", "allowed_roots", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("home", mode="after")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
-
-    @field_validator("models_dirs", "allowed_roots", mode="after")
-    @classmethod
-    def _all_absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(path.expanduser().absolute() for path in value)
-
-    @field_validator("task_types", mode="after")
-    @classmethod
-    def _known_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in TASK_TYPES]
-        if unknown or not value:
-            found = f"unknown task type {unknown[0]!r}" if unknown else "names no task type"
-            raise ValueError(f"{found}; known: {', '.join(TASK_TYPES)}")
-        return value
-
-    @field_validator("otlp_endpoint", mode="after")
-    @classmethod
-    def _web_address(cls, value: str | None) -> str | None:
-        if value is not None and not re.match(r"https?://[^/\s]+", value):
-            raise ValueError("must be an address as in http://localhost:4318")
-        return value
-
-    @field_validator("otlp_headers", mode="after")
-    @classmethod
-    def _pairs(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not all(
-            "=" in part for part in value.get_secret_value().split(",")
-        ):
-            raise ValueError("must be name=value, parted by commas")
-        return value
-
-    @field_validator("sentry_dsn", mode="after")
-    @classmethod
-    def _dsn(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.match(
-            r"https?://[^@/\s]+@[^/\s]+/.*\d+$", value.get_secret_value()
-        ):
-            raise ValueError("must be a DSN as Sentry shows it: https://KEY@HOST/PROJECT")
-        return value
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Self:

@@ -1,0 +1,123 @@
+"""Runs the demo from the pictures to the last line that people read."""
+
+import shlex
+import time
+from pathlib import Path
+from uuid import UUID
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from telemetry.recorder import Recorder
+from worker.composition import run
+from worker.console import TerminalConsole, clock
+from worker.demo.journey import FRAMES, build_loras, journey, lay_out_pictures
+from worker.output.video import VideoFacts, probe_video
+from worker.settings import Settings
+from worker.store.base import TaskStore
+from worker.store.local import LocalStore
+from worker.submission import submit
+from worker.task import ORCHESTRATOR, Task, TaskStatus
+
+EXIT_FAILED = 1
+# What the supervisor counted in the record of each task before it settled it.
+MEASURES = ("iterations", "steps", "spans", "records", "lost")
+
+
+def run_demo(settings: Settings) -> int:
+    """Make the demo's video in this home; print where it is; return the exit code."""
+    out = Console(highlight=False)
+    out.print("Preparing four pictures and three LoRAs …", style="dim")
+    pictures = lay_out_pictures(settings.home / "demo-pictures")
+    loras = build_loras(settings.models_dir)
+    began = time.monotonic()
+    task_id = _enqueue(settings, pictures, loras)
+    code = run(settings, until_idle=True, console=TerminalConsole())
+    seconds = time.monotonic() - began
+    store = LocalStore(settings.queue_path)
+    try:
+        task = store.get(task_id)
+        if code == 0 and task.status is TaskStatus.COMPLETE:
+            out.print(_report(store, task, settings, seconds), soft_wrap=True)
+            return 0
+        reason = task.error_message or f"the journey is {task.status}"
+        out.print(f"The demo failed: {reason}", style="red", markup=False, soft_wrap=True)
+        out.print(_next_commands(settings, task), soft_wrap=True)
+        return code or EXIT_FAILED
+    finally:
+        store.close()
+
+
+def _enqueue(settings: Settings, pictures: list[Path], loras: list[Path]) -> UUID:
+    store = LocalStore(settings.queue_path)
+    recorder = Recorder.open(settings.spool_dir, role="cli")
+    try:
+        return submit([journey(pictures, loras)], store=store, recorder=recorder)[0]
+    finally:
+        recorder.close()
+        store.close()
+
+
+def _report(store: TaskStore, task: Task, settings: Settings, seconds: float) -> Group:
+    video = Path(task.output_location or "")
+    facts = probe_video(video)
+    children = store.list_tasks(parent_id=task.id, limit=100)
+    loads = max(int((child.result_data or {}).get("model_loads", 0)) for child in children)
+    expected = "" if facts.frames == FRAMES else f" (expected {FRAMES})"
+    return Group(
+        Text("\nFour pictures became a video:", style="bold green"),
+        Text(f"  {video}", style="bold"),
+        Text(f"  {_in_words(facts)}{expected}"),
+        Text("\nMeasured:", style="bold"),
+        _measures([task, *children]),
+        Text(f"  model loads {loads}; from the queue to the video {clock(seconds)}"),
+        _next_commands(settings, task),
+    )
+
+
+def _in_words(facts: VideoFacts) -> str:
+    return (
+        f"{facts.frames} frames, {facts.width}x{facts.height}, {facts.fps:g} frames a second, "
+        f"{facts.frames / facts.fps:.2f} s"
+    )
+
+
+def _measures(tasks: list[Task]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("  task")
+    table.add_column("id")
+    for heading in ("took", *MEASURES):
+        table.add_column(heading, justify="right")
+    for task in tasks:
+        result = task.result_data or {}
+        measured = [str(result.get(name, "")) for name in MEASURES]
+        table.add_row(f"  {_name(task)}", str(task.id)[:8], _took(task), *measured)
+    return table
+
+
+def _name(task: Task) -> str:
+    index = task.params.get("segment_index")
+    return task.task_type if index is None else f"{task.task_type} {index}"
+
+
+def _took(task: Task) -> str:
+    if task.generation_started_at is None or task.generation_processed_at is None:
+        return ""
+    if task.task_type == ORCHESTRATOR:
+        return ""  # its time is its children's
+    return clock((task.generation_processed_at - task.generation_started_at).total_seconds())
+
+
+def _next_commands(settings: Settings, task: Task) -> RenderableType:
+    loop26 = f"loop26 --home {shlex.quote(str(settings.home))}"
+    short = str(task.id)[:8]
+    grid = Table.grid(padding=(0, 2))
+    for command, what in (
+        (f"tasks {short}", "the journey: parameters, children, history"),
+        (f"trace {short}", "every step of it, as a tree with times"),
+        ("tasks", "the queue"),
+        ("settings", "what can be set"),
+    ):
+        grid.add_row(f"  {loop26} {command}", Text(what, style="dim"))
+    return Group(Text("\nNext:", style="bold"), grid)
