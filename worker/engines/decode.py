@@ -1,0 +1,46 @@
+"""From clean latents to pictures."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from worker.errors import EngineError, FrameCountMismatch
+from worker.params.request import GenerationRequest
+
+if TYPE_CHECKING:
+    from worker.engines.placement import Placement
+
+
+def decode(
+    pipeline: Any, latents: torch.Tensor, request: GenerationRequest, placement: "Placement"
+) -> "np.ndarray[Any, Any]":
+    """Decode to uint8, (frames, height, width, 3), RGB; check that it is what was asked."""
+    vae = pipeline.vae
+    shape = (1, vae.config.z_dim, 1, 1, 1)
+    mean, deviation = (
+        torch.tensor(values, dtype=vae.dtype, device=placement.device).view(shape)
+        for values in (vae.config.latents_mean, vae.config.latents_std)
+    )
+    scaled = latents.to(device=placement.device, dtype=vae.dtype) * deviation + mean
+    video = vae.decode(scaled, return_dict=False)[0]
+    frames = _as_pictures(video[0])
+    _check(frames, request)
+    return frames
+
+
+def _as_pictures(video: torch.Tensor) -> "np.ndarray[Any, Any]":
+    """Turn (3, frames, height, width) of -1 … 1 into bytes, on the device: less to copy."""
+    scaled = ((video.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    pictures: np.ndarray[Any, Any] = scaled.permute(1, 2, 3, 0).contiguous().cpu().numpy()
+    return pictures
+
+
+def _check(frames: "np.ndarray[Any, Any]", request: GenerationRequest) -> None:
+    count, height, width, _ = frames.shape
+    if count != request.frames:
+        raise FrameCountMismatch(request.frames, count)
+    if (width, height) != (request.width, request.height):
+        raise EngineError(
+            f"the engine returned {width}x{height} where {request.width}x{request.height} was asked"
+        )

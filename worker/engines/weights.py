@@ -1,0 +1,67 @@
+"""From a model definition to a loaded Wan pipeline: local folder, hub, or built from a seed."""
+
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+
+from worker.engines.base import ModelDefinition
+from worker.engines.tiny import build_tiny_pipeline
+from worker.errors import ModelUnavailable
+
+
+def load_pipeline(
+    definition: ModelDefinition, *, models_dir: Path, dtype: torch.dtype, local_files_only: bool
+) -> Any:
+    """Load the definition's pipeline on the CPU.
+
+    A model of a seed is built in `models_dir` first; its loading is that of any other. The VAE
+    stays in float32, as diffusers recommends for Wan; the rest is `dtype`.
+    Raises `ModelUnavailable` when the weights cannot be had or are of another kind of pipeline.
+    """
+    source = _source(definition, models_dir)
+    try:
+        pipeline = _pipeline_class(definition).from_pretrained(
+            source,
+            dtype={"vae": torch.float32, "default": dtype},
+            local_files_only=local_files_only or Path(source).is_dir(),
+        )
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(
+            f"model {definition.name!r}: its weights {source!r} cannot be loaded: {error}; "
+            f"put the folder under {str(models_dir)!r}, name it in the definition's `weights`, "
+            "or let this machine download it"
+        ) from error
+    _refuse_other_kinds(definition, pipeline, source)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _source(definition: ModelDefinition, models_dir: Path) -> str:
+    """Return a folder that exists, or a hub id."""
+    if not definition.weights:
+        return str(build_tiny_pipeline(definition, models_dir))
+    beside = models_dir / definition.weights
+    return str(beside) if beside.is_dir() else definition.weights
+
+
+def _pipeline_class(definition: ModelDefinition) -> Any:
+    image_to_video = definition.kind == "i2v"
+    return diffusers.WanImageToVideoPipeline if image_to_video else diffusers.WanPipeline
+
+
+def _refuse_other_kinds(definition: ModelDefinition, pipeline: Any, source: str) -> None:
+    """Refuse Wan pipelines whose conditioning the denoising loop does not do."""
+    problem = ""
+    if pipeline.transformer is None:
+        problem = "it has no high-noise transformer"
+    elif pipeline.config.expand_timesteps:
+        problem = "it takes a timestep per token (Wan 2.2 5B)"
+    elif pipeline.transformer.config.image_dim is not None:
+        problem = "it takes CLIP embeddings of the picture (Wan 2.1 image to video)"
+    if problem:
+        raise ModelUnavailable(
+            f"model {definition.name!r}: the pipeline {source!r} is of a kind that this engine "
+            f"does not run: {problem}; it runs Wan 2.2 14B and Wan text to video"
+        )
