@@ -1,0 +1,219 @@
+"""Folds the records of one process's journal into spans."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from telemetry import names, records
+from telemetry.journal import JournalRecord
+
+CLOSED_BY_END = "end"
+CLOSED_BY_DEATH = "death"
+
+
+class Event(NamedTuple):
+    """An event of a span."""
+
+    name: str
+    at_ns: int
+    attributes: Mapping[str, Any]
+
+
+class Link(NamedTuple):
+    """A link from a span to another, perhaps in another trace."""
+
+    trace_id: bytes
+    span_id: bytes
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A span as far as its journal tells it.
+
+    Attributes:
+        kind: Number of an `opentelemetry.trace.SpanKind`.
+        end_ns: None while it is open.
+        status: Number of an `opentelemetry.trace.StatusCode`.
+        seq: Sequence number of its begin record.
+        closed_by: "end" by the process itself, "death" by the process's end, "" while open.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    parent_id: bytes | None
+    name: str
+    kind: int
+    start_ns: int
+    end_ns: int | None
+    status: int
+    description: str
+    attributes: Mapping[str, Any]
+    events: tuple[Event, ...]
+    links: tuple[Link, ...]
+    seq: int
+    closed_by: str
+
+    @property
+    def duration_ns(self) -> int | None:
+        """Nanoseconds from start to end; None while it is open."""
+        return None if self.end_ns is None else self.end_ns - self.start_ns
+
+
+@dataclass(slots=True)
+class _Open:
+    begin: records.SpanBegin
+    seq: int
+    attributes: dict[str, Any]
+    events: list[Event] = field(default_factory=list)
+
+    def span(self, *, end_ns: int | None, status: int, description: str, closed_by: str) -> Span:
+        begin = self.begin
+        return Span(
+            trace_id=begin.trace_id,
+            span_id=begin.span_id,
+            parent_id=begin.parent_id,
+            name=begin.name,
+            kind=begin.kind,
+            start_ns=begin.start_ns,
+            end_ns=end_ns,
+            status=status,
+            description=description,
+            attributes=dict(self.attributes),
+            events=tuple(self.events),
+            links=tuple(Link(*link) for link in begin.links),
+            seq=self.seq,
+            closed_by=closed_by,
+        )
+
+
+class Folder:
+    """Turns one journal's records, in their order, into spans.
+
+    What it keeps is bounded, however long the process lives: the open spans, and what belongs to
+    the task in hand (`errors`, `logs`), which the next `TaskBegin` clears.
+
+    Attributes:
+        task: The newest task begun, or None.
+        task_end: That task's end, or None while it runs.
+        errors: Errors of the task in hand, in order; before the first task, the process's.
+        logs: Likewise; empty with `keep_logs=False`.
+        iteration: Index and count of the newest loop iteration begun in the task; (0, 0) if none.
+        end: How the process ended, once its journal says so.
+        left_open: The spans that the process's end closed, in order of opening.
+        orphans: Updates, events and ends of spans whose begin was not among the records.
+    """
+
+    def __init__(self, *, keep_logs: bool = True) -> None:
+        self.task: records.TaskBegin | None = None
+        self.task_end: records.TaskEnd | None = None
+        self.errors: list[records.Error] = []
+        self.logs: list[records.Log] = []
+        self.iteration = (0, 0)
+        self.end: records.ProcessEnd | None = None
+        self.left_open: tuple[Span, ...] = ()
+        self.orphans = 0
+        self._keep_logs = keep_logs
+        self._open: dict[bytes, _Open] = {}
+
+    @property
+    def open_spans(self) -> tuple[Span, ...]:
+        """The spans that have begun and not ended, in order of opening; the last is innermost."""
+        return tuple(
+            one.span(end_ns=None, status=records.Status.UNSET, description="", closed_by="")
+            for one in self._open.values()
+        )
+
+    def feed(self, record: JournalRecord) -> list[Span]:
+        """Take the next record; return the spans that it finished."""
+        match record.body:
+            case records.SpanBegin() as begin:
+                self._begin(begin, record.seq)
+            case records.SpanUpdate() as update:
+                self._update(update)
+            case records.SpanEvent() as event:
+                self._event(event)
+            case records.SpanEnd() as end:
+                return self._finish(end)
+            case records.ProcessEnd() as end:
+                return self._close(end)
+            case other:
+                self._note(other)
+        return []
+
+    def _begin(self, begin: records.SpanBegin, seq: int) -> None:
+        self._open[begin.span_id] = _Open(begin, seq, dict(begin.attributes))
+        if begin.name == names.LOOP_ITERATION:
+            get = begin.attributes.get
+            self.iteration = (get(names.LOOP_INDEX, 0), get(names.LOOP_COUNT, 0))
+
+    def _update(self, update: records.SpanUpdate) -> None:
+        if (span := self._open.get(update.span_id)) is None:
+            self.orphans += 1
+        else:
+            span.attributes.update(update.attributes)
+
+    def _event(self, event: records.SpanEvent) -> None:
+        if (span := self._open.get(event.span_id)) is None:
+            self.orphans += 1
+        else:
+            span.events.append(Event(event.name, event.at_ns, event.attributes))
+
+    def _finish(self, end: records.SpanEnd) -> list[Span]:
+        if (span := self._open.pop(end.span_id, None)) is None:
+            self.orphans += 1
+            return []
+        return [
+            span.span(
+                end_ns=end.end_ns,
+                status=end.status,
+                description=end.description,
+                closed_by=CLOSED_BY_END,
+            )
+        ]
+
+    def _close(self, end: records.ProcessEnd) -> list[Span]:
+        self.end = end
+        left = list(self._open.values())
+        self._open.clear()
+        if left:
+            _record_death(left[-1], end)
+        closed = [_closed_by_death(span, end) for span in left]
+        self.left_open = tuple(closed) or self.left_open
+        closed.reverse()  # children before their parents, as a living process ends them
+        return closed
+
+    def _note(self, body: Any) -> None:
+        match body:
+            case records.TaskBegin():
+                self.task, self.task_end = body, None
+                self.errors, self.logs, self.iteration = [], [], (0, 0)
+            case records.TaskEnd():
+                self.task_end = body
+            case records.Error():
+                self.errors.append(body)
+            case records.Log() if self._keep_logs:
+                self.logs.append(body)
+
+
+def _record_death(innermost: _Open, end: records.ProcessEnd) -> None:
+    """Give the innermost span its exception event, unless an exception has given it one."""
+    if any(event.name == names.EXCEPTION_EVENT for event in innermost.events):
+        return
+    facts = {names.EXCEPTION_TYPE: end.kind, names.EXCEPTION_MESSAGE: end.message}
+    innermost.events.append(Event(names.EXCEPTION_EVENT, end.at_ns, facts))
+
+
+def _closed_by_death(span: _Open, end: records.ProcessEnd) -> Span:
+    span.attributes.setdefault(names.ERROR_TYPE, end.kind)
+    span.attributes[names.DEATH_KIND] = end.kind
+    if end.signal:
+        span.attributes[names.DEATH_SIGNAL] = end.signal
+    if end.exit_code is not None:
+        span.attributes[names.DEATH_EXIT_CODE] = end.exit_code
+    return span.span(
+        end_ns=max(end.at_ns, span.begin.start_ns),
+        status=records.Status.ERROR,
+        description=end.message,
+        closed_by=CLOSED_BY_DEATH,
+    )
