@@ -1,0 +1,100 @@
+"""Sends what followers hold to one backend, batch after batch, and waits when it is down."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from telemetry.delivery import Answer, Verdict
+from telemetry.follower import Follower, Stream
+
+_FIRST_DELAY_S: Final = 0.5
+_LONGEST_DELAY_S: Final = 60.0
+_LONGEST_ASKED_S: Final = 300.0
+_SHORTEST_TIMEOUT_S: Final = 0.1
+
+_log = logging.getLogger("telemetry.shipper")
+
+
+class Sender:
+    """One stream's way to its backend.
+
+    Attributes:
+        exported: Items that the backend has acknowledged.
+        refused: Items that it refused for good; the first refusal of each kind is logged.
+        failures: Requests without an answer, or answered with "not now".
+        down: Whether the newest request failed.
+    """
+
+    def __init__(self, stream: Stream, clock: Callable[[], float]) -> None:
+        self.stream = stream
+        self.exported = 0
+        self.refused = 0
+        self.failures = 0
+        self.down = False
+        self._clock = clock
+        self._delay_s = 0.0
+        self._not_before = clock()
+        self._refusals: set[str] = set()
+
+    def retry_now(self) -> None:
+        """Ask the backend again at once, whatever it said before."""
+        self._not_before = self._clock()
+
+    def send_all(
+        self,
+        follower: Follower,
+        remaining: Callable[[], float],
+        acknowledged: Callable[[Follower], None],
+    ) -> bool:
+        """Send what is waiting; False if some of it still waits.
+
+        Args:
+            follower: Of this sender's stream.
+            remaining: Seconds left; nothing is begun when there are none.
+            acknowledged: Called after each batch, to note how far the backend has come.
+        """
+        size = self.stream.batch_size
+        while follower.waiting and self._clock() >= self._not_before and remaining() > 0:
+            count = min(size, follower.waiting)
+            answer = self._answer(follower, count, remaining())
+            if answer.verdict is Verdict.TOO_LARGE and count > 1:
+                size = count // 2
+            elif answer.verdict is Verdict.LATER:
+                self._failed(answer)
+            else:
+                self._passed(count, answer)
+                follower.acknowledge(count)
+                acknowledged(follower)
+                size = self.stream.batch_size
+        return not follower.waiting
+
+    def _answer(self, follower: Follower, count: int, timeout_s: float) -> Answer:
+        try:
+            return follower.send(count, max(_SHORTEST_TIMEOUT_S, timeout_s))
+        except Exception as error:  # noqa: BLE001 - an item that cannot be encoded stops no other
+            # Halved until it is alone, as what is too large is.
+            reason = f"cannot be encoded: {type(error).__name__}: {error}"
+            return Answer(Verdict.TOO_LARGE, reason)
+
+    def _passed(self, count: int, answer: Answer) -> None:
+        accepted = answer.verdict is Verdict.ACCEPTED
+        refused = min(answer.refused, count) if accepted else count
+        self.refused += refused
+        self.exported += count - refused
+        if refused and answer.reason not in self._refusals:
+            self._refusals.add(answer.reason)
+            _log.warning("%s are refused and passed over: %s", self.stream.name, answer.reason)
+        if self.down:
+            _log.info("%s are shipped again", self.stream.name)
+        self.down, self._delay_s = False, 0.0
+
+    def _failed(self, answer: Answer) -> None:
+        self.failures += 1
+        if not self.down:
+            _log.warning(
+                "%s cannot be shipped now and are kept: %s", self.stream.name, answer.reason
+            )
+        self.down = True
+        self._delay_s = min(max(2 * self._delay_s, _FIRST_DELAY_S), _LONGEST_DELAY_S)
+        asked_s = min(answer.retry_after_s, _LONGEST_ASKED_S)
+        self._not_before = self._clock() + max(self._delay_s, asked_s)
