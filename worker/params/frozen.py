@@ -30,9 +30,7 @@ def canonical_json(value: Any) -> str:
 
     Other types are named by their type, so that a digest never fails and never runs a `repr`.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain
-    )
+    return _ENCODER.encode(value)
 
 
 def digest(defaults: Mapping[str, Any]) -> str:
@@ -43,3 +41,9 @@ def digest(defaults: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else f"<{type(value).__qualname__}>"
+
+
+# Kept: json.dumps makes a new encoder for every value that is not written in the default way.
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain
+)

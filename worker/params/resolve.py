@@ -22,6 +22,7 @@ from worker.params.resolution import parse_resolution
 
 _log = logging.getLogger(__name__)
 _SHOWN = 80  # characters of a value in a log line
+_PLAIN = (str, int, float)  # shown as they print
 _TEXTS = (PROMPT, "negative_prompt")
 
 
@@ -83,15 +84,18 @@ def _iterate(chooser: Chooser, index: int, count: int, key: str, default: Any) -
     with telemetry.iteration(index, count, begin) as span:
         param = chooser.decide(key)
         skipped = default is None or key == PROMPT
-        span.set_attributes(
-            {
-                names.PARAM_SOURCE: param.source,
-                names.PARAM_SKIPPED: skipped,
-                **_attribute(names.PARAM_NEW, param.value),
-                **_attribute(names.PARAM_ASKED, param.asked),
-            }
-        )
-        _log.info("LOOP [%d/%d] %s: %s", index, count, key, _line(param, default, skipped=skipped))
+        if span.is_recording():
+            span.set_attributes(
+                {
+                    names.PARAM_SOURCE: param.source,
+                    names.PARAM_SKIPPED: skipped,
+                    **_attribute(names.PARAM_NEW, param.value),
+                    **_attribute(names.PARAM_ASKED, param.asked),
+                }
+            )
+        if _log.isEnabledFor(logging.INFO):
+            line = _line(param, default, skipped=skipped)
+            _log.info("LOOP [%d/%d] %s: %s", index, count, key, line)
 
 
 def _line(param: ParamValue, default: Any, *, skipped: bool) -> str:
@@ -105,7 +109,7 @@ def _line(param: ParamValue, default: Any, *, skipped: bool) -> str:
 def _shown(key: str, value: Any) -> str:
     if key in _TEXTS and isinstance(value, str):
         return f"text of {len(value)}"
-    text = value if isinstance(value, str) and value else canonical_json(value)
+    text = str(value) if value and type(value) in _PLAIN else canonical_json(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
