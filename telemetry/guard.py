@@ -2,7 +2,6 @@
 
 import sys
 from types import TracebackType
-from typing import Literal
 
 
 class Guard:
@@ -30,12 +29,8 @@ class Guard:
         kind: type[BaseException] | None,
         fault: BaseException | None,
         trace: TracebackType | None,
-    ) -> Literal[False]:
-        # Typed as never swallowing, so that a type checker sees what follows the block as it is
-        # in the absence of faults; callers that return from inside the block give a fallback.
-        if kind is None:
-            return False
-        return self._contain(kind, trace)  # type: ignore[return-value]  # as said above
+    ) -> bool:
+        return kind is not None and self._contain(kind, trace)
 
     def _contain(self, kind: type[BaseException], trace: TracebackType | None) -> bool:
         if not issubclass(kind, Exception):

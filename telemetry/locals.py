@@ -27,6 +27,7 @@ CUT: Final = "…"  # stands where something was left out
 _VALUE_BYTES: Final = 12  # about what a number and its separators take
 _MRO_OF: Final = type.__dict__["__mro__"].__get__
 _NAMESPACE_OF: Final = type.__dict__["__dict__"].__get__
+_OWN_PACKAGE: Final = __name__.partition(".")[0]
 _OPTIMISED: Final = 0x0001  # CO_OPTIMIZED: the frame of a function, not of a class or module body
 
 
@@ -66,6 +67,8 @@ class Snapshot:
             # A class body may run in a mapping of its metaclass; from 3.13 on a function's locals
             # are a proxy that copies itself without running anything.
             found = dict(found) if frame.f_code.co_flags & _OPTIMISED else {}
+        if found is frame.f_globals:
+            found = {name: value for name, value in found.items() if name[:2] != "__"}
         return self._pairs(found, LOCALS_PER_FRAME, DEPTH)
 
     def _value(self, value: Any, depth: int) -> Any:
@@ -149,8 +152,10 @@ class Snapshot:
         return name
 
     def _has_shown_fields(self, kind: type) -> bool:
-        module = type_name(kind).partition(".")[0]
-        return module in self._in_app or "__dataclass_fields__" in _NAMESPACE_OF(kind)
+        package = type_name(kind).partition(".")[0]
+        if package == _OWN_PACKAGE:
+            return False  # a recorder in a local leads to all of telemetry's own state
+        return package in self._in_app or "__dataclass_fields__" in _NAMESPACE_OF(kind)
 
 
 def _fields(value: Any, kind: type) -> dict[str, Any]:

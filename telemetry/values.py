@@ -79,6 +79,8 @@ def described(value: Any) -> str:
         return f"<{kind.__name__} {len(value)}>"
     if kind is types.FunctionType:
         return f"<function {value.__qualname__}>"
+    if kind is type:
+        return f"<class {type_name(value)}>"
     return _tensor(value, kind) or _array(value, kind) or f"<{type_name(kind)}>"
 
 

@@ -1,0 +1,60 @@
+"""The recorder of this process, and functions that use it where there is one."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import SpanKind
+
+from telemetry.recorded_span import RecordedSpan
+from telemetry.scopes import INERT_SCOPE
+
+if TYPE_CHECKING:
+    from telemetry.recorder import Recorder
+
+_recorder: "Recorder | None" = None
+
+
+def current() -> "Recorder | None":
+    """Return the recorder that is installed in this process."""
+    return _recorder
+
+
+def set_current(recorder: "Recorder | None") -> None:
+    """Make a recorder the one of this process; `Recorder.install` does."""
+    global _recorder  # noqa: PLW0603 - a process has one recorder
+    _recorder = recorder
+
+
+def span(
+    name: str, attributes: Mapping[str, Any] | None = None, *, kind: SpanKind = SpanKind.INTERNAL
+) -> AbstractContextManager[RecordedSpan]:
+    """Open a span; see `Recorder.span`."""
+    recorder = _recorder
+    if recorder is None:
+        return INERT_SCOPE
+    return recorder.span(name, attributes, kind=kind)
+
+
+def stage(name: str) -> AbstractContextManager[RecordedSpan]:
+    """Open the span of a stage; see `Recorder.stage`."""
+    recorder = _recorder
+    return INERT_SCOPE if recorder is None else recorder.stage(name)
+
+
+def iteration(
+    index: int, count: int, attributes: Mapping[str, Any] | None = None
+) -> AbstractContextManager[RecordedSpan]:
+    """Open the span of one iteration of the parameter loop; see `Recorder.iteration`."""
+    recorder = _recorder
+    return INERT_SCOPE if recorder is None else recorder.iteration(index, count, attributes)
+
+
+def engine_call(
+    call: str, *, engine: str, model: str, params: Mapping[str, Any] | None = None
+) -> AbstractContextManager[RecordedSpan]:
+    """Open the span of one call into an engine; see `Recorder.engine_call`."""
+    recorder = _recorder
+    if recorder is None:
+        return INERT_SCOPE
+    return recorder.engine_call(call, engine=engine, model=model, params=params)

@@ -1,0 +1,266 @@
+"""A span that is in the journal from the moment it begins."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanContext, StatusCode, TraceFlags, TraceState
+
+from telemetry import names
+from telemetry.attributes import clean
+from telemetry.capture import Place, message, own_attributes, raised_at, stack_text
+from telemetry.records import Error, Kind, SpanEnd, SpanEvent, SpanUpdate, Status
+from telemetry.redaction import redacted
+from telemetry.values import type_name
+
+if TYPE_CHECKING:
+    from telemetry.recorder import Recorder
+
+_MARK: Final = "__loop26_mark__"
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+
+
+@dataclass(slots=True, kw_only=True)
+class Mark:
+    """What is remembered of an exception, on the exception itself: it is recorded once.
+
+    It was first seen leaving the span `span_id`, at `place`; the journal is named because an
+    exception object may outlive one.
+    """
+
+    journal: str
+    trace_id: bytes | None
+    span_id: bytes | None
+    place: Place
+    type: str
+    message: str
+    error: Error | None = None
+
+
+def mark_of(exc: BaseException, journal: str) -> Mark | None:
+    """Return what a journal remembers of an exception, None when it is new."""
+    mark = own_attributes(exc).get(_MARK)
+    return mark if type(mark) is Mark and mark.journal == journal else None
+
+
+def put_mark(exc: BaseException, mark: Mark) -> None:
+    """Remember an exception for as long as it lives."""
+    own_attributes(exc)[_MARK] = mark
+
+
+class RecordedSpan(trace.Span):
+    """An OpenTelemetry span; whatever is done to it is written before the call returns.
+
+    Calls after its end do nothing.
+    """
+
+    def __init__(
+        self,
+        recorder: "Recorder | None",
+        trace_id: bytes,
+        span_id: bytes,
+        start_ns: int = 0,
+        trace_state: TraceState | None = None,
+    ) -> None:
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self._recorder = recorder  # None once it has ended
+        self._start_ns = start_ns
+        self._trace_state = trace_state
+        self._status = 0
+        self._description = ""
+        self._context: SpanContext | None = None
+
+    def get_span_context(self) -> SpanContext:
+        """Return its ids, for propagation and links."""
+        if self._context is None:
+            self._context = SpanContext(
+                int.from_bytes(self.trace_id),
+                int.from_bytes(self.span_id),
+                is_remote=False,
+                trace_flags=_SAMPLED,
+                trace_state=self._trace_state,
+            )
+        return self._context
+
+    def is_recording(self) -> bool:
+        """Whether it is open."""
+        return self._recorder is not None
+
+    def set(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Set attributes, in one record; any value is taken, see `telemetry.attributes.clean`."""
+        self.set_attributes({**values, **more} if values else more)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set an attribute."""
+        self.set_attributes({key: value})
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set attributes, in one record."""
+        recorder = self._recorder
+        if recorder is None or not attributes:
+            return
+        with recorder.guard:
+            cleaned = clean(attributes, recorder.redactor)
+            recorder.writer.append(
+                Kind.SPAN_UPDATE, SpanUpdate(span_id=self.span_id, attributes=cleaned)
+            )
+
+    def update_name(self, name: str) -> None:
+        """Give it another name."""
+        self._update(name=name)
+
+    def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
+        """Link it to another span."""
+        self._update(links=[trace.Link(context, attributes)])
+
+    def add_event(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Add an event, `timestamp` in nanoseconds since the epoch."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        with recorder.guard:
+            event = SpanEvent(
+                span_id=self.span_id,
+                name=redacted(name),
+                at_ns=timestamp or time.time_ns(),
+                attributes=clean(attributes, recorder.redactor) if attributes else {},
+            )
+            recorder.writer.append(Kind.SPAN_EVENT, event)
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, Any] | None = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: ARG002, FBT001, FBT002 - OpenTelemetry's signature
+    ) -> None:
+        """Add the exception event, unless a span of this journal has had it already."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        with recorder.guard:
+            if mark_of(exception, recorder.journal) is None:
+                mark = self._new_mark(recorder, exception)
+                self._exception_event(exception, mark, attributes, timestamp)
+
+    def set_status(self, status: trace.Status | StatusCode, description: str | None = None) -> None:
+        """Set the status: OK is final, UNSET changes nothing."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        with recorder.guard:
+            if isinstance(status, trace.Status):
+                code, description = status.status_code, status.description
+            else:
+                code = status
+            if code is StatusCode.UNSET or self._status == Status.OK:
+                return
+            self._status = code.value
+            self._description = redacted(description) if description else ""
+
+    def fail(self, exc: BaseException) -> None:
+        """Give it the status ERROR, and the exception event if no span has had that yet."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        with recorder.guard:
+            mark = mark_of(exc, recorder.journal)
+            if mark is None:
+                mark = self._new_mark(recorder, exc)
+                self._exception_event(exc, mark)
+            self.set_attributes({names.ERROR_TYPE: mark.type})
+            if self._status != Status.ERROR:
+                self._status = int(Status.ERROR)
+                self._description = f"{mark.type}: {mark.message}"
+
+    def end(self, end_time: int | None = None) -> None:
+        """End it, `end_time` in nanoseconds since the epoch."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        self._recorder = None
+        with recorder.guard:
+            recorder.writer.append(
+                Kind.SPAN_END,
+                SpanEnd(
+                    span_id=self.span_id,
+                    # The clock of the wall may be set back meanwhile.
+                    end_ns=end_time or max(time.time_ns(), self._start_ns),
+                    status=self._status,
+                    description=self._description,
+                ),
+            )
+
+    def __exit__(self, kind: object, exc: BaseException | None, trace_: object) -> None:
+        """End it; ERROR when an exception leaves the block."""
+        if exc is not None:
+            self.fail(exc)
+        self.end()
+
+    def _update(self, *, name: str = "", links: list[trace.Link] | None = None) -> None:
+        recorder = self._recorder
+        if recorder is None:
+            return
+        with recorder.guard:
+            update = SpanUpdate(
+                span_id=self.span_id,
+                attributes={},
+                name=redacted(name),
+                links=packed_links(links or [], recorder),
+            )
+            recorder.writer.append(Kind.SPAN_UPDATE, update)
+
+    def _new_mark(self, recorder: "Recorder", exc: BaseException) -> Mark:
+        mark = Mark(
+            journal=recorder.journal,
+            trace_id=self.trace_id,
+            span_id=self.span_id,
+            place=recorder.place,
+            type=type_name(type(exc)),
+            message=message(exc),
+        )
+        put_mark(exc, mark)
+        return mark
+
+    def _exception_event(
+        self,
+        exc: BaseException,
+        mark: Mark,
+        attributes: Mapping[str, Any] | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        facts: dict[str, Any] = {
+            names.EXCEPTION_TYPE: mark.type,
+            names.EXCEPTION_MESSAGE: mark.message,
+            names.EXCEPTION_STACKTRACE: stack_text(exc),
+        }
+        raised = raised_at(exc)
+        if raised is not None:
+            facts[names.CODE_FILE], facts[names.CODE_LINE], facts[names.CODE_FUNCTION] = raised
+        self.add_event(names.EXCEPTION_EVENT, {**facts, **(attributes or {})}, timestamp)
+
+
+def packed_links(
+    links: "list[trace.Link] | tuple[trace.Link, ...]", recorder: "Recorder"
+) -> list[tuple[bytes, bytes, dict[str, Any]]]:
+    """Return links as a record holds them."""
+    return [
+        (
+            link.context.trace_id.to_bytes(16),
+            link.context.span_id.to_bytes(8),
+            clean(link.attributes or {}, recorder.redactor),
+        )
+        for link in links
+    ]
+
+
+# What callers get where nothing is recorded; it has ended, so whatever is done to it does nothing.
+INERT: Final = RecordedSpan(None, bytes(16), bytes(8))

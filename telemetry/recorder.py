@@ -1,0 +1,332 @@
+"""The recorder: implements OpenTelemetry's API and writes to the journal."""
+
+import logging
+import os
+import random
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, Self
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanKind
+
+from telemetry import active, names, provider
+from telemetry.attributes import clean, plain
+from telemetry.capture import Place, capture, message
+from telemetry.guard import Guard
+from telemetry.journal import JournalWriter
+from telemetry.logs import JournalHandler, current_ids
+from telemetry.recorded_span import Mark, RecordedSpan, mark_of, packed_links, put_mark
+from telemetry.records import Error, Kind, ProcessEnd, SpanBegin, TaskBegin
+from telemetry.redaction import Redactor, redacted
+from telemetry.scopes import PLACE, PlacedScope, SpanScope, TaskScope
+from telemetry.values import scalar, type_name
+
+IN_APP: Final = ("worker", "telemetry")
+_INTERNAL: Final = SpanKind.INTERNAL.value
+_HERE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared as text, per frame
+# Between the line that opens a span and us: OpenTelemetry, its instrumentations, contextlib.
+_PLUMBING: Final = (
+    _HERE,
+    str(Path(trace.__file__).parent.parent) + os.sep,
+    sys.modules["contextlib"].__file__ or "contextlib.py",
+)
+
+
+class Recorder:
+    """Writes what a process does to its journal, before the next line of the program runs.
+
+    No method raises because of a fault of telemetry: `faults` counts them.
+
+    Attributes:
+        writer: The journal.
+        journal: Name of the journal's directory.
+        redactor: What is hidden.
+        guard: What contains faults.
+        task_scope: The attempt at a task that runs now.
+    """
+
+    def __init__(
+        self,
+        writer: JournalWriter,
+        *,
+        record_prompts: bool = True,
+        in_app: Sequence[str] = IN_APP,
+    ) -> None:
+        self.writer = writer
+        self.journal = writer.directory.name
+        self.redactor = Redactor(record_prompts=record_prompts)
+        self.guard = Guard()
+        self.task_scope: TaskScope | None = None
+        self._in_app = tuple(in_app)
+        # Its own source of ids: a task may seed the global one, twice with the same number.
+        self._random = random.Random(os.urandom(32))  # noqa: S311 - ids, not secrets
+        self._handler: JournalHandler | None = None
+
+    @classmethod
+    def open(
+        cls,
+        spool: Path,
+        *,
+        role: str,
+        facts: Mapping[str, Any] | None = None,
+        record_prompts: bool = True,
+        in_app: Sequence[str] = IN_APP,
+    ) -> Self:
+        """Start this process's journal under a spool.
+
+        Args:
+            spool: Folder of all journals, made if it is not there.
+            role: "task", "supervisor" or "cli".
+            facts: What a report should know of the process; made plain and clean before written.
+            record_prompts: Whether the values of prompts may be written.
+            in_app: Packages whose frames are our own.
+
+        Raises `OSError` when the spool cannot be written.
+        """
+        clean_facts = plain(dict(facts or {}), Redactor(record_prompts=record_prompts))
+        writer = JournalWriter.create(spool, role=role, facts=clean_facts)
+        return cls(writer, record_prompts=record_prompts, in_app=in_app)
+
+    @property
+    def faults(self) -> int:
+        """How many faults of telemetry were contained."""
+        return self.guard.faults
+
+    @property
+    def place(self) -> Place:
+        """The stage and the iteration that this thread or coroutine is in."""
+        return PLACE.get()
+
+    def install(self) -> None:
+        """Become the recorder of this process: its OpenTelemetry provider, its log handler."""
+        active.set_current(self)
+        provider.become_global()
+        root = logging.getLogger()
+        self._handler = JournalHandler(self)
+        root.addHandler(self._handler)
+        # Python's default would keep all below WARNING from every handler.
+        root.setLevel(min(root.level, logging.INFO))
+
+    def span(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        context: Context | None = None,
+        links: Sequence[Link] = (),
+        start_ns: int | None = None,
+        span_id: bytes | None = None,
+        trace_id: bytes | None = None,
+    ) -> AbstractContextManager[RecordedSpan]:
+        """Open a span that is current in the block.
+
+        Args:
+            name: From `telemetry.names`.
+            attributes: Of any type, see `telemetry.attributes.clean`.
+            kind: The span's kind.
+            context: The parent's context; the current one if not given.
+            links: Spans of other traces that belong to it.
+            start_ns: When it began, if not now.
+            span_id: Its id, if that was given in advance.
+            trace_id: Its trace, if that was given in advance; a parent in another trace is none.
+        """
+        return SpanScope(
+            self, name, attributes, kind.value, context, links, start_ns, (trace_id, span_id)
+        )
+
+    def stage(self, name: str) -> AbstractContextManager[RecordedSpan]:
+        """Open the span `stage <name>`; errors in the block are attributed to the stage."""
+        scope = PlacedScope(self, names.stage(name), {names.STAGE_NAME: name}, _INTERNAL)
+        return scope.at(Place(stage=name))
+
+    def iteration(
+        self, index: int, count: int, attributes: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[RecordedSpan]:
+        """Open the span of iteration `index` (from 1) of `count`; errors are attributed to it."""
+        facts = {names.LOOP_INDEX: index, names.LOOP_COUNT: count, **(attributes or {})}
+        scope = PlacedScope(self, names.LOOP_ITERATION, facts, _INTERNAL)
+        return scope.at(Place(PLACE.get().stage, index, count))
+
+    def engine_call(
+        self, call: str, *, engine: str, model: str, params: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[RecordedSpan]:
+        """Open the span `engine <call>`, with each scalar of `params` as an attribute."""
+        facts: dict[str, Any] = {names.ENGINE_NAME: engine, names.ENGINE_MODEL: model}
+        with self.guard:
+            for name, value in (params or {}).items():
+                if value is None or scalar(value) is not None:
+                    facts[names.ENGINE_PARAM + name] = value
+        return SpanScope(self, names.engine(call), facts, _INTERNAL)
+
+    def task(
+        self, *, task_id: str, attempt: int, task_type: str, trace_id: bytes, worker_id: str
+    ) -> AbstractContextManager[TaskScope]:
+        """Mark the records of the block as those of one attempt at a task."""
+        begin = TaskBegin(
+            task_id=task_id,
+            attempt=attempt,
+            task_type=task_type,
+            trace_id=trace_id,
+            worker_id=worker_id,
+            at_ns=time.time_ns(),
+        )
+        return TaskScope(self, begin)
+
+    def error(self, exc: BaseException, *, kind: str = "exception", handled: bool = False) -> Error:
+        """Write an exception down, whole, and return what was written.
+
+        An exception that has left spans is attributed to the innermost of them and to the place
+        it had there. A second call with the same exception object writes nothing and returns the
+        first call's answer.
+        """
+        error: Error | None = None
+        with self.guard:
+            error = self._error(exc, kind=kind, handled=handled)
+        return _bare_error(exc, kind) if error is None else error
+
+    def begin(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None,
+        kind: int,
+        context: Context | None,
+        links: Sequence[Link],
+        start_ns: int | None,
+        ids: tuple[bytes | None, bytes | None],
+        frame: FrameType,
+    ) -> RecordedSpan:
+        """Begin a span: `span` does, and OpenTelemetry's tracer. `frame` is the caller's."""
+        getrandbits = self._random.getrandbits
+        given_trace_id, given_span_id = ids
+        trace_id, parent_id, state = _parent(context)
+        if given_trace_id is not None and given_trace_id != trace_id:
+            trace_id, parent_id, state = given_trace_id, None, None
+        if trace_id is None:
+            trace_id = (getrandbits(128) or 1).to_bytes(16, "big")
+        span_id = given_span_id or (getrandbits(64) or 1).to_bytes(8, "big")
+        begun_ns = time.time_ns() if start_ns is None else start_ns
+        cleaned = clean(attributes, self.redactor) if attributes else {}
+        while _is_plumbing(frame.f_code.co_filename) and frame.f_back is not None:
+            frame = frame.f_back
+        cleaned[names.CODE_FILE] = frame.f_code.co_filename
+        cleaned[names.CODE_LINE] = frame.f_lineno
+        cleaned[names.CODE_FUNCTION] = frame.f_code.co_qualname
+        begin = SpanBegin(
+            trace_id=trace_id,
+            span_id=span_id,
+            parent_id=parent_id,
+            name=redacted(name),
+            kind=kind,
+            start_ns=begun_ns,
+            attributes=cleaned,
+            links=packed_links(tuple(links), self) if links else [],
+        )
+        self.writer.append(Kind.SPAN_BEGIN, begin, cleaned)
+        return RecordedSpan(self, trace_id, span_id, begun_ns, state)
+
+    def close(self, *, kind: str = "exit", exit_code: int = 0, signal: str = "") -> None:
+        """Write how the process ends, then close the journal; what follows is not recorded."""
+        with self.guard:
+            attributes = {"loop26.telemetry.faults": self.faults} if self.faults else {}
+            end = ProcessEnd(
+                at_ns=time.time_ns(),
+                kind=kind,
+                signal=signal,
+                exit_code=exit_code,
+                attributes=attributes,
+            )
+            self.writer.append(Kind.PROCESS_END, end)
+        self.writer.close()
+        if self._handler is not None:
+            logging.getLogger().removeHandler(self._handler)
+            self._handler = None
+        if active.current() is self:
+            active.set_current(None)
+
+    def _error(self, exc: BaseException, *, kind: str, handled: bool) -> Error:
+        mark = mark_of(exc, self.journal)
+        if mark is not None and mark.error is not None:
+            return mark.error
+        seen = mark is not None
+        if mark is None:
+            mark = self._mark(exc)
+        error = capture(
+            exc,
+            redactor=self.redactor,
+            in_app=self._in_app,
+            kind=kind,
+            place=mark.place,
+            trace_id=mark.trace_id,
+            span_id=mark.span_id,
+            handled=handled,
+            task_id=self.task_scope.task_id if self.task_scope is not None else "",
+        )
+        self.writer.append(Kind.ERROR, error)
+        span = trace.get_current_span()
+        if not seen and type(span) is RecordedSpan:
+            span.record_exception(exc, {names.ERROR_ID: error.event_id})
+            if not handled:
+                span.fail(exc)
+        mark.error = error
+        put_mark(exc, mark)
+        return error
+
+    def _mark(self, exc: BaseException) -> Mark:
+        trace_id, span_id = current_ids()
+        return Mark(
+            journal=self.journal,
+            trace_id=trace_id,
+            span_id=span_id,
+            place=self.place,
+            type=type_name(type(exc)),
+            message=message(exc),
+        )
+
+
+def _parent(
+    context: Context | None,
+) -> tuple[bytes | None, bytes | None, trace.TraceState | None]:
+    """Return the trace id, span id and trace state of the parent that a context holds."""
+    parent = trace.get_current_span(context)
+    if type(parent) is RecordedSpan:
+        return parent.trace_id, parent.span_id, parent._trace_state  # noqa: SLF001 - our own span
+    found = parent.get_span_context()
+    if not found.is_valid:
+        return None, None, None
+    return found.trace_id.to_bytes(16, "big"), found.span_id.to_bytes(8, "big"), found.trace_state
+
+
+@lru_cache(maxsize=4096)
+def _is_plumbing(file: str) -> bool:
+    return file.startswith(_PLUMBING)
+
+
+def _bare_error(exc: BaseException, kind: str) -> Error:
+    """Return the least that can be said, when taking an exception down has failed."""
+    type_ = type_name(type(exc))
+    return Error(
+        event_id=os.urandom(16).hex(),
+        at_ns=time.time_ns(),
+        kind=kind,
+        chain=[],
+        type=type_,
+        message="",
+        file="",
+        line=0,
+        function="",
+        place="",
+        stage=PLACE.get().stage,
+        loop_index=0,
+        loop_count=0,
+        fingerprint="",
+        trace_id=None,
+        span_id=None,
+    )
