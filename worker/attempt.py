@@ -1,5 +1,6 @@
 """One attempt at a task, from its claim to its settle, as the supervisor sees it."""
 
+import logging
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -9,17 +10,19 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from opentelemetry.context import Context
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry import trace
+from opentelemetry.trace import Link, SpanKind
 
 from telemetry import names
-from telemetry.recorder import RecordedSpan, Recorder
-from telemetry.records import SpanKind
+from telemetry.propagation import remote_context, trace_id_of
+from telemetry.recorded_span import RecordedSpan
+from telemetry.recorder import Recorder
 from worker.messages import Progress
 from worker.store.base import ClaimRequest, TaskStore
 from worker.task import Claim
 
 CLAIM_FILE = "claim.json"
+_log = logging.getLogger(__name__)
 
 # Where each stage begins and ends in a task that is 1 long. Nearly all of it is denoising.
 _SPANS_OF_STAGES: Mapping[str, tuple[float, float]] = {
@@ -70,7 +73,6 @@ class Attempt:
         """
         task = claim.task
         exits = ExitStack()
-        links = [remote_context(claim.previous_context)] if claim.previous_context else []
         scope = recorder.task(
             task_id=str(task.id),
             attempt=task.attempts,
@@ -85,7 +87,7 @@ class Attempt:
                 _process_attributes(store, request, claim),
                 kind=SpanKind.CONSUMER,
                 context=remote_context(task.trace_context),
-                links=links,
+                links=_links(claim.previous_context),
                 start_ns=t0_ns,
                 trace_id=trace_id_of(task.process_context),
                 span_id=bytes.fromhex(request.span_id),
@@ -114,8 +116,11 @@ class Attempt:
         )
         path = self.recorder.writer.directory / CLAIM_FILE
         temporary = path.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode(note))
-        temporary.replace(path)
+        try:
+            temporary.write_bytes(msgspec.json.encode(note))
+            temporary.replace(path)
+        except OSError as trouble:
+            _log.warning("no note of task %s is left, its lease must do: %s", task.id, trouble)
 
     def forget(self) -> None:
         """Take the note away: the attempt is settled."""
@@ -169,15 +174,10 @@ def queue_attributes(store: TaskStore, operation: str, task_id: UUID) -> dict[st
     }
 
 
-def trace_id_of(traceparent: str | None) -> bytes:
-    """Take the trace id out of a traceparent; empty without one."""
-    return bytes.fromhex(traceparent.split("-")[1]) if traceparent else b""
-
-
-def remote_context(traceparent: str | None) -> Context:
-    """Make the context that a traceparent names; an empty one for none or a malformed one."""
-    carrier: Mapping[str, str] = {"traceparent": traceparent or ""}
-    return TraceContextTextMapPropagator().extract(carrier, context=Context())
+def _links(previous_context: str | None) -> list[Link]:
+    """Link to the attempt before, if there was one."""
+    previous = trace.get_current_span(remote_context(previous_context)).get_span_context()
+    return [Link(previous)] if previous.is_valid else []
 
 
 def _process_attributes(store: TaskStore, request: ClaimRequest, claim: Claim) -> dict[str, Any]:

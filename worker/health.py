@@ -3,6 +3,7 @@
 Many GPU hosts expose no port, so the healthcheck is a command.
 """
 
+import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from telemetry.journal import is_alive, process_directories
 
 HEALTH_FILE = "health.json"
 STALE_AFTER_S = 30.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +44,13 @@ class HealthFile:
         now = time.time()
         if facts == self._last and now - self._written_at < self._every_s:
             return
-        temporary = self._path.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode({"at": now, **facts}))
-        temporary.replace(self._path)
         self._written_at, self._last = now, facts
+        temporary = self._path.with_suffix(".new")
+        try:
+            temporary.write_bytes(msgspec.json.encode({"at": now, **facts}))
+            temporary.replace(self._path)
+        except OSError as trouble:  # the file grows old, which is what the healthcheck looks at
+            _log.warning("the status file is not written: %s", trouble)
 
 
 def check(spool: Path, *, stale_after_s: float = STALE_AFTER_S) -> Health:

@@ -3,10 +3,12 @@
 import logging
 import threading
 
+from opentelemetry.trace import SpanKind
+
 from telemetry import names
+from telemetry.propagation import remote_context
 from telemetry.recorder import Recorder
-from telemetry.records import SpanKind
-from worker.attempt import queue_attributes, remote_context
+from worker.attempt import queue_attributes
 from worker.errors import QueueUnavailable
 from worker.store.base import TaskStore
 from worker.task import Task

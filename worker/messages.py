@@ -35,7 +35,6 @@ class Run(msgspec.Struct, tag="run", frozen=True, kw_only=True):
     """Do this task; the supervisor has claimed it."""
 
     claim: Claim
-    work_dir: str
 
 
 class Cancel(msgspec.Struct, tag="cancel", frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from telemetry import death
 from telemetry.errors import JournalBusy, JournalTooNew
 from telemetry.journal import JournalWriter
 from telemetry.records import Error, Kind, ProcessEnd
+from telemetry.spool import has_ended
 from worker.failure import failure_of
 from worker.task import Failure
 
@@ -32,6 +33,8 @@ def bury(
     if journal is None:
         return _nameless(end)
     error = death.failure_of(journal, end)
+    if has_ended(journal):
+        return failure_of(error)
     with contextlib.suppress(JournalTooNew):  # its own version will close it
         _close(journal, error if in_task else None, end)
     return failure_of(error)

@@ -21,11 +21,11 @@ from typing import Any
 from uuid import UUID
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from telemetry.propagation import remote_context, trace_id_of
 from telemetry.recorder import Recorder
-from worker.engines import engine_named
 from worker.engines.base import Engine
+from worker.engines.registry import engine_named
 from worker.errors import SettingsError, TaskCancelled, WorkerError
 from worker.failure import failure_of
 from worker.handlers.base import Context
@@ -45,7 +45,8 @@ from worker.messages import (
     Unready,
     finished,
 )
-from worker.task import Cancelled, Failed, Outcome, Retry
+from worker.output.storage import LocalStorage
+from worker.task import Cancelled, Claim, Failed, Outcome, Retry
 
 EXIT_GPU = 80
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -108,45 +109,44 @@ class TaskProcess:
     channel: Channel
     engine: Engine
     recorder: Recorder
+    storage: LocalStorage
+    inputs: InputPolicy
     observer: ChannelObserver | None = None
 
-    def run(self, message: Run) -> None:
+    def run(self, claim: Claim) -> None:
         """Run one task and send its outcome, whatever happens in it."""
-        claim = message.claim
         self.observer = ChannelObserver(self.channel, claim.token, self.engine)
-        context = Context(
-            claim=claim,
-            engine=self.engine,
-            observer=self.observer,
-            work_dir=Path(message.work_dir),
-            inputs=input_policy(self.configure),
-        )
-        carrier = {"traceparent": claim.task.process_context or ""}
-        parent = TraceContextTextMapPropagator().extract(carrier)
-        attached = otel_context.attach(parent)
+        attached = otel_context.attach(remote_context(claim.task.process_context))
         try:
-            self.channel.send(self._attempt(context))
+            self.channel.send(self._attempt(claim, self.observer))
         finally:
             otel_context.detach(attached)
             self.observer = None
 
-    def _attempt(self, context: Context) -> Finished:
-        task = context.claim.task
+    def _attempt(self, claim: Claim, observer: ChannelObserver) -> Finished:
+        task = claim.task
         with self.recorder.task(
             task_id=str(task.id),
             attempt=task.attempts,
             task_type=task.task_type,
-            trace_id=_trace_id(task.process_context),
+            trace_id=trace_id_of(task.process_context),
             worker_id=self.configure.worker_id,
         ) as scope:
-            outcome, recycle = self._outcome(context)
+            outcome, recycle = self._outcome(claim, observer)
             scope.outcome = type(outcome).__name__
-        return finished(context.claim.token, outcome, recycle=recycle)
+        return finished(claim.token, outcome, recycle=recycle)
 
-    def _outcome(self, context: Context) -> tuple[Outcome, str]:
+    def _outcome(self, claim: Claim, observer: ChannelObserver) -> tuple[Outcome, str]:
         """Run the handler. This is the task boundary: every exception ends here, by boundary."""
         try:
-            return handler_for(context.claim.task.task_type).run(context), ""
+            context = Context(
+                claim=claim,
+                engine=self.engine,
+                observer=observer,
+                work_dir=self.storage.attempt_dir(claim.task.id, claim.token),
+                inputs=self.inputs,
+            )
+            return handler_for(claim.task.task_type).run(context), ""
         except TaskCancelled as cancelled:
             return Cancelled(reason=str(cancelled)), ""
         except BaseException as exc:  # noqa: BLE001 - a task may raise anything; it fails alone
@@ -220,11 +220,18 @@ def _serve(configure: Configure, channel: Channel, messages: Any, recorder: Reco
     if not device.ready:
         channel.send(Unready(problem=device.problem, exit_code=EXIT_GPU))
         return EXIT_GPU
-    process = TaskProcess(configure=configure, channel=channel, engine=engine, recorder=recorder)
+    process = TaskProcess(
+        configure=configure,
+        channel=channel,
+        engine=engine,
+        recorder=recorder,
+        storage=LocalStorage(Path(configure.outputs)),
+        inputs=input_policy(configure),
+    )
     runs = _listen(messages, process)
     channel.send(Ready(device=_facts(asdict(device))))
     while (message := runs.get()) is not None:
-        process.run(message)
+        process.run(message.claim)
     return 0
 
 
@@ -267,10 +274,6 @@ def _write_stacks_to(path: Path) -> None:
     stacks = path.open("w")  # stays open as long as the process lives
     faulthandler.enable(file=stacks, all_threads=True)
     faulthandler.register(signal.SIGTERM, file=stacks, all_threads=True, chain=True)
-
-
-def _trace_id(process_context: str | None) -> bytes:
-    return bytes.fromhex(process_context.split("-")[1]) if process_context else b""
 
 
 if __name__ == "__main__":

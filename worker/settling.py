@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from opentelemetry.trace import SpanKind, StatusCode
+
 from telemetry import names
-from telemetry.records import SpanKind
 from worker.attempt import Attempt, queue_attributes
 from worker.errors import Fenced, OutputError
 from worker.failure import failure_of
@@ -110,7 +111,7 @@ class Settler:
                 _log.warning("the outcome of task %s is refused: %s", task.id, fenced.reason)
             span.set_attribute("loop26.task.status", settled.status)
         if failure is not None or settled.status == TaskStatus.FAILED:
-            attempt.span.fail(settled.sentence)
+            attempt.span.set_status(StatusCode.ERROR, settled.sentence)
         self.storage.discard(task.id, attempt.claim.token)
         return settled
 

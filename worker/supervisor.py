@@ -223,8 +223,7 @@ class Supervisor:
         attempt.note(child.journal if child else None)
         self._lease.keep(claim)
         self._console.claimed(claim.task)
-        work_dir = self._settler.storage.attempt_dir(claim.task.id, claim.token)
-        self._keeper.send(Run(claim=claim, work_dir=str(work_dir)))
+        self._keeper.send(Run(claim=claim))
 
     def _progress(self, attempt: Attempt, message: Progress) -> None:
         entered = attempt.advance(message)

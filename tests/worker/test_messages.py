@@ -102,8 +102,8 @@ def test_a_claim_arrives_as_it_was_made(ends: tuple[Channel, Channel]) -> None:
     """A claim survives the way to the task process, Nones and line breaks included."""
     supervisor, task_process = ends
     claim = a_claim()
-    assert supervisor.send(Run(claim=claim, work_dir="out"))
-    assert next(iter(task_process)) == Run(claim=claim, work_dir="out")
+    assert supervisor.send(Run(claim=claim))
+    assert next(iter(task_process)) == Run(claim=claim)
 
 
 def test_messages_keep_their_order(ends: tuple[Channel, Channel]) -> None:

@@ -1,0 +1,134 @@
+"""The lease is kept while the task runs, and its loss is told once."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from worker.lease import LeaseKeeper
+from worker.store.base import ClaimRequest
+from worker.store.local import LocalStore
+from worker.task import Claim, NewTask
+
+LEASE_S = 60.0
+HEARTBEAT_S = 10.0
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+class Kept:
+    """A store with one claimed task, and a keeper of its lease, on one clock."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = Clock()
+        self.lost: list[tuple[UUID, str]] = []
+        self.store = LocalStore(path / "queue.db", clock=self.clock)
+        self.keeper = LeaseKeeper(
+            self.store,
+            lease_s=LEASE_S,
+            heartbeat_s=HEARTBEAT_S,
+            check_s=0.01,
+            on_lost=lambda token, reason: self.lost.append((token, reason)),
+            clock=self.clock,
+        )
+        self.store.insert([NewTask(task_type="t2v", params={})])
+        self.claim = self._claim()
+        self.keeper.keep(self.claim)
+
+    def _claim(self) -> Claim:
+        request = ClaimRequest(
+            worker_id="gpu",
+            token=uuid4(),
+            task_types=("t2v",),
+            lease_s=LEASE_S,
+            trace_id="a" * 32,
+            span_id="b" * 16,
+        )
+        claim = self.store.claim(request)
+        assert claim is not None
+        return claim
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    """Give a claimed task whose lease is kept."""
+    kept = Kept(tmp_path)
+    yield kept
+    kept.store.close()
+
+
+def test_a_lease_that_is_kept_does_not_run_out(kept: Kept) -> None:
+    """Ten leases later, the task still is the worker's."""
+    for _ in range(100):
+        kept.clock.now += HEARTBEAT_S
+        kept.keeper.beat()
+        assert kept.store.sweep(max_deaths=3) == []
+    assert kept.lost == []
+
+
+def test_a_lease_that_is_dropped_runs_out(kept: Kept) -> None:
+    """After `drop` nothing extends it."""
+    kept.keeper.drop()
+    kept.clock.now += LEASE_S + 1
+    kept.keeper.beat()
+    assert [task.id for task in kept.store.sweep(max_deaths=3)] == [kept.claim.task.id]
+
+
+def test_progress_is_written_at_once_where_that_is_asked(kept: Kept) -> None:
+    """A new stage shows on the row with the next look, steps with the next heartbeat."""
+    kept.keeper.progress({"stage": "generate"}, at_once=True)
+    kept.keeper.beat()
+    kept.keeper.progress({"stage": "generate", "step": 1}, at_once=False)
+    kept.keeper.beat()
+    assert kept.store.get(kept.claim.task.id).progress == {"stage": "generate"}
+    kept.clock.now += HEARTBEAT_S
+    kept.keeper.beat()
+    assert kept.store.get(kept.claim.task.id).progress == {"stage": "generate", "step": 1}
+
+
+def test_the_start_of_generation_is_written(kept: Kept) -> None:
+    """`generation_started_at` is the time at which the model was loaded, not the claim's."""
+    kept.clock.now += 5
+    kept.keeper.started()
+    kept.keeper.beat()
+    started = kept.store.get(kept.claim.task.id).generation_started_at
+    assert started is not None
+    assert started.timestamp() == kept.clock.now
+
+
+def test_a_cancel_is_told_once(kept: Kept) -> None:
+    """The supervisor learns that the task was cancelled, with the next look, one time."""
+    kept.store.cancel(kept.claim.task.id)
+    kept.keeper.beat()
+    kept.keeper.beat()
+    assert kept.lost == [(kept.claim.token, "the task is Cancelled")]
+
+
+def test_a_task_taken_by_another_is_told(kept: Kept) -> None:
+    """A worker whose lease ran out learns it with its next heartbeat."""
+    kept.clock.now += LEASE_S + 1
+    kept.store.sweep(max_deaths=3)
+    kept.keeper.beat()
+    assert [token for token, _ in kept.lost] == [kept.claim.token]
+
+
+def test_the_thread_beats_by_itself(kept: Kept) -> None:
+    """Started, it writes without being asked; stopped, it is gone."""
+    kept.keeper.start()
+    kept.keeper.started()
+    deadline = time.monotonic() + 10
+    while kept.store.get(kept.claim.task.id).generation_started_at is None:
+        assert time.monotonic() < deadline, "the thread did not beat"
+    kept.keeper.stop()
+    assert not kept.keeper._thread.is_alive()
