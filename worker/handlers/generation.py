@@ -1,0 +1,135 @@
+"""From a parsed task to a video file: the stages that every generation goes through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from telemetry import names
+from worker.engines.base import Generated, Inputs, LoraFile, ModelDefinition
+from worker.handlers.base import Context
+from worker.handlers.payloads.generation import Generation
+from worker.handlers.payloads.journey import seed_from
+from worker.handlers.stages import stage
+from worker.inputs.lora_files import fetch_lora
+from worker.params.request import GenerationRequest, LoraUse
+from worker.params.resolve import resolve
+from worker.task import Done
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+VIDEO, THUMBNAIL, REQUEST = "video.mp4", "thumbnail.jpg", "request.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """What the stage inputs leaves: decoded pictures, RGB."""
+
+    start: "Image | None" = None
+    end: "Image | None" = None
+
+
+def generate_video(
+    context: Context, generation: Generation, model: ModelDefinition, pictures: Pictures
+) -> Done:
+    """Go from the stage parameters to the stage output; return what lies in the work folder."""
+    request = _parameters(context, generation, model)
+    loras = _loras(context, request)
+    _load(context, request)
+    inputs = Inputs(start_image=pictures.start, end_image=pictures.end, loras=loras)
+    generated = _generate(context, request, inputs)
+    _encode(context, request, generated)
+    return _output(context, request, generated)
+
+
+def _parameters(
+    context: Context, generation: Generation, model: ModelDefinition
+) -> GenerationRequest:
+    task_id = context.claim.task.id
+    with stage(context, "parameters"):
+        # Drawn from the task's id, so that another attempt, or a replay, draws the same.
+        return resolve(model, generation.layers, draw_seed=lambda: seed_from(task_id))
+
+
+def _loras(context: Context, request: GenerationRequest) -> tuple[LoraFile, ...]:
+    with stage(context, "loras") as span:
+        files = tuple(_lora(context, use) for use in request.loras)
+        span.set_attribute(names.LORA_COUNT, len(files))
+        span.set_attribute(names.LORA_BYTES, sum(file.path.stat().st_size for file in files))
+    return files
+
+
+def _lora(context: Context, use: LoraUse) -> LoraFile:
+    path = fetch_lora(
+        use.url, context.inputs, sha256=use.sha256, check=context.observer.check_cancelled
+    )
+    return LoraFile(path=path, use=use)
+
+
+def _load(context: Context, request: GenerationRequest) -> None:
+    with stage(context, "model"):
+        context.engine.load(request.model)
+        context.observer.started()
+
+
+def _generate(context: Context, request: GenerationRequest, inputs: Inputs) -> Generated:
+    with stage(context, "generate") as span:
+        generated = context.engine.generate(request, inputs, context.observer)
+        span.set_attribute(names.OUTPUT_FRAMES, len(generated.frames))
+    return generated
+
+
+def _encode(context: Context, request: GenerationRequest, generated: Generated) -> None:
+    from worker.output.video import write_thumbnail, write_video  # noqa: PLC0415 - needs numpy
+
+    with stage(context, "encode") as span:
+        video = context.work_dir / VIDEO
+        write_video(
+            generated.frames,
+            video,
+            fps=request.fps,
+            metadata={"request": as_json(request).decode(), "seed": str(request.seed)},
+        )
+        write_thumbnail(generated.frames[0], context.work_dir / THUMBNAIL)
+        span.set_attribute(names.OUTPUT_BYTES, video.stat().st_size)
+
+
+def _output(context: Context, request: GenerationRequest, generated: Generated) -> Done:
+    with stage(context, "output"):
+        (context.work_dir / REQUEST).write_bytes(msgspec.json.format(as_json(request)))
+        files = files_of(context.work_dir, VIDEO, THUMBNAIL, REQUEST)
+    return Done(
+        files=files,
+        result={
+            "frames": request.frames,
+            "fps": request.fps,
+            "width": request.width,
+            "height": request.height,
+            "seed": request.seed,
+            "duration_s": request.frames / request.fps,
+            "seconds_per_step": generated.seconds_per_step,
+            "model": request.model,
+            "switch_threshold": request.schedule.switch_threshold,
+            "files": [file.name for file in files],
+        },
+    )
+
+
+def files_of(folder: Path, *file_names: str) -> tuple[Path, ...]:
+    """Return the files of these names in a folder, in order."""
+    return tuple(folder / name for name in file_names)
+
+
+def as_json(request: GenerationRequest) -> bytes:
+    """Write a request as JSON, every value with where it came from."""
+    return msgspec.json.encode(request, enc_hook=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, MappingProxyType | Mapping):
+        return dict(value)
+    raise NotImplementedError(f"{type(value).__name__} cannot be written as JSON")

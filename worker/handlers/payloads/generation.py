@@ -1,0 +1,171 @@
+"""What a single generation, or a segment of a journey, asks for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from worker.errors import InvalidTask
+from worker.handlers.payloads.journey import details_of, segment_values
+from worker.params import checks
+from worker.params.frames import MAX_FRAMES
+from worker.params.layers import Layer, pick_first
+from worker.params.loras import parse_url
+
+# The names under which applications give a picture; the first that is there counts.
+START_NAMES = ("start_image", "start_image_url", "image_start", "image", "image_url")
+END_NAMES = ("end_image", "end_image_url", "image_end")
+MODEL_NAMES = ("model_name", "model")
+MAX_SEGMENTS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One video to be generated.
+
+    Attributes:
+        model: As the task names it; "" where it names none, which no engine knows.
+        layers: The task's layers for the parameter loop, low to high.
+        start_image: Path or URL, or None.
+        end_image: Path or URL, or None.
+        start_field: Dotted path of the start image, for refusals.
+        end_field: The same of the end image.
+    """
+
+    model: str
+    layers: tuple[Layer, ...]
+    start_image: str | None
+    end_image: str | None
+    start_field: str = START_NAMES[0]
+    end_field: str = END_NAMES[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One segment of a journey.
+
+    Attributes:
+        generation: What is to be generated; its start image is the one that the segment itself
+            names.
+        planned_start_image: The journey's picture for this segment, used where it names none of
+            its own and does not go on from the segment before.
+        index: Its place in the journey, from 0.
+        overlap_from_previous: Frames that it shares with the segment before.
+    """
+
+    generation: Generation
+    planned_start_image: str | None
+    index: int
+    overlap_from_previous: int
+
+
+def parse_generation(params: Mapping[str, Any]) -> Generation:
+    """Read the params of t2v, i2v and generate_video. Raises `InvalidTask`."""
+    layers = (Layer(source="task", values=checks.mapping("params", params)),)
+    return _generation(layers)
+
+
+def parse_segment(
+    params: Mapping[str, Any], parent_params: Mapping[str, Any] | None = None
+) -> Segment:
+    """Read the params of a segment, with what its orchestrator says of it below them.
+
+    The orchestrator's details are those that the segment carries a copy of, or else its parent's.
+
+    Raises:
+        InvalidTask: Names the field by its dotted path.
+    """
+    own = checks.mapping("params", params)
+    index = _index(own)
+    plan = _plan(own, parent_params, index)
+    layers = (plan, *_own_layers(own))
+    return Segment(
+        generation=_generation(layers, pictures_of=layers[1:], end_of=layers),
+        planned_start_image=_picture([plan], START_NAMES)[0],
+        index=index,
+        overlap_from_previous=_overlap(own),
+    )
+
+
+def _own_layers(own: Mapping[str, Any]) -> tuple[Layer, ...]:
+    carried = {"orchestrator_details", "individual_segment_params"}
+    segment = Layer(source="segment", values={key: own[key] for key in own if key not in carried})
+    individual = own.get("individual_segment_params")
+    if individual is None:
+        return (segment,)
+    field = "individual_segment_params"
+    values = checks.mapping(field, individual)
+    return (segment, Layer(source=field, values=values, field=field))
+
+
+def _plan(own: Mapping[str, Any], parent_params: Mapping[str, Any] | None, index: int) -> Layer:
+    """Return what the orchestrator says of this segment, as the lowest layer."""
+    if own.get("orchestrator_details") is not None:
+        details, field = details_of(own)
+    elif parent_params is not None:
+        details, field = details_of(parent_params)
+    else:
+        details, field = {}, ""
+    return Layer(source="orchestrator", values=segment_values(details, index), field=field)
+
+
+def _generation(
+    layers: Sequence[Layer],
+    *,
+    pictures_of: Sequence[Layer] | None = None,
+    end_of: Sequence[Layer] | None = None,
+) -> Generation:
+    start, start_field = _picture(layers if pictures_of is None else pictures_of, START_NAMES)
+    end, end_field = _picture(layers if end_of is None else end_of, END_NAMES)
+    return Generation(
+        model=_model(layers),
+        layers=tuple(layers),
+        start_image=start,
+        end_image=end,
+        start_field=start_field,
+        end_field=end_field,
+    )
+
+
+def _model(layers: Sequence[Layer]) -> str:
+    choice = pick_first(layers, *MODEL_NAMES)
+    return "" if choice is None else checks.text(choice.field, choice.value, limit=200)
+
+
+def _picture(layers: Sequence[Layer], names: Sequence[str]) -> tuple[str | None, str]:
+    choice = pick_first(layers, *names)
+    if choice is None:
+        return None, names[0]
+    return parse_url(choice.field, choice.value), choice.field
+
+
+def _index(own: Mapping[str, Any]) -> int:
+    value = own.get("segment_index")
+    if value is None:
+        return 0
+    return checks.integer("segment_index", value, low=0, high=MAX_SEGMENTS)
+
+
+def _overlap(own: Mapping[str, Any]) -> int:
+    value = own.get("frame_overlap_from_previous")
+    if value is None:
+        return 0
+    return checks.integer("frame_overlap_from_previous", value, low=0, high=MAX_FRAMES)
+
+
+def check_pictures(generation: Generation, kind: str, *, has_start: bool) -> None:
+    """Refuse pictures that a model of this kind does not take, and the lack of one it needs.
+
+    An engine that is given no start image would start from black and say nothing.
+    """
+    if kind == "i2v" and not has_start:
+        problem = f"is missing, and model {generation.model!r} starts from a picture"
+        raise InvalidTask(generation.start_field, None, problem)
+    if kind != "t2v":
+        return
+    for field, picture in (
+        (generation.start_field, generation.start_image),
+        (generation.end_field, generation.end_image),
+    ):
+        if picture is not None:
+            problem = f"is not used by model {generation.model!r}, which goes by the text alone"
+            raise InvalidTask(field, picture, problem)

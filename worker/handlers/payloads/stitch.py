@@ -1,0 +1,51 @@
+"""What a travel_stitch asks for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from worker.params import checks
+
+MAX_FPS = 240
+MAX_SEGMENTS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stitch:
+    """Segments to be joined.
+
+    Attributes:
+        segments: How many there must be; None where the task does not say.
+        overlaps: As asked, one a join; None for no overlaps. Capped by the segments' real lengths
+            once these are known.
+        sharpness: `crossfade_sharp_amt`, 0 (linear) to 1 (a hard cut); see
+            `worker.output.stitch.crossfade_weights`.
+        fps: None for that of the segments.
+    """
+
+    segments: int | None
+    overlaps: Sequence[Any] | None
+    sharpness: float
+    fps: float | None
+
+
+def parse_stitch(params: Mapping[str, Any]) -> Stitch:
+    """Read the params of a travel_stitch. Raises `InvalidTask` with the field's dotted path."""
+    given = {
+        key: value for key, value in checks.mapping("params", params).items() if value is not None
+    }
+    segments = given.get("num_total_segments_generated")
+    overlaps = given.get("frame_overlap_settings_expanded")
+    fps = given.get("fps_final_video")
+    return Stitch(
+        segments=None
+        if segments is None
+        else checks.integer("num_total_segments_generated", segments, low=1, high=MAX_SEGMENTS),
+        overlaps=None
+        if overlaps is None
+        else checks.sequence("frame_overlap_settings_expanded", overlaps),
+        sharpness=checks.number(
+            "crossfade_sharp_amt", given.get("crossfade_sharp_amt", 0), low=0, high=1
+        ),
+        fps=None if fps is None else checks.number("fps_final_video", fps, low=1, high=MAX_FPS),
+    )

@@ -1,0 +1,83 @@
+"""Segments of a journey: one video from picture i to picture i + 1."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from telemetry import names
+from worker.errors import InputError
+from worker.handlers.base import Context
+from worker.handlers.generate import fetch_pictures
+from worker.handlers.generation import Pictures, generate_video
+from worker.handlers.payloads.generation import Segment, check_pictures, parse_segment
+from worker.handlers.stages import stage
+from worker.inputs.videos import fetch_video
+from worker.task import INDIVIDUAL_SEGMENT, SEGMENT, Dependency, Outcome
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SEGMENT_TYPES = (SEGMENT, INDIVIDUAL_SEGMENT)
+
+
+class TravelSegment:
+    """Does travel_segment, and individual_travel_segment: a segment made again alone.
+
+    A segment that depends on another goes on from it: its start image is the frame of that video
+    at which their overlap begins, or the last one where they do not overlap. A picture that the
+    segment names itself comes first; its journey's picture comes last.
+    """
+
+    task_types: tuple[str, ...] = SEGMENT_TYPES
+
+    def run(self, context: Context) -> Outcome:
+        """Generate the segment's video."""
+        claim = context.claim
+        with stage(context, "inputs") as span:
+            segment = parse_segment(claim.task.params, claim.parent_params)
+            model = context.engine.model_def(segment.generation.model)
+            previous = previous_segment(context)
+            segment = _with_start(segment, chained=previous is not None)
+            generation = segment.generation
+            has_start = generation.start_image is not None or previous is not None
+            check_pictures(generation, model.kind, has_start=has_start)
+            pictures = fetch_pictures(context, generation)
+            if pictures.start is None and previous is not None:
+                start = _last_frame(context, previous, segment.overlap_from_previous)
+                pictures = dataclasses.replace(pictures, start=start)
+            span.set_attribute(names.INPUT_PICTURES, _count(pictures))
+        return generate_video(context, generation, model, pictures)
+
+
+def previous_segment(context: Context) -> Dependency | None:
+    """Return the segment that this one goes on from: the one that it depends on, if any."""
+    return next(
+        (item for item in context.claim.dependencies if item.task_type in SEGMENT_TYPES), None
+    )
+
+
+def _with_start(segment: Segment, *, chained: bool) -> Segment:
+    """Let the journey's picture be the start where nothing else is."""
+    if chained or segment.generation.start_image is not None:
+        return segment
+    generation = dataclasses.replace(segment.generation, start_image=segment.planned_start_image)
+    return dataclasses.replace(segment, generation=generation)
+
+
+def _last_frame(context: Context, previous: Dependency, overlap: int) -> "Image":
+    from PIL import Image  # noqa: PLC0415 - only a chained segment needs it here
+
+    from worker.output.video import read_frames  # noqa: PLC0415 - needs numpy
+
+    location = previous.output_location
+    if location is None:
+        raise InputError(str(previous.id), "the segment before has no output to go on from")
+    path = fetch_video(location, context.inputs, check=context.observer.check_cancelled)
+    frames = read_frames(path)
+    if overlap > len(frames):
+        problem = f"has {len(frames)} frames, fewer than the overlap of {overlap}"
+        raise InputError(location, problem)
+    return Image.fromarray(frames[len(frames) - max(overlap, 1)])
+
+
+def _count(pictures: Pictures) -> int:
+    return sum(picture is not None for picture in (pictures.start, pictures.end))
