@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
 from telemetry.recorded_span import RecordedSpan
-from telemetry.scopes import INERT_SCOPE
+from telemetry.scopes import INERT_SCOPE, SpanScope
 
 if TYPE_CHECKING:
     from telemetry.recorder import Recorder
 
+_INTERNAL: Final = SpanKind.INTERNAL  # number 0; an enumeration's value is slow to read
 _recorder: "Recorder | None" = None
 
 
@@ -33,7 +34,7 @@ def span(
     recorder = _recorder
     if recorder is None:
         return INERT_SCOPE
-    return recorder.span(name, attributes, kind=kind)
+    return SpanScope(recorder, name, attributes, 0 if kind is _INTERNAL else kind.value)
 
 
 def stage(name: str) -> AbstractContextManager[RecordedSpan]:

@@ -28,6 +28,7 @@ def clean(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
             continue
         kind = type(value)
         if kind is str:
+            # Redacted whole: a cut could halve a secret.
             text = redacted(value)
             cleaned[key] = text if len(text) <= LONGEST_TEXT else shortened(text, LONGEST_TEXT)
         elif (
@@ -45,8 +46,9 @@ def clean(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
             replacement = redactor.replacement(key, value)
             if replacement is not None:
                 cleaned[key] = replacement
-    if names.PARAM_KEY in cleaned:
-        _hide_parameter(cleaned, attributes, redactor)
+    param = cleaned.get(names.PARAM_KEY)
+    if type(param) is str and key_rule(param) != PLAIN_KEY:
+        _hide_parameter(param, cleaned, attributes, redactor)
     return cleaned
 
 
@@ -103,12 +105,9 @@ def _listable(item: Any) -> bool:
 
 
 def _hide_parameter(
-    cleaned: dict[str, Any], attributes: Mapping[str, Any], redactor: Redactor
+    key: str, cleaned: dict[str, Any], attributes: Mapping[str, Any], redactor: Redactor
 ) -> None:
     """Hide the values of one iteration of the parameter loop when its key says so."""
-    key = cleaned[names.PARAM_KEY]
-    if type(key) is not str or key_rule(key) == PLAIN_KEY:
-        return
     for name in _PARAM_VALUES:
         if name in attributes:
             replacement = redactor.replacement(key, attributes[name])

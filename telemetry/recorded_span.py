@@ -18,6 +18,7 @@ from telemetry.values import type_name
 if TYPE_CHECKING:
     from telemetry.recorder import Recorder
 
+_SPAN_END: Final = Kind.SPAN_END  # a member of an enumeration is slow to look up
 _MARK: Final = "__loop26_mark__"
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
@@ -56,6 +57,11 @@ class RecordedSpan(trace.Span):
     Calls after its end do nothing.
     """
 
+    # Defaults of the class: most spans never set them, and a span is made per loop iteration.
+    _status: int = 0
+    _description: str = ""
+    _context: SpanContext | None = None
+
     def __init__(
         self,
         recorder: "Recorder | None",
@@ -69,9 +75,6 @@ class RecordedSpan(trace.Span):
         self._recorder = recorder  # None once it has ended
         self._start_ns = start_ns
         self._trace_state = trace_state
-        self._status = 0
-        self._description = ""
-        self._context: SpanContext | None = None
 
     def get_span_context(self) -> SpanContext:
         """Return its ids, for propagation and links."""
@@ -187,17 +190,18 @@ class RecordedSpan(trace.Span):
         if recorder is None:
             return
         self._recorder = None
-        with recorder.guard:
-            recorder.writer.append(
-                Kind.SPAN_END,
-                SpanEnd(
-                    span_id=self.span_id,
-                    # The clock of the wall may be set back meanwhile.
-                    end_ns=end_time or max(time.time_ns(), self._start_ns),
-                    status=self._status,
-                    description=self._description,
-                ),
+        try:
+            end_ns = end_time or time.time_ns()
+            end = SpanEnd(
+                span_id=self.span_id,
+                # The clock may have been set back meanwhile.
+                end_ns=end_ns if end_ns > self._start_ns else self._start_ns,  # noqa: FURB136 - faster
+                status=self._status,
+                description=self._description,
             )
+            recorder.writer.append(_SPAN_END, end)
+        except Exception as fault:  # noqa: BLE001 - telemetry never raises into a task
+            recorder.guard.contain(fault)
 
     def __exit__(self, kind: object, exc: BaseException | None, trace_: object) -> None:
         """End it; ERROR when an exception leaves the block."""

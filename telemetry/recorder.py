@@ -21,6 +21,7 @@ from telemetry.attributes import clean, plain
 from telemetry.capture import Place, capture, message
 from telemetry.guard import Guard
 from telemetry.journal import JournalWriter
+from telemetry.journal.writer import ROTATE_BYTES
 from telemetry.logs import JournalHandler, current_ids
 from telemetry.recorded_span import Mark, RecordedSpan, mark_of, packed_links, put_mark
 from telemetry.records import Error, Kind, ProcessEnd, SpanBegin, TaskBegin
@@ -30,6 +31,11 @@ from telemetry.values import scalar, type_name
 
 IN_APP: Final = ("worker", "telemetry")
 _INTERNAL: Final = SpanKind.INTERNAL.value
+# Looked up once: a span begins in a few microseconds.
+_SPAN_BEGIN: Final = Kind.SPAN_BEGIN
+_CODE_FILE: Final = names.CODE_FILE
+_CODE_LINE: Final = names.CODE_LINE
+_CODE_FUNCTION: Final = names.CODE_FUNCTION
 _HERE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared as text, per frame
 # Between the line that opens a span and us: OpenTelemetry, its instrumentations, contextlib.
 _PLUMBING: Final = (
@@ -78,6 +84,7 @@ class Recorder:
         facts: Mapping[str, Any] | None = None,
         record_prompts: bool = True,
         in_app: Sequence[str] = IN_APP,
+        rotate_bytes: int = ROTATE_BYTES,
     ) -> Self:
         """Start this process's journal under a spool.
 
@@ -87,11 +94,14 @@ class Recorder:
             facts: What a report should know of the process; made plain and clean before written.
             record_prompts: Whether the values of prompts may be written.
             in_app: Packages whose frames are our own.
+            rotate_bytes: Size after which the journal goes on in a new file.
 
         Raises `OSError` when the spool cannot be written.
         """
         clean_facts = plain(dict(facts or {}), Redactor(record_prompts=record_prompts))
-        writer = JournalWriter.create(spool, role=role, facts=clean_facts)
+        writer = JournalWriter.create(
+            spool, role=role, facts=clean_facts, rotate_bytes=rotate_bytes
+        )
         return cls(writer, record_prompts=record_prompts, in_app=in_app)
 
     @property
@@ -214,11 +224,13 @@ class Recorder:
         span_id = given_span_id or (getrandbits(64) or 1).to_bytes(8, "big")
         begun_ns = time.time_ns() if start_ns is None else start_ns
         cleaned = clean(attributes, self.redactor) if attributes else {}
-        while _is_plumbing(frame.f_code.co_filename) and frame.f_back is not None:
+        code = frame.f_code
+        while _is_plumbing(code.co_filename) and frame.f_back is not None:
             frame = frame.f_back
-        cleaned[names.CODE_FILE] = frame.f_code.co_filename
-        cleaned[names.CODE_LINE] = frame.f_lineno
-        cleaned[names.CODE_FUNCTION] = frame.f_code.co_qualname
+            code = frame.f_code
+        cleaned[_CODE_FILE] = code.co_filename
+        cleaned[_CODE_LINE] = frame.f_lineno
+        cleaned[_CODE_FUNCTION] = code.co_qualname
         begin = SpanBegin(
             trace_id=trace_id,
             span_id=span_id,
@@ -229,7 +241,7 @@ class Recorder:
             attributes=cleaned,
             links=packed_links(tuple(links), self) if links else [],
         )
-        self.writer.append(Kind.SPAN_BEGIN, begin, cleaned)
+        self.writer.append(_SPAN_BEGIN, begin, cleaned)
         return RecordedSpan(self, trace_id, span_id, begun_ns, state)
 
     def close(self, *, kind: str = "exit", exit_code: int = 0, signal: str = "") -> None:

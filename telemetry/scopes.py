@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from opentelemetry import context as otel_context
@@ -60,23 +60,23 @@ class SpanScope:
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> RecordedSpan:
-        return self._open(sys._getframe(1))  # noqa: SLF001 - the line that opens it, in 0.2 µs
-
-    def _open(self, frame: FrameType) -> RecordedSpan:
         recorder = self._recorder
-        with recorder.guard:
+        try:
+            context = otel_context.get_current() if self._context is None else self._context
             span = recorder.begin(
                 self._name,
                 self._attributes,
                 self._kind,
-                self._context,
+                context,
                 self._links,
                 self._start_ns,
                 self._ids,
-                frame,
+                sys._getframe(1),  # noqa: SLF001 - the line that opens the span, in 0.2 µs
             )
             self._span = span
-            self._token = otel_context.attach(set_span_in_context(span, self._context))
+            self._token = otel_context.attach(set_span_in_context(span, context))
+        except Exception as fault:  # noqa: BLE001 - telemetry never raises into a task
+            recorder.guard.contain(fault)
         return self._span
 
     def __exit__(
@@ -105,7 +105,7 @@ class PlacedScope(SpanScope):
     def __enter__(self) -> RecordedSpan:
         self._outer = PLACE.get()
         PLACE.set(self._place)
-        return self._open(sys._getframe(1))  # noqa: SLF001 - the line that opens it
+        return super().__enter__()
 
     def __exit__(
         self,

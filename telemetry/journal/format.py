@@ -11,9 +11,9 @@ version, length and facts, the frame's covers kind, seq and body. The layout of 
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, NamedTuple
+from zlib import crc32
 
 import msgspec
 
@@ -31,6 +31,9 @@ _HEADER_CHECKED: Final = struct.Struct(">HI")
 _PREFIX: Final = struct.Struct(">4sII")
 _CHECKED: Final = struct.Struct(">BQ")
 _FRAME: Final = struct.Struct(">4sIIBQ")
+# Looked up once: a frame is packed for every record.
+_pack_prefix: Final = _PREFIX.pack
+_pack_checked: Final = _CHECKED.pack
 FRAME_BYTES: Final = _FRAME.size
 _CHECKED_FROM: Final = _PREFIX.size
 _READ_BYTES: Final = 256 * 1024
@@ -95,14 +98,14 @@ _FACTS_DECODER: Final = msgspec.msgpack.Decoder(ProcessFacts)
 def pack_header(facts: ProcessFacts) -> bytes:
     """Return the header of a file."""
     body = msgspec.msgpack.encode(facts)
-    crc = zlib.crc32(_HEADER_CHECKED.pack(VERSION, len(body)) + body)
+    crc = crc32(_HEADER_CHECKED.pack(VERSION, len(body)) + body)
     return _HEADER.pack(MAGIC, VERSION, len(body), crc) + body
 
 
 def pack_frame(kind: int, seq: int, body: bytes) -> bytes:
     """Return the frame around an encoded body."""
-    checked = _CHECKED.pack(kind, seq) + body
-    return _PREFIX.pack(SYNC, len(body), zlib.crc32(checked)) + checked
+    checked = _pack_checked(kind, seq) + body
+    return _pack_prefix(SYNC, len(body), crc32(checked)) + checked
 
 
 def read_header(file: BinaryIO) -> Header:
@@ -118,7 +121,7 @@ def read_header(file: BinaryIO) -> Header:
     if magic != MAGIC or length > MAX_BODY_BYTES:
         return Header(VERSION, None, 0)
     body = file.read(length)
-    if zlib.crc32(_HEADER_CHECKED.pack(version, length) + body) != crc:
+    if crc32(_HEADER_CHECKED.pack(version, length) + body) != crc:
         return Header(VERSION, None, 0)
     if version > VERSION:
         return Header(version, None, _HEADER.size + length)
@@ -174,7 +177,7 @@ class _Window:
             return None
         start = self._at + distance
         checked = self._data[start + _CHECKED_FROM : start + size]
-        if zlib.crc32(checked) != crc:
+        if crc32(checked) != crc:
             return None
         at = self.offset + distance
         return Frame(kind, seq, checked[_CHECKED.size :], at, at + size)

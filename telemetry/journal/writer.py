@@ -38,6 +38,10 @@ from telemetry.journal.reader import JournalReader
 from telemetry.records import Kind, Log
 
 ROTATE_BYTES: Final = 64 * 2**20
+# Members of an enumeration are slow to look up; this is done for every record.
+_TASK_BEGIN: Final = Kind.TASK_BEGIN
+_TASK_END: Final = Kind.TASK_END
+_JOURNAL_SEQ: Final = names.JOURNAL_SEQ
 _WARN: Final = 13  # severity number of OpenTelemetry's log data model
 _OPEN_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -142,14 +146,15 @@ class JournalWriter:
                 return 0
             seq = self.next_seq
             if numbered is not None:
-                numbered[names.JOURNAL_SEQ] = seq
+                numbered[_JOURNAL_SEQ] = seq
             data = self._encode(body)
             self.next_seq = seq + 1
             if self._size >= self._rotate_bytes:
                 self._rotate()
-            if kind is Kind.TASK_BEGIN or kind is Kind.TASK_END:
-                self._write_indexed(kind, body, pack_frame(kind, seq, data))
-            elif self._write(pack_frame(kind, seq, data)) and self.lost > self._told_lost:
+            frame = pack_frame(kind, seq, data)
+            if kind is _TASK_BEGIN or kind is _TASK_END:
+                self._write_indexed(kind, body, frame)
+            elif self._write(frame) and self.lost > self._told_lost:
                 self._tell_lost()
             return seq
 
@@ -163,14 +168,15 @@ class JournalWriter:
             os.close(self._alive)
 
     def _write(self, frame: bytes) -> bool:
-        if len(frame) > MAX_BODY_BYTES:
+        size = len(frame)
+        if size > MAX_BODY_BYTES:
             self.lost += 1
             return False
         try:
             written = os.write(self._file, frame)
             self._size += written
-            while written < len(frame):
-                # A nearly full disk takes a part; the rest is tried once more and then given up.
+            while written < size:
+                # A nearly full disk takes a part; the rest fails, as a rule, with its reason.
                 more = os.write(self._file, frame[written:])
                 self._size += more
                 written += more
@@ -182,7 +188,7 @@ class JournalWriter:
     def _write_indexed(self, kind: Kind, body: Any, frame: bytes) -> None:
         # The beginning of a task is indexed before it is written, its end after: an entry too
         # many, or without an end, costs a reader nothing; a missing one would hide the task.
-        if kind is Kind.TASK_BEGIN:
+        if kind is _TASK_BEGIN:
             self._index(index.begin_line(body, self.position))
             self._write(frame)
         elif self._write(frame):
