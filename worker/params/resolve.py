@@ -11,7 +11,7 @@ from worker.errors import DefaultsChanged, InvalidParameter
 from worker.params import checks, loras, schedules
 from worker.params.choosing import PROMPT, THRESHOLDS, Chooser
 from worker.params.defaults import SYSTEM_DEFAULTS, TYPES
-from worker.params.frozen import canonical_json, digest, freeze
+from worker.params.frozen import canonical_json, digest, freeze, thaw
 from worker.params.layers import ALIASES, Layer, pick_first
 from worker.params.model import ModelFacts
 from worker.params.payload import UnknownKeys, unknown_keys
@@ -80,17 +80,18 @@ def _phase_config(layers: Sequence[Layer]) -> PhaseConfig | None:
 
 
 def _iterate(chooser: Chooser, index: int, count: int, key: str, default: Any) -> None:
-    begin = {names.PARAM_KEY: key, **_attribute(names.PARAM_OLD, default)}
+    begin = {names.PARAM_KEY: key, names.PARAM_OLD: thaw(default)}
     with telemetry.iteration(index, count, begin) as span:
         param = chooser.decide(key)
         skipped = default is None or key == PROMPT
         if span.is_recording():
-            span.set_attributes(
+            span.set(
                 {
+                    names.PARAM_KEY: key,  # again: by it the recorder knows what to hide
+                    names.PARAM_NEW: thaw(param.value),
+                    names.PARAM_ASKED: thaw(param.asked),
                     names.PARAM_SOURCE: param.source,
                     names.PARAM_SKIPPED: skipped,
-                    **_attribute(names.PARAM_NEW, param.value),
-                    **_attribute(names.PARAM_ASKED, param.asked),
                 }
             )
         if _log.isEnabledFor(logging.INFO):
@@ -111,15 +112,6 @@ def _shown(key: str, value: Any) -> str:
         return f"text of {len(value)}"
     text = str(value) if value and type(value) in _PLAIN else canonical_json(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def _attribute(name: str, value: Any) -> dict[str, Any]:
-    """Return a span's attribute: scalars as they are, None marked, the rest as JSON."""
-    if value is None:
-        return {name: names.NULL, f"{name}{names.IS_NULL}": True}
-    if isinstance(value, str | bool | int | float):
-        return {name: value}
-    return {name: canonical_json(value)}
 
 
 def _outside_the_loop(
