@@ -1,7 +1,6 @@
 """How a process died: from what the kernel says of it to a journal's last record and an error."""
 
 import contextlib
-import hashlib
 import signal
 import time
 import uuid
@@ -10,9 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from telemetry import names
+from telemetry.capture import fingerprint
 from telemetry.errors import JournalBusy
 from telemetry.journal import JournalReader, JournalWriter, read_index
-from telemetry.records import Error, Kind, ProcessEnd
+from telemetry.records import Error, Frame, Kind, ProcessEnd
 from telemetry.spans import Folder, Span
 
 EXIT: Final = "exit"
@@ -147,7 +147,12 @@ def failure_of(source: Path | Folder, end: ProcessEnd) -> Error:
     place = innermost.attributes if innermost else {}
     stage = _stage(left)
     task = folder.task if folder.task_end is None else None
-    function = str(place.get(names.CODE_FUNCTION, ""))
+    opened = Frame(
+        file=str(place.get(names.CODE_FILE, "")),
+        line=int(place.get(names.CODE_LINE, 0)),
+        function=str(place.get(names.CODE_FUNCTION, "")),
+    )
+    known = names.CODE_FILE in place
     loop_index, loop_count = folder.iteration if task else (0, 0)
     return Error(
         event_id=uuid.uuid4().hex,
@@ -156,14 +161,14 @@ def failure_of(source: Path | Folder, end: ProcessEnd) -> Error:
         chain=[],
         type=end.kind,
         message=end.message,
-        file=str(place.get(names.CODE_FILE, "")),
-        line=int(place.get(names.CODE_LINE, 0)),
-        function=function,
-        place=OPENED_AT if names.CODE_FILE in place else "",
+        file=opened.file,
+        line=opened.line,
+        function=opened.function,
+        place=OPENED_AT if known else "",
         stage=stage,
         loop_index=loop_index,
         loop_count=loop_count,
-        fingerprint=_fingerprint(end.kind, function, stage),
+        fingerprint=fingerprint(end.kind, [opened] if known else [], stage),
         trace_id=innermost.trace_id if innermost else (task.trace_id if task else None),
         span_id=innermost.span_id if innermost else None,
         task_id=task.task_id if task else "",
@@ -202,11 +207,6 @@ def _stage(left: tuple[Span, ...]) -> str:
 def _context(end: ProcessEnd, left: tuple[Span, ...]) -> dict[str, Any]:
     death = {"kind": end.kind, "signal": end.signal, "exit_code": end.exit_code}
     return {"death": {**death, **end.attributes}, "open_spans": [span.name for span in left]}
-
-
-def _fingerprint(kind: str, function: str, stage: str) -> str:
-    text = f"death\n{kind}\n{function}\n{stage}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _signal_name(number: int) -> str:

@@ -55,7 +55,7 @@ class ErrorStream:
         """Return what this record gives to send: an error, with what its open spans tell of it."""
         if not isinstance(record.body, Error):
             return ()
-        return ((record.body, surroundings(folder)),)
+        return ((record.body, surroundings(folder, record.body.span_id)),)
 
     def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
         """Send one event."""
@@ -80,17 +80,20 @@ class ErrorStream:
             self._client = None
 
 
-def surroundings(folder: Folder) -> dict[str, Any]:
-    """Collect the attributes of the task in hand and the spans that are open, innermost wins."""
-    found: dict[str, Any] = {}
+def surroundings(folder: Folder, span_id: bytes | None) -> dict[str, Any]:
+    """Collect what the task in hand and the spans around an error say, the innermost winning.
+
+    The parameters that the task's loop has set are under "parameters".
+    """
+    found: dict[str, Any] = {"parameters": dict(folder.parameters)}
     if (task := folder.task) is not None and folder.task_end is None:
-        found = {
+        found |= {
             names.TASK_ID: task.task_id,
             names.TASK_TYPE: task.task_type,
             names.TASK_ATTEMPT: task.attempt,
             names.WORKER_ID: task.worker_id,
         }
-    for span in folder.open_spans:
+    for span in reversed(folder.lineage(span_id)):
         found.update(span.attributes)
     return found
 
@@ -259,8 +262,13 @@ def _contexts(error: Error, around: Mapping[str, Any]) -> dict[str, Any]:
             "loop count": error.loop_count,
         },
     }
-    if parameters := _parameters(around):
-        contexts["task parameters"] = parameters
+    if parameters := around.get("parameters"):
+        contexts["task parameters"] = _plain(parameters)
+    call = {key: value for key, value in around.items() if key.startswith(names.ENGINE_PARAM)}
+    if call:
+        contexts["engine call"] = {
+            key.removeprefix(names.ENGINE_PARAM): _plain(value) for key, value in call.items()
+        }
     loose = {}
     for key, value in error.context.items():
         if isinstance(value, dict) and key not in contexts:
@@ -270,11 +278,3 @@ def _contexts(error: Error, around: Mapping[str, Any]) -> dict[str, Any]:
     if loose:
         contexts["context"] = loose
     return contexts
-
-
-def _parameters(around: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(str(around.get(names.TASK_PARAMS, "")))
-    except msgspec.MsgspecError:
-        return {}
-    return found if isinstance(found, dict) else {}

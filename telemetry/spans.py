@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from telemetry import names, records
 from telemetry.journal import JournalRecord
 
+# Between two tasks too a process may live long, and fail often.
+_MOST_FAILED = 512
 CLOSED_BY_END = "end"
 CLOSED_BY_DEATH = "death"
 
@@ -91,13 +93,15 @@ class Folder:
     """Turns one journal's records, in their order, into spans.
 
     What it keeps is bounded, however long the process lives: the open spans, and what belongs to
-    the task in hand (`errors`, `logs`), which the next `TaskBegin` clears.
+    the task in hand (`errors`, `logs`, `failed`, `parameters`), which the next `TaskBegin` clears.
 
     Attributes:
         task: The newest task begun, or None.
         task_end: That task's end, or None while it runs.
         errors: Errors of the task in hand, in order; before the first task, the process's.
         logs: Likewise; empty with `keep_logs=False`.
+        failed: The spans of the task in hand that ended as ERROR, by id.
+        parameters: What its loop iterations have set so far, by key.
         iteration: Index and count of the newest loop iteration begun in the task; (0, 0) if none.
         end: How the process ended, once its journal says so.
         left_open: The spans that the process's end closed, in order of opening.
@@ -109,6 +113,8 @@ class Folder:
         self.task_end: records.TaskEnd | None = None
         self.errors: list[records.Error] = []
         self.logs: list[records.Log] = []
+        self.failed: dict[bytes, Span] = {}
+        self.parameters: dict[str, Any] = {}
         self.iteration = (0, 0)
         self.end: records.ProcessEnd | None = None
         self.left_open: tuple[Span, ...] = ()
@@ -123,6 +129,18 @@ class Folder:
             one.span(end_ns=None, status=records.Status.UNSET, description="", closed_by="")
             for one in self._open.values()
         )
+
+    def lineage(self, span_id: bytes | None) -> list[Span]:
+        """Return a span that is open or has failed, and its ancestors, innermost first."""
+        found: list[Span] = []
+        open_spans = {span.span_id: span for span in self.open_spans}
+        while span_id is not None:
+            span = self.failed.get(span_id) or open_spans.get(span_id)
+            if span is None or span in found:
+                break
+            found.append(span)
+            span_id = span.parent_id
+        return found
 
     def feed(self, record: JournalRecord) -> list[Span]:
         """Take the next record; return the spans that it finished."""
@@ -163,14 +181,20 @@ class Folder:
         if (span := self._open.pop(end.span_id, None)) is None:
             self.orphans += 1
             return []
-        return [
-            span.span(
-                end_ns=end.end_ns,
-                status=end.status,
-                description=end.description,
-                closed_by=CLOSED_BY_END,
-            )
-        ]
+        finished = span.span(
+            end_ns=end.end_ns,
+            status=end.status,
+            description=end.description,
+            closed_by=CLOSED_BY_END,
+        )
+        if finished.status == records.Status.ERROR:
+            self.failed[finished.span_id] = finished
+            if len(self.failed) > _MOST_FAILED:
+                del self.failed[next(iter(self.failed))]
+        elif names.PARAM_KEY in finished.attributes:
+            key, value = (finished.attributes.get(n) for n in (names.PARAM_KEY, names.PARAM_NEW))
+            self.parameters[str(key)] = value
+        return [finished]
 
     def _close(self, end: records.ProcessEnd) -> list[Span]:
         self.end = end
@@ -187,7 +211,8 @@ class Folder:
         match body:
             case records.TaskBegin():
                 self.task, self.task_end = body, None
-                self.errors, self.logs, self.iteration = [], [], (0, 0)
+                self.errors, self.logs, self.failed = [], [], {}
+                self.parameters, self.iteration = {}, (0, 0)
             case records.TaskEnd():
                 self.task_end = body
             case records.Error():
@@ -214,6 +239,6 @@ def _closed_by_death(span: _Open, end: records.ProcessEnd) -> Span:
     return span.span(
         end_ns=max(end.at_ns, span.begin.start_ns),
         status=records.Status.ERROR,
-        description=end.message,
+        description=end.message or f"the process ended ({end.kind}) while this was open",
         closed_by=CLOSED_BY_DEATH,
     )

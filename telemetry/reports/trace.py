@@ -1,0 +1,198 @@
+"""A journey as its journals tell it: one trace, gathered from every process that took part."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telemetry.errors import JournalTooNew
+from telemetry.journal import (
+    IndexEntry,
+    JournalReader,
+    ProcessFacts,
+    is_alive,
+    process_directories,
+    read_index,
+)
+from telemetry.records import Error, Log, ProcessEnd, TaskBegin, TaskEnd
+from telemetry.spans import Folder, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessPart:
+    """What one process recorded of a trace.
+
+    Attributes:
+        alive: Whether the process lives: then its open spans are at work, else they are cut off.
+        end: How it ended, where its journal says so and what was read reaches that far.
+        gaps: Sequence numbers, first and last, missing from what was read.
+        damaged_bytes: Bytes in what was read that are no record.
+    """
+
+    facts: ProcessFacts
+    alive: bool
+    spans: tuple[Span, ...]
+    logs: tuple[Log, ...]
+    errors: tuple[Error, ...]
+    tasks: tuple[tuple[TaskBegin, TaskEnd | None], ...]
+    end: ProcessEnd | None
+    gaps: tuple[tuple[int, int], ...]
+    damaged_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceModel:
+    """A trace, open spans included; `processes` in the order in which they started."""
+
+    task_id: str
+    trace_id: str
+    processes: tuple[ProcessPart, ...]
+
+    @property
+    def spans(self) -> list[Span]:
+        """All spans, by their start."""
+        found = [span for part in self.processes for span in part.spans]
+        return sorted(found, key=lambda span: (span.start_ns, span.seq))
+
+    @property
+    def errors(self) -> list[Error]:
+        """All errors, by time."""
+        found = [error for part in self.processes for error in part.errors]
+        return sorted(found, key=lambda error: error.at_ns)
+
+    @property
+    def logs(self) -> list[Log]:
+        """All log records, by time."""
+        found = [log for part in self.processes for log in part.logs]
+        return sorted(found, key=lambda log: log.at_ns)
+
+    @property
+    def task_ids(self) -> list[str]:
+        """Ids of the tasks of the journey that were worked on, by their first attempt."""
+        begun = [begin for part in self.processes for begin, _ in part.tasks]
+        ordered = sorted(begun, key=lambda begin: begin.at_ns)
+        return list(dict.fromkeys(begin.task_id for begin in ordered))
+
+    @property
+    def begun(self) -> int:
+        """How many spans have begun."""
+        return sum(len(part.spans) for part in self.processes)
+
+    @property
+    def ended(self) -> int:
+        """How many of them their own process has ended."""
+        return sum(span.closed_by == "end" for part in self.processes for span in part.spans)
+
+    @property
+    def cut_off(self) -> int:
+        """How many of them their process's death has ended, written down or not."""
+        return self.begun - self.ended - self.open
+
+    @property
+    def open(self) -> int:
+        """How many of them are at work now."""
+        alive = [part for part in self.processes if part.alive]
+        return sum(span.end_ns is None for part in alive for span in part.spans)
+
+    @property
+    def missing(self) -> int:
+        """How many records are known to be missing; 0 when the record is complete."""
+        return sum(last - first + 1 for part in self.processes for first, last in part.gaps)
+
+    @property
+    def damaged_bytes(self) -> int:
+        """Bytes of the journals that are no record."""
+        return sum(part.damaged_bytes for part in self.processes)
+
+
+def read_trace(spool: Path, task_id: str) -> TraceModel | None:
+    """Gather the journey that a task belongs to; None when no journal knows the task.
+
+    Reads the parts of journals that their indexes name, and nothing else; journals of a newer
+    version are passed over. Should a task's attempts be in different traces, the newest decides.
+    """
+    indexes = dict(_indexes(spool))
+    known = [entry for entries in indexes.values() for entry in entries]
+    attempts = [entry for entry in known if entry.task_id == task_id]
+    if not attempts:
+        return None
+    trace_id = max(attempts, key=lambda entry: entry.attempt).trace_id
+    parts = []
+    for directory, entries in indexes.items():
+        wanted = [entry for entry in entries if entry.trace_id == trace_id]
+        if wanted:
+            parts.append(_read_part(directory, wanted, bytes.fromhex(trace_id)))
+    return TraceModel(task_id=task_id, trace_id=trace_id, processes=tuple(parts))
+
+
+def otlp_json(model: TraceModel) -> dict[str, Any]:
+    """Return a trace as OTLP JSON, as Jaeger's query API gives it: ids in hex.
+
+    Spans that are open have no `endTimeUnixNano`.
+    """
+    # Loads OpenTelemetry's SDK and protobuf, which the tree has no use for.
+    from telemetry.otlp_encoding import trace_json  # noqa: PLC0415 - as said
+
+    found = [trace_json(part.facts, part.spans) for part in model.processes if part.spans]
+    return {"resourceSpans": [group for groups in found for group in groups]}
+
+
+def _indexes(spool: Path) -> Iterator[tuple[Path, list[IndexEntry]]]:
+    for directory in process_directories(spool):
+        try:
+            yield directory, read_index(directory)
+        except (FileNotFoundError, JournalTooNew):
+            continue  # deleted by retention at this moment, or for a newer loop26 to read
+
+
+def _read_part(directory: Path, entries: Iterable[IndexEntry], trace_id: bytes) -> ProcessPart:
+    # Asked before reading: a process that ends meanwhile shows its end.
+    alive = is_alive(directory)
+    reader = JournalReader(directory)
+    part = _Collected(trace_id)
+    for entry in entries:
+        part.collect(reader, entry)
+    return ProcessPart(
+        facts=reader.facts,
+        alive=alive,
+        spans=tuple(part.spans),
+        logs=tuple(part.logs),
+        errors=tuple(part.errors),
+        tasks=tuple(part.tasks),
+        end=part.end,
+        gaps=tuple(reader.gaps),
+        damaged_bytes=reader.damaged_bytes,
+    )
+
+
+class _Collected:
+    """What one journal's ranges hold of one trace."""
+
+    def __init__(self, trace_id: bytes) -> None:
+        self._trace_id = trace_id
+        self.spans: list[Span] = []
+        self.logs: list[Log] = []
+        self.errors: list[Error] = []
+        self.tasks: list[tuple[TaskBegin, TaskEnd | None]] = []
+        self.end: ProcessEnd | None = None
+
+    def collect(self, reader: JournalReader, entry: IndexEntry) -> None:
+        """Read the range of one attempt at a task.
+
+        It is folded by itself: what an earlier task left open belongs to that one. Without an end
+        it reaches to the end of the journal, or to the next task: its own end was lost.
+        """
+        folder = Folder()
+        for record in reader.read(start=entry.first, stop=entry.last):
+            if isinstance(record.body, TaskBegin) and folder.task is not None:
+                break
+            self.spans += self._ours(folder.feed(record))
+        self.spans += self._ours(folder.open_spans)
+        self.logs += [log for log in folder.logs if log.trace_id in (self._trace_id, None)]
+        self.errors += folder.errors
+        self.end = folder.end or self.end
+        if folder.task is not None:
+            self.tasks.append((folder.task, folder.task_end))
+
+    def _ours(self, spans: Iterable[Span]) -> list[Span]:
+        return [span for span in spans if span.trace_id == self._trace_id]
