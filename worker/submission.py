@@ -1,4 +1,4 @@
-"""Submission: tasks go into the queue, each journey in a trace of its own."""
+"""Submission: tasks are checked and go into the queue, each journey in a trace of its own."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -7,12 +7,50 @@ from typing import Any
 from uuid import UUID
 
 from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind
 
 from telemetry import names
 from telemetry.recorder import Recorder
-from telemetry.records import SpanKind
+from worker.engines.catalog import Catalog
+from worker.errors import WorkerError
+from worker.handlers.validation import validate
+from worker.inputs.policy import InputPolicy
+from worker.settings import Settings
 from worker.store.base import TaskStore
 from worker.task import NewTask
+
+MEGA = 1_000_000
+
+
+def check(tasks: Sequence[tuple[str, NewTask]], settings: Settings) -> None:
+    """Refuse the first task that would fail for what it says; nothing is downloaded for it.
+
+    Args:
+        tasks: Each with the words that say which it is, as in "tasks.json, task 2".
+        settings: Say which models there are and what inputs may be.
+    """
+    known_models = Catalog.load(settings.models_dirs).names()
+    inputs = input_policy(settings)
+    for where, task in tasks:
+        try:
+            validate(task.task_type, task.params, known_models=known_models, inputs=inputs)
+        except WorkerError as error:
+            # The error stays what it is, with its facts and its exit code; it only says where.
+            error.args = (f"{where}: {error}",)
+            raise
+
+
+def input_policy(settings: Settings) -> InputPolicy:
+    """Say where inputs may come from, and how large they may be."""
+    return InputPolicy(
+        cache_dir=settings.cache_dir,
+        allowed_roots=settings.allowed_roots,
+        private_addresses=settings.private_addresses,
+        max_picture_bytes=int(settings.max_picture_mb * MEGA),
+        max_picture_pixels=int(settings.max_picture_megapixels * MEGA),
+        max_lora_bytes=int(settings.max_lora_mb * MEGA),
+        timeout_s=settings.download_timeout_s,
+    )
 
 
 def submit(tasks: Sequence[NewTask], *, store: TaskStore, recorder: Recorder) -> list[UUID]:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from uuid import UUID
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -41,7 +41,7 @@ def run_demo(settings: Settings) -> int:
         if code == 0 and task.status is TaskStatus.COMPLETE:
             out.print(_report(store, task, settings, seconds), soft_wrap=True)
             return 0
-        reason = task.error_message or f"the journey is {task.status}"
+        reason = task.error_message or f"the journey is {task.status}, the worker ended with {code}"
         out.print(f"The demo failed: {reason}", style="red", markup=False, soft_wrap=True)
         out.print(_next_commands(settings, task), soft_wrap=True)
         return code or EXIT_FAILED
@@ -109,15 +109,18 @@ def _took(task: Task) -> str:
     return clock((task.generation_processed_at - task.generation_started_at).total_seconds())
 
 
-def _next_commands(settings: Settings, task: Task) -> RenderableType:
+def _next_commands(settings: Settings, task: Task) -> Text:
     loop26 = f"loop26 --home {shlex.quote(str(settings.home))}"
     short = str(task.id)[:8]
-    grid = Table.grid(padding=(0, 2))
-    for command, what in (
-        (f"tasks {short}", "the journey: parameters, children, history"),
-        (f"trace {short}", "every step of it, as a tree with times"),
-        ("tasks", "the queue"),
-        ("settings", "what can be set"),
-    ):
-        grid.add_row(f"  {loop26} {command}", Text(what, style="dim"))
-    return Group(Text("\nNext:", style="bold"), grid)
+    commands = {
+        f"{loop26} tasks {short}": "the journey: parameters, children, history",
+        f"{loop26} trace {short}": "every step of it, as a tree with times",
+        f"{loop26} tasks": "the queue",
+        f"{loop26} settings": "what can be set",
+    }
+    width = max(map(len, commands))
+    text = Text("\nNext:", style="bold")
+    for command, what in commands.items():
+        text.append(f"\n  {command:{width}}", style="not bold")
+        text.append(f"  # {what}", style="not bold dim")
+    return text

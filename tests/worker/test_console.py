@@ -1,0 +1,134 @@
+"""What a running worker shows: JSON lines that programs read, and a terminal that people do."""
+
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from rich.console import Console as RichConsole
+
+from worker.console import JsonConsole, TerminalConsole, clock
+from worker.task import Task, TaskStatus
+
+ID = UUID("11111111-2222-4333-8444-555555555555")
+NOW = datetime(2026, 2, 24, 14, 10, 34, tzinfo=UTC)
+
+
+def a_task(attempts: int = 1) -> Task:
+    """Make a claimed task."""
+    return Task(
+        id=ID,
+        task_type="travel_segment",
+        params={},
+        status=TaskStatus.IN_PROGRESS,
+        dependant_on=(),
+        parent_id=None,
+        project_id=None,
+        idempotency_key=None,
+        trace_context=None,
+        process_context=None,
+        attempts=attempts,
+        deaths=0,
+        worker_id="w",
+        output_location=None,
+        error_message=None,
+        error=None,
+        result_data=None,
+        progress=None,
+        created_at=NOW,
+        updated_at=NOW,
+        generation_started_at=None,
+        generation_processed_at=None,
+    )
+
+
+def told(console: JsonConsole | TerminalConsole) -> None:
+    """Tell a console a whole task."""
+    console.ready({"kind": "cpu", "name": "CPU"})
+    console.claimed(a_task(attempts=2))
+    console.progress(ID, "generate", 3, 6, 0.5, 12.34)
+    console.settled(ID, "Failed", "no such picture: [bold].png", None, 75.2)
+    console.note("warning", "the queue cannot be reached", tries=3)
+    console.close()
+
+
+def json_lines() -> list[dict[str, Any]]:
+    """Tell a JSON console a whole task and read its lines."""
+    stream = io.StringIO()
+    told(JsonConsole(stream, now=lambda: NOW))
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def terminal_text(*, terminal: bool) -> str:
+    """Tell a terminal console a whole task and read all that it wrote."""
+    stream = io.StringIO()
+    told(TerminalConsole(RichConsole(file=stream, force_terminal=terminal, width=100)))
+    return stream.getvalue()
+
+
+def test_each_call_is_one_json_object_a_line() -> None:
+    """With time, level and event first."""
+    lines = json_lines()
+    assert [line["event"] for line in lines] == ["ready", "claimed", "progress", "settled", "note"]
+    for line in lines:
+        assert list(line)[:3] == ["time", "level", "event"]
+        assert line["time"] == "2026-02-24T14:10:34.000+00:00"
+
+
+def test_a_json_line_has_all_that_the_call_had() -> None:
+    """Nothing is only for people."""
+    _, claimed, progress, settled, note = json_lines()
+    assert claimed["task_id"] == str(ID)
+    assert (claimed["task_type"], claimed["attempt"]) == ("travel_segment", 2)
+    assert (progress["stage"], progress["step"], progress["steps"]) == ("generate", 3, 6)
+    assert (progress["fraction"], progress["eta_s"]) == (0.5, 12.3)
+    assert (settled["outcome"], settled["level"], settled["seconds"]) == ("Failed", "error", 75.2)
+    assert (note["level"], note["tries"]) == ("warning", 3)
+
+
+def test_a_reader_that_left_does_not_stop_the_worker() -> None:
+    """`loop26 run | head -1`: the worker goes on without a listener."""
+
+    class Broken(io.StringIO):
+        writes = 0
+
+        def write(self, text: str) -> int:
+            Broken.writes += 1
+            raise BrokenPipeError(text)
+
+    told(JsonConsole(Broken()))
+    assert Broken.writes == 1
+
+
+def test_a_terminal_shows_stage_step_and_time_left() -> None:
+    """While it runs."""
+    text = terminal_text(terminal=True)
+    for part in ("11111111", "generate", "step 3/6", "12.3 s left", "50%"):
+        assert part in text
+
+
+def test_a_terminal_keeps_what_has_happened() -> None:
+    """The device, the task and its attempt, how it ended, what went on beside it."""
+    text = terminal_text(terminal=False)
+    for part in (
+        *("ready on CPU", "travel_segment, attempt 2"),
+        *("failed 1:15", "no such picture: [bold].png"),
+        *("the queue cannot be reached", "tries=3"),
+    ):
+        assert part in text
+
+
+def test_a_file_gets_no_moving_line() -> None:
+    """Only what stays."""
+    assert "step 3/6" not in terminal_text(terminal=False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.85, "850 ms"), (12.34, "12.3 s"), (245, "4:05"), (3723, "1:02:03")],
+)
+def test_times_are_written_for_people(seconds: float, text: str) -> None:
+    """In the unit that fits."""
+    assert clock(seconds) == text

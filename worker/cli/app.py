@@ -1,0 +1,62 @@
+"""The commands of `loop26`, put together."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from worker.cli import demo, enqueue, run, state, tasks, trace
+from worker.cli.session import HomeOption, options_of
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"loop26 {version('loop26')}")
+        raise typer.Exit
+
+
+@app.callback()
+def loop26(
+    context: typer.Context,
+    home: HomeOption = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Set one setting; `loop26 settings` lists all."
+        ),
+    ] = None,
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """A worker for queues of video generation tasks in which every failure names its own line.
+
+    [bold]First steps[/]
+
+      loop26 demo                  make a video from four pictures, on this machine
+      loop26 enqueue task.json     put tasks into the queue; prints their ids
+      loop26 run                   work on the queue until told to stop
+      loop26 tasks                 see what became of them
+      loop26 trace ID              see what happened inside one, step by step
+    """
+    del show_version
+    context.obj = options_of(home, assignments or [])
+
+
+app.command("run")(run.run)
+app.command("enqueue")(enqueue.enqueue)
+app.command("tasks")(tasks.tasks)
+app.command("cancel")(tasks.cancel)
+app.command("trace")(trace.trace)
+app.command("demo")(demo.demo)
+app.command("health")(state.health)
+app.command("settings")(state.settings)

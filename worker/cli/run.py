@@ -1,0 +1,36 @@
+"""`loop26 run`: work on the queue."""
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.session import HomeOption, session_of
+
+
+def run(
+    context: typer.Context,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when nothing is left to do.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Work on the queue until SIGTERM or Ctrl-C.
+
+    The first signal drains: no new task, and the running one may finish within grace_s. A second
+    one gives it back to the queue, its attempt not counted. In a terminal this shows live
+    progress, otherwise one JSON object a line.
+
+    Exit codes: 0 drained, 69 queue unreachable, 75 please start again, 78 settings wrong,
+    80 GPU unusable.
+
+    [bold]Examples[/]
+
+      loop26 run
+      loop26 run --until-idle
+      loop26 --set device=cpu --set threads=2 run
+    """
+    from worker.composition import run as supervise
+    from worker.console import for_this_stream
+
+    settings = session_of(context, home).settings()
+    raise typer.Exit(supervise(settings, until_idle=until_idle, console=for_this_stream()))

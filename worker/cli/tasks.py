@@ -1,0 +1,131 @@
+"""`loop26 tasks` and `loop26 cancel`: what is in the queue, and what is to leave it."""
+
+import json
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.session import HomeOption, JsonOption, session_of
+from worker.errors import InvalidTask, TaskNotFound
+from worker.task import TaskStatus
+
+if TYPE_CHECKING:
+    from worker.store.base import TaskStore
+    from worker.task import Task
+
+TaskArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="A task's id, or as much of its beginning as is unique.")
+]
+
+
+def tasks(
+    context: typer.Context,
+    task_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="Show everything about this task (or unique prefix)."),
+    ] = None,
+    statuses: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status", "-s", metavar="S", help="Only this status; may be given more than once."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10000, help="At most so many.")] = 50,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List the queue's tasks, newest first, or show everything about one.
+
+    [bold]Examples[/]
+
+      loop26 tasks
+      loop26 tasks --status failed --json
+      loop26 tasks 3f2a
+    """
+    wanted = [status_named(text) for text in statuses or []]
+    with session_of(context, home).store() as store:
+        if task_id is not None:
+            _show_one(store, find_task(store, task_id), as_json=as_json)
+            return
+        found = store.list_tasks(statuses=wanted, limit=limit)
+    if as_json:
+        _print_json([asdict(task) for task in found])
+        return
+    from worker.cli.paper import paper
+    from worker.cli.task_view import table_of
+
+    if found:
+        paper().print(table_of(found))
+    else:
+        typer.echo("no tasks; `loop26 enqueue FILE` puts some in, `loop26 demo` shows how")
+
+
+def cancel(
+    context: typer.Context,
+    task_id: TaskArgument,
+    reason: Annotated[str, typer.Option(help="Why; kept in the task's history.")] = "",
+    home: HomeOption = None,
+) -> None:
+    """Cancel a task and its family; print the ids of all that were cancelled.
+
+    A running one stops within a step.
+
+    [bold]Example[/]
+
+      loop26 cancel 3f2a --reason "wrong pictures"
+    """
+    with session_of(context, home).store() as store:
+        for cancelled in store.cancel(find_task(store, task_id).id, reason=reason):
+            typer.echo(str(cancelled))
+
+
+def find_task(store: "TaskStore", prefix: str) -> "Task":
+    """Find the one task whose id begins so.
+
+    Raises:
+        TaskNotFound: None does.
+        InvalidTask: Several do, or it can be no beginning of an id.
+    """
+    if not re.fullmatch(r"[0-9a-fA-F-]{1,36}", prefix):
+        raise InvalidTask("ID", prefix, "a task's id has hexadecimal digits and dashes only")
+    found = store.find(prefix.lower())
+    if not found:
+        raise TaskNotFound(prefix)
+    if len(found) > 1:
+        some = ", ".join(str(task.id) for task in found[:3])
+        raise InvalidTask("ID", prefix, f"is the beginning of several ids ({some}, …); give more")
+    return found[0]
+
+
+def status_named(text: str) -> TaskStatus:
+    """Find a status by its text, however it is written: "In Progress", in_progress, in-progress."""
+    wanted = re.sub(r"[\s_-]", "", text).casefold()
+    for status in TaskStatus:
+        if wanted == status.value.replace(" ", "").casefold():
+            return status
+    known = ", ".join(repr(status.value) for status in TaskStatus)
+    raise InvalidTask("--status", text, f"is no status; known: {known}")
+
+
+def _show_one(store: "TaskStore", task: "Task", *, as_json: bool) -> None:
+    events = store.events(task.id)
+    children = store.list_tasks(parent_id=task.id, limit=10000)
+    if as_json:
+        _print_json(
+            {
+                **asdict(task),
+                "events": [asdict(event) for event in events],
+                "children": [asdict(child) for child in children],
+            }
+        )
+        return
+    from worker.cli.paper import paper
+    from worker.cli.task_view import page_of
+
+    paper().print(page_of(task, events, children))
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
