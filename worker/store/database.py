@@ -13,7 +13,7 @@ from worker.store.statements import sqlite
 APPLICATION_ID = 0x6C703236
 SCHEMA_VERSION = 1
 # A checkpoint costs two fsyncs more; at this size a busy queue makes one in a thousand commits.
-_CHECKPOINT_PAGES = 8_000
+_CHECKPOINT_PAGES = 4_000
 _WAY_OUT = "move it away, or choose another home with --home DIR"
 
 _LOCKED = (

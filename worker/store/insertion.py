@@ -1,6 +1,7 @@
 """Insertion of tasks: idempotent by key, whole or nothing, refused when they could never end."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
@@ -28,16 +29,15 @@ def insert_tasks(transaction: Transaction, tasks: Sequence[NewTask]) -> list[UUI
             there or has ended without success, a parent that is not there or has ended, or tasks
             that would wait for each other.
     """
-    known = _known(transaction, tasks)
-    fresh = [_renamed(task, known) for task in tasks if known[task.id] == task.id]
-    fresh = list({task.id: task for task in fresh}.values())
+    known, first = _known(transaction, tasks)
+    fresh = [_renamed(task, known) for task in first]
     own = {task.id for task in fresh}
     for task in fresh:
-        _check_id(transaction, task)
         _check_dependencies(transaction, task, own)
         _check_parent(transaction, task, own)
     _check_order(transaction, fresh)
     for task in fresh:
+        _check_id(transaction, task)
         transaction.run("insert_task", **_values(task))
     return [known[task.id] for task in tasks]
 
@@ -52,20 +52,35 @@ def parent_of(task: NewTask) -> UUID | None:
         return None
 
 
-def _known(transaction: Transaction, tasks: Sequence[NewTask]) -> dict[UUID, UUID]:
-    """Map each task's id to the id under which it is, or will be, in the queue."""
+def _known(
+    transaction: Transaction, tasks: Sequence[NewTask]
+) -> tuple[dict[UUID, UUID], list[NewTask]]:
+    """Map each task's id to its id in the queue; list the tasks that are not there yet."""
     known: dict[UUID, UUID] = {}
     of_key: dict[str, UUID] = {}
+    first: list[NewTask] = []
     for task in tasks:
         key = task.idempotency_key
-        if key is None:
-            known[task.id] = task.id
-            continue
-        if key not in of_key:
+        if key is not None and key not in of_key:
             row = transaction.one("select_task_of_key", idempotency_key=key)
-            of_key[key] = task.id if row is None else UUID(row["id"])
-        known[task.id] = of_key[key]
-    return known
+            if row is not None:
+                _check_family(task, row)
+                of_key[key] = UUID(row["id"])
+        if key is None or key not in of_key:
+            first.append(task)
+        known[task.id] = task.id if key is None else of_key.setdefault(key, task.id)
+    return known, first
+
+
+def _check_family(task: NewTask, there: sqlite3.Row) -> None:
+    # The orchestrator would wait for children that are not its own, and complete without them.
+    if task.parent_id is not None and there["parent_id"] != str(task.parent_id):
+        raise InvalidTask(
+            "idempotency_key",
+            task.idempotency_key,
+            f"belongs to task {there['id']}, which is no child of {task.parent_id} but another's; "
+            "make the orchestrator's id part of its children's keys",
+        )
 
 
 def _renamed(task: NewTask, known: Mapping[UUID, UUID]) -> NewTask:
@@ -150,8 +165,11 @@ def _check_order(transaction: Transaction, fresh: Sequence[NewTask]) -> None:
 def _values(task: NewTask) -> dict[str, Any]:
     try:
         params = json_text(task.params)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError) as error:
         raise InvalidTask("params", task.params, f"cannot be written as JSON: {error}") from error
+    except RecursionError as error:
+        # Too deep to be shown as well.
+        raise InvalidTask("params", "…", "cannot be written as JSON: nested too deeply") from error
     return {
         "id": str(task.id),
         "task_type": task.task_type,

@@ -187,7 +187,7 @@ class LocalStore:
             if row is None:
                 raise TaskNotFound(task_id)
             if TaskStatus(row["status"]).terminal:
-                raise IllegalTransition(task_id, row["status"], TaskStatus.CANCELLED)
+                raise IllegalTransition(task_id, row["status"], TaskStatus.CANCELLED.value)
             ending = endings.cancelled(reason, row["process_context"], row["trace_context"])
             if row["claim_token"] is not None:
                 told = f"the task was cancelled: {reason}" if reason else "the task was cancelled"
