@@ -155,15 +155,7 @@ class Chooser:
 
     def _phase_thresholds(self, config: PhaseConfig) -> tuple[float, ...]:
         if self._thresholds is None:
-            times = self.timesteps
-            thresholds = schedules.phase_thresholds(times, config.steps)
-            if schedules.steps_per_phase(times, thresholds) != config.steps:
-                problem = (
-                    f"leaves timesteps too close together in float32 to keep "
-                    f"{config.steps_field} = {list(config.steps)}"
-                )
-                raise InvalidParameter(self.field("flow_shift"), self.value("flow_shift"), problem)
-            self._thresholds = thresholds
+            self._thresholds = schedules.phase_thresholds(self.timesteps, config.steps)
         return self._thresholds
 
     def _default(self, key: str) -> Choice:
