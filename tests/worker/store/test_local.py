@@ -14,6 +14,7 @@ import pytest
 
 from worker.errors import QueueIncompatible, QueueUnavailable
 from worker.store.base import TaskStore
+from worker.store.database import Database
 from worker.store.local import LocalStore
 from worker.store.statements import sqlite
 from worker.task import NewTask, TaskStatus
@@ -27,6 +28,13 @@ def raw(queue: "Queue") -> Iterator[sqlite3.Connection]:
     """The file as another application opens it."""
     with closing(sqlite3.connect(queue.address, isolation_level=None)) as connection:
         yield connection
+
+
+@pytest.fixture
+def database(queue: "Queue") -> Database:
+    """The queue's own connection, to put a PRAGMA in its way."""
+    assert isinstance(queue.store, LocalStore)
+    return queue.store._database
 
 
 def _insert_raw(raw: sqlite3.Connection, **columns: str) -> UUID:
@@ -51,9 +59,9 @@ def test_a_queue_outlives_its_process(queue: "Queue") -> None:
     assert queue.open_another().get(task_id).status is TaskStatus.QUEUED
 
 
-def test_every_commit_is_synced(queue: "Queue") -> None:
+def test_every_commit_is_synced(database: Database) -> None:
     """The file is in write-ahead mode, and each commit reaches the disk."""
-    with queue.store._database.read() as connection:
+    with database.read() as connection:
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
     assert (mode, synchronous) == ("wal", 2)
@@ -128,23 +136,23 @@ def test_a_locked_queue_is_named_after_the_timeout(queue: "Queue", raw: sqlite3.
     impatient.close()
 
 
-def test_a_full_disk_loses_nothing(queue: "Queue") -> None:
+def test_a_full_disk_loses_nothing(queue: "Queue", database: Database) -> None:
     """When the file cannot grow the call fails, what was there stays, and the queue is usable."""
     task_id = queue.insert()
-    with queue.store._database.read() as connection:
+    with database.read() as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(QueueUnavailable, match="the disk is full"):
         queue.insert(params={"prompt": "x" * 1_000_000})
-    with queue.store._database.read() as connection:
+    with database.read() as connection:
         connection.execute("PRAGMA max_page_count = 1000000")
     assert [task.id for task in queue.store.list_tasks()] == [task_id]
     assert queue.run().task.id == task_id
 
 
-def test_a_queue_that_cannot_be_written_is_named(queue: "Queue") -> None:
+def test_a_queue_that_cannot_be_written_is_named(queue: "Queue", database: Database) -> None:
     """A read-only queue is an error that says so."""
-    with queue.store._database.read() as connection:
+    with database.read() as connection:
         connection.execute("PRAGMA query_only = 1")
     with pytest.raises(QueueUnavailable, match="cannot be written"):
         queue.insert()
