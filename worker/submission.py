@@ -1,7 +1,8 @@
 """Submission: tasks are checked and go into the queue, each journey in a trace of its own."""
 
+import secrets
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,9 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
 from telemetry import names
+from telemetry.recorded_span import RecordedSpan
 from telemetry.recorder import Recorder
+from telemetry.scopes import TaskScope
 from worker.engines.catalog import Catalog
 from worker.errors import WorkerError
 from worker.handlers.validation import validate
@@ -58,10 +61,18 @@ def submit(tasks: Sequence[NewTask], *, store: TaskStore, recorder: Recorder) ->
 
     Tasks that depend on one another are one journey and share a trace; others share nothing.
     """
-    with ExitStack() as spans:
+    found = journeys(tasks)
+    with ExitStack() as scopes:
         sent: dict[UUID, NewTask] = {}
-        for journey in journeys(tasks):
-            traceparent = _open_span(spans, recorder, store, journey)
+        for journey in found:
+            trace_id = secrets.token_bytes(16)
+            if len(found) == 1:
+                # Where there is one, its record is found by its first task, with the rest of the
+                # journey. A journal has one task in hand at a time, so several cannot be.
+                scopes.enter_context(_task(recorder, journey[0], trace_id))
+            span = scopes.enter_context(_send(recorder, store, journey, trace_id))
+            ids = span.get_span_context()
+            traceparent = f"00-{ids.trace_id:032x}-{ids.span_id:016x}-01"
             sent |= {task.id: replace(task, trace_context=traceparent) for task in journey}
         return store.insert([sent[task.id] for task in tasks])
 
@@ -77,10 +88,19 @@ def journeys(tasks: Sequence[NewTask]) -> list[list[NewTask]]:
     return list({id(group): group for group in group_of.values()}.values())
 
 
-def _open_span(
-    spans: ExitStack, recorder: Recorder, store: TaskStore, journey: list[NewTask]
-) -> str:
-    """Open the journey's `send` span, which ends with the stack; return its traceparent."""
+def _task(recorder: Recorder, task: NewTask, trace_id: bytes) -> AbstractContextManager[TaskScope]:
+    return recorder.task(
+        task_id=str(task.id),
+        attempt=0,  # nobody has claimed it
+        task_type=task.task_type,
+        trace_id=trace_id,
+        worker_id="",
+    )
+
+
+def _send(
+    recorder: Recorder, store: TaskStore, journey: list[NewTask], trace_id: bytes
+) -> AbstractContextManager[RecordedSpan]:
     attributes: dict[str, Any] = {
         names.MESSAGING_SYSTEM: store.system,
         names.MESSAGING_DESTINATION: store.queue,
@@ -90,10 +110,10 @@ def _open_span(
     }
     if len(journey) == 1:
         attributes[names.MESSAGING_MESSAGE_ID] = str(journey[0].id)
-    span = spans.enter_context(
-        recorder.span(
-            names.send(store.queue), attributes, kind=SpanKind.PRODUCER, context=Context()
-        )
+    return recorder.span(
+        names.send(store.queue),
+        attributes,
+        kind=SpanKind.PRODUCER,
+        context=Context(),
+        trace_id=trace_id,
     )
-    ids = span.get_span_context()
-    return f"00-{ids.trace_id:032x}-{ids.span_id:016x}-01"

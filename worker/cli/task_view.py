@@ -118,7 +118,7 @@ def _local(at: datetime | None) -> str:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else _json(value, indent=None)
+    return _json(value, indent=None) if isinstance(value, dict | list | bool) else str(value)
 
 
 def _json(value: Any, indent: int | None = 2) -> str:

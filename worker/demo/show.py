@@ -90,8 +90,8 @@ def _measures(tasks: list[Task]) -> Table:
     for heading in ("took", *MEASURES):
         table.add_column(heading, justify="right")
     for task in tasks:
-        result = task.result_data or {}
-        measured = [str(result.get(name, "")) for name in MEASURES]
+        record = (task.result_data or {}).get("record", {})
+        measured = [str(record.get(name, "")) for name in MEASURES]
         table.add_row(f"  {_name(task)}", str(task.id)[:8], _took(task), *measured)
     return table
 
