@@ -53,10 +53,13 @@ def test_the_cost_of_the_loop(tmp_path: Path) -> None:
         assert len(resolve(model, layers, draw_seed=lambda: 4).params) >= 32
 
     print(f"\nloop of 32, telemetry off: {milliseconds(once)}")
-    level = logging.getLogger().level
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers
+    root.handlers = []  # pytest's own format every record
     recorder = Recorder.open(tmp_path, role="task")
     recorder.install()
     with recorder.stage("parameters"):
         print(f"loop of 32, telemetry on: {milliseconds(once)}")
     recorder.close()
-    logging.getLogger().setLevel(level)
+    root.handlers = handlers
+    root.setLevel(level)
