@@ -113,8 +113,9 @@ def lost(at_ns: int | None = None) -> ProcessEnd:
 def close_dead(directory: Path, end: ProcessEnd) -> Error:
     """Write a dead process's last records for it: what its death did, and that it has ended.
 
-    The error is journalled when a task was in hand or the process did not end orderly. A journal
-    that has its end already is left as it is. Raises `JournalBusy` while the process is alive.
+    The error is journalled when the death cut something off, or is known to have been none of the
+    process's choice. A journal that has its end already is left as it is. Raises `JournalBusy`
+    while the process is alive.
 
     Returns:
         The error, journalled or not: what a supervisor settles the task with.
@@ -124,7 +125,8 @@ def close_dead(directory: Path, end: ProcessEnd) -> Error:
     if folder.end is not None:
         return error
     with contextlib.closing(_reopen(directory)) as writer:
-        if error.task_id or end.exit_code != 0:
+        orderly = end.exit_code == 0 or end.kind == LOST
+        if error.task_id or folder.open_spans or not orderly:
             writer.append(Kind.ERROR, error)
         writer.append(Kind.PROCESS_END, end)
     return error

@@ -1,6 +1,6 @@
 """Draws a trace as a tree with times, for a terminal or as plain text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -221,11 +221,13 @@ def _error_lines(error: Error, branch: str) -> Iterator[Line]:
 
 
 def _record(model: TraceModel) -> str:
-    faults: Iterable[str] = (
-        f"{_count(model.missing, 'record')} missing" if model.missing else "",
-        f"{model.damaged_bytes} bytes damaged" if model.damaged_bytes else "",
-    )
-    return f"the record is {' and '.join(filter(None, faults)) or 'complete'}"
+    faults = []
+    if model.missing:
+        verb = "is" if model.missing == 1 else "are"
+        faults.append(f"{_count(model.missing, 'record')} {verb} missing")
+    if model.damaged_bytes:
+        faults.append(f"{_count(model.damaged_bytes, 'byte')} of the journal cannot be read")
+    return f"the record is incomplete: {', '.join(faults)}" if faults else "the record is complete"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

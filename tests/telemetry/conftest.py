@@ -1,7 +1,7 @@
 """Journals for the tests of what reads them: written by the real writer, by hand."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +141,20 @@ def spool(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def script(spool: Path) -> Iterator[Script]:
-    """Start the journal of a task process; it is alive while the test runs."""
-    script = Script(spool)
-    yield script
-    script.writer.close()
+def new_script(spool: Path) -> Iterator[Callable[..., Script]]:
+    """Return what starts a journal in the spool; its process is alive while the test runs."""
+    made: list[Script] = []
+
+    def make(**options: Any) -> Script:
+        made.append(Script(spool, **options))
+        return made[-1]
+
+    yield make
+    for script in made:
+        script.writer.close()
+
+
+@pytest.fixture
+def script(new_script: Callable[..., Script]) -> Script:
+    """Start the journal of a task process."""
+    return new_script()

@@ -1,0 +1,203 @@
+"""Sentry events, decoded from the envelopes that a server received."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from telemetry import names
+from telemetry.journal import ProcessFacts
+from telemetry.records import Error, ExceptionFacts, Frame, Status
+from telemetry.sentry import MAX_EVENT_BYTES, SentryTarget, event_of
+from telemetry.shipper import Shipper
+from telemetry.testing import Reply, SentryReceiver
+
+TARGET = SentryTarget(dsn="http://public@127.0.0.1:1/1", environment="test", release="loop26@1")
+FACTS = ProcessFacts(id="p", role="task", pid=1, started_ns=0, host="gpu-host", version="0.1.0")
+INNER = Frame(
+    file="/engine/wan/wgp.py",
+    line=3907,
+    function="get_model_min_frames_and_step",
+    module="wgp",
+    source=["a", "b", "inner.get('frames_minimum')", "d"],
+    source_first_line=3905,
+    in_app=True,
+    locals={"many": list(range(40)), "model_type": "", "inner": None, "ratio": float("nan")},
+)
+OUTER = Frame(file="/app/worker/run.py", line=7, function="run", in_app=True)
+
+
+def chain() -> list[ExceptionFacts]:
+    """Return an exception and its cause."""
+    raised = ExceptionFacts(type="EngineError", module="worker", message="no", frames=[OUTER])
+    cause = ExceptionFacts(
+        type="AttributeError",
+        module="builtins",
+        message="'NoneType' object has no attribute 'get'",
+        frames=[OUTER, INNER],
+        relation="cause",
+    )
+    return [raised, cause]
+
+
+def send(script: Any, spool: Path, *replies: Reply, **changes: Any) -> tuple[Shipper, list[Any]]:
+    """Journal an error in the middle of a task, ship it, return what arrived."""
+    script.task("t1")
+    script.begin("process travel_segment")
+    for index, key in enumerate(("guidance_scale", "guidance_phases"), start=1):
+        attributes = {names.PARAM_KEY: key, names.PARAM_NEW: index, names.LOOP_INDEX: index}
+        script.begin("loop iteration", **{k.replace(".", "__"): v for k, v in attributes.items()})
+        script.end(1)
+    attributes = {names.ENGINE_NAME: "wan2gp", names.ENGINE_MODEL: "wan22", "error": True}
+    attributes[names.ENGINE_PARAM + "frames"] = 81
+    span = script.begin(
+        "engine model_def", **{k.replace(".", "__"): v for k, v in attributes.items()}
+    )
+    script.end(2, Status.ERROR)
+    script.error(span_id=span, **changes)
+    with SentryReceiver() as receiver:
+        receiver.answer_next(*replies)
+        target = SentryTarget(dsn=receiver.dsn, environment="test", release="loop26@1")
+        shipper = Shipper(spool, sentry=target, interval_s=0.01)
+        shipper.drain(10)
+        shipper.drain(10)
+        shipper.stop(1)
+        return shipper, receiver.events
+
+
+def test_the_event_has_the_ids_of_the_record(script: Any, spool: Path) -> None:
+    """So that the task's row, the trace and the event lead to each other."""
+    _, [event] = send(script, spool, chain=chain())
+    assert event["event_id"] == "e" * 32
+    assert event["fingerprint"] == ["f" * 16]
+    assert event["contexts"]["trace"]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert event["contexts"]["trace"]["span_id"] == "0000000000000004"
+
+
+def test_causes_come_first_and_frames_are_oldest_first(script: Any, spool: Path) -> None:
+    """Sentry shows the last value and the last frame on top."""
+    _, [event] = send(script, spool, chain=chain())
+    values = event["exception"]["values"]
+    assert [value["type"] for value in values] == ["AttributeError", "EngineError"]
+    frames = values[0]["stacktrace"]["frames"]
+    assert [frame["lineno"] for frame in frames] == [7, 3907]
+    assert values[0]["mechanism"]["source"] == "__cause__"
+
+
+def test_a_frame_has_its_source_lines(script: Any, spool: Path) -> None:
+    """Around the line that raised."""
+    _, [event] = send(script, spool, chain=chain())
+    frame = event["exception"]["values"][0]["stacktrace"]["frames"][1]
+    assert frame["pre_context"] == ["a", "b"]
+    assert frame["context_line"] == "inner.get('frames_minimum')"
+    assert frame["post_context"] == ["d"]
+    assert (frame["in_app"], frame["filename"]) == (True, "wan/wgp.py")
+
+
+def test_locals_arrive_whole_and_none_stands_first(script: Any, spool: Path) -> None:
+    """The SDK cuts locals to ten entries; a hosted Sentry keeps those that come first."""
+    _, [event] = send(script, spool, chain=chain())
+    variables = event["exception"]["values"][0]["stacktrace"]["frames"][1]["vars"]
+    assert next(iter(variables)) == "inner"
+    assert variables["inner"] == "None"
+    assert variables["model_type"] == ""
+    assert len(variables["many"]) == 40
+    assert variables["ratio"] == "nan"
+
+
+def test_what_was_in_the_failing_expression_stands_before_all(script: Any, spool: Path) -> None:
+    """It is worked out for the exception that was raised last."""
+    raised = ExceptionFacts(type="E", module="m", message="", frames=[INNER])
+    _, [event] = send(script, spool, chain=[raised], expression="model_type.x")
+    frame = event["exception"]["values"][0]["stacktrace"]["frames"][0]
+    assert list(frame["vars"])[:2] == ["model_type", "inner"]
+
+
+def test_tags_say_where_in_what_it_happened(script: Any, spool: Path) -> None:
+    """From the task and from the span that failed, which has ended when the error is written."""
+    _, [event] = send(script, spool, chain=chain())
+    expected = {
+        "task_id": "t1",
+        "task_type": "travel_segment",
+        "worker": "gpu-1",
+        "engine": "wan2gp",
+        "model": "wan22",
+        "stage": "parameters",
+        "loop": "32/32",
+        "role": "task",
+    }
+    assert expected.items() <= event["tags"].items()
+    assert (event["environment"], event["release"]) == ("test", "loop26@1")
+
+
+def test_parameters_are_a_context(script: Any, spool: Path) -> None:
+    """Contexts are not cut, extras and locals are."""
+    _, [event] = send(script, spool, chain=chain())
+    assert event["contexts"]["task parameters"] == {"guidance_scale": 1, "guidance_phases": 2}
+    assert event["contexts"]["engine call"] == {"frames": 81}
+
+
+def test_a_death_is_a_fatal_event_with_the_line_that_is_known(script: Any, spool: Path) -> None:
+    """It has no stack."""
+    _, [event] = send(script, spool, kind="death", type="sigkill", place="opened at")
+    [value] = event["exception"]["values"]
+    assert (event["level"], value["type"]) == ("fatal", "sigkill")
+    assert value["stacktrace"]["frames"][0]["lineno"] == 3907
+
+
+def test_an_error_is_sent_once_however_often_the_shipper_starts(script: Any, spool: Path) -> None:
+    """What was accepted is noted."""
+    _, [_event] = send(script, spool)
+    with SentryReceiver() as receiver:
+        target = SentryTarget(dsn=receiver.dsn)
+        again = Shipper(spool, sentry=target)
+        assert again.drain(10)
+        again.stop(1)
+        assert receiver.requests == []
+
+
+def test_a_server_that_is_busy_gets_it_later(script: Any, spool: Path) -> None:
+    """The SDK's own transport would have dropped it."""
+    shipper, events = send(script, spool, Reply(429, {"Retry-After": "60"}))
+    assert len(events) == 1
+    assert shipper.counters.failures == 1
+
+
+def test_a_server_with_a_low_limit_gets_it_without_locals(script: Any, spool: Path) -> None:
+    """The line is worth more than nothing."""
+    shipper, [event] = send(script, spool, Reply(413), chain=chain())
+    frames = event["exception"]["values"][0]["stacktrace"]["frames"]
+    assert [frame["lineno"] for frame in frames] == [7, 3907]
+    assert not any(frame.get("vars") for frame in frames)
+    assert shipper.counters.exported == 1
+
+
+def test_an_event_stays_under_the_limit_of_sentry() -> None:
+    """Locals go, outermost frames first; above 1 MiB the whole event would be gone."""
+    big = {f"v{number}": "x" * 1000 for number in range(600)}
+    frames = [
+        Frame(file="/a.py", line=line, function="f", in_app=True, locals=big) for line in range(3)
+    ]
+    error = Error(
+        event_id="e" * 32,
+        at_ns=1,
+        kind="exception",
+        chain=[ExceptionFacts(type="E", module="m", message="", frames=frames)],
+        type="E",
+        message="",
+        file="/a.py",
+        line=2,
+        function="f",
+        place="raised at",
+        stage="",
+        loop_index=0,
+        loop_count=0,
+        fingerprint="f",
+        trace_id=None,
+        span_id=None,
+    )
+    event = event_of(error, {}, FACTS, TARGET)
+    assert len(msgspec.json.encode(event)) <= MAX_EVENT_BYTES
+    kept = [bool(f.get("vars")) for f in event["exception"]["values"][0]["stacktrace"]["frames"]]
+    assert kept == [False, False, True]
+    assert event["tags"]["locals"] == "left out of 2 of 3 frames"
