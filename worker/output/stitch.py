@@ -21,12 +21,14 @@ def crossfade_weights(overlap: int, *, sharpness: float = 0.0) -> "NDArray[np.fl
     """
     line = np.arange(1, overlap + 1, dtype=np.float32) / np.float32(overlap + 1)
     if sharpness <= 0:
-        return line
-    if sharpness >= 1:
-        return (line > np.float32(0.5)).astype(np.float32)
-    power = np.float32(1 / (1 - sharpness))
-    # As a ratio: w^p alone would underflow for a great p.
-    return np.float32(1) / (np.float32(1) + ((1 - line) / line) ** power)
+        weights = line
+    elif sharpness >= 1:
+        weights = np.heaviside(line - np.float32(0.5), np.float32(0.5))
+    else:
+        power = np.float32(1 / (1 - sharpness))
+        # The same as a hyperbolic tangent: the powers themselves overflow for a great p.
+        weights = (1 + np.tanh(power / 2 * np.log(line / (1 - line)))) / 2
+    return weights.astype(np.float32)
 
 
 def crossfade(

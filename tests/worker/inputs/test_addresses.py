@@ -18,7 +18,7 @@ from worker.inputs.addresses import is_public, resolve_host
         "192.168.1.1",
         "169.254.169.254",
         "100.64.0.1",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - an address to be refused, not one to bind
         "224.0.0.1",
         "255.255.255.255",
         "::1",
@@ -33,30 +33,36 @@ from worker.inputs.addresses import is_public, resolve_host
     ],
 )
 def test_an_address_that_is_not_of_the_open_internet_is_not_public(address: str) -> None:
+    """Loopback, private, link-local, shared, multicast; also wrapped in IPv6."""
     assert not is_public(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1"])
 def test_an_address_of_the_open_internet_is_public(address: str) -> None:
+    """Also wrapped in IPv6."""
     assert is_public(ipaddress.ip_address(address))
 
 
 def test_a_name_that_leads_to_loopback_is_refused_with_its_address() -> None:
+    """The name is looked up, not read."""
     with pytest.raises(InputError, match=r"'localhost' is at (127\.0\.0\.1|::1)"):
         resolve_host("localhost", 80, private_addresses=False, source="http://localhost/a")
 
 
 @pytest.mark.parametrize("host", ["0x7f.1", "2130706433", "127.1"])
 def test_a_loopback_address_in_another_spelling_is_refused(host: str) -> None:
+    """The resolver reads them as the kernel does."""
     with pytest.raises(InputError, match=r"127\.0\.0\.1"):
         resolve_host(host, 80, private_addresses=False, source=f"http://{host}/a")
 
 
 def test_private_addresses_pass_when_they_are_allowed() -> None:
+    """For storage on the same network."""
     found = resolve_host("127.0.0.1", 80, private_addresses=True, source="http://127.0.0.1/a")
     assert found == [ipaddress.ip_address("127.0.0.1")]
 
 
 def test_an_unknown_host_is_an_input_error_that_names_it() -> None:
-    with pytest.raises(InputError, match="'nowhere.invalid' cannot be found"):
+    """And not an error of sockets."""
+    with pytest.raises(InputError, match=r"'nowhere.invalid' cannot be found"):
         resolve_host("nowhere.invalid", 80, private_addresses=False, source="http://x/")

@@ -20,35 +20,42 @@ ROOMY = 1_000_000
 
 
 def wanted(source: str | Path, max_bytes: int = ROOMY) -> Wanted:
+    """Ask for a source."""
     return Wanted(source=str(source), max_bytes=max_bytes)
 
 
 def files(policy: InputPolicy) -> list[str]:
+    """Return the names of all files in the cache."""
     return sorted(path.name for path in policy.cache_dir.glob("*"))
 
 
 def test_a_local_path_is_returned_as_it_is(tmp_path: Path, policy: InputPolicy) -> None:
+    """Nothing is copied."""
     (tmp_path / "a.bin").write_bytes(b"abc")
     assert fetch(wanted(tmp_path / "a.bin"), policy).read_bytes() == b"abc"
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path, policy: InputPolicy) -> None:
-    with pytest.raises(InputError, match="there is no file .*gone.png"):
+    """In full."""
+    with pytest.raises(InputError, match=r"there is no file .*gone.png"):
         fetch(wanted(tmp_path / "gone.png"), policy)
 
 
 def test_a_folder_is_refused(tmp_path: Path, policy: InputPolicy) -> None:
+    """So are devices and pipes."""
     with pytest.raises(InputError, match="is not a file"):
         fetch(wanted(tmp_path), policy)
 
 
 def test_a_local_file_over_the_limit_is_refused(tmp_path: Path, policy: InputPolicy) -> None:
+    """Both sizes are named."""
     (tmp_path / "a.bin").write_bytes(b"abcd")
     with pytest.raises(InputError, match="4 bytes, more than the limit of 3"):
         fetch(wanted(tmp_path / "a.bin", 3), policy)
 
 
 def test_a_link_out_of_the_allowed_folders_is_refused(tmp_path: Path, policy: InputPolicy) -> None:
+    """What counts is where it leads."""
     root = tmp_path / "root"
     root.mkdir()
     (tmp_path / "secret").write_bytes(b"s")
@@ -59,34 +66,40 @@ def test_a_link_out_of_the_allowed_folders_is_refused(tmp_path: Path, policy: In
 
 @pytest.mark.parametrize("source", ["", "  ", "a\0b"])
 def test_what_is_no_path_is_refused(source: str, policy: InputPolicy) -> None:
+    """Before the file system is asked."""
     with pytest.raises(InputError, match="is no path"):
         fetch(wanted(source), policy)
 
 
 @pytest.mark.parametrize("scheme", ["file", "ftp", "data", "FILE", "gopher"])
 def test_other_schemes_are_refused(scheme: str, policy: InputPolicy) -> None:
+    """In whatever case."""
     with pytest.raises(InputError, match=f"{scheme.lower()}:// is refused"):
         fetch(wanted(f"{scheme}:///etc/passwd"), policy)
 
 
 def test_a_download_has_the_served_bytes(site: "Site", policy: InputPolicy) -> None:
+    """All of them."""
     body = bytes(range(256)) * 3000
     assert fetch(wanted(site.serve("/a.bin", body)), policy).read_bytes() == body
 
 
 def test_a_second_fetch_of_a_url_asks_nobody(site: "Site", policy: InputPolicy) -> None:
+    """It is in the cache."""
     url = site.serve("/a.bin", b"abc")
     assert fetch(wanted(url), policy) == fetch(wanted(url), policy)
     assert site.seen == ["/a.bin"]
 
 
 def test_two_urls_with_one_basename_stay_two_files(site: "Site", policy: InputPolicy) -> None:
+    """The cache is keyed by URL."""
     one, two = site.serve("/1/a.bin", b"one"), site.serve("/2/a.bin", b"two")
     assert fetch(wanted(one), policy).read_bytes() == b"one"
     assert fetch(wanted(two), policy).read_bytes() == b"two"
 
 
 def test_the_cache_is_keyed_by_the_hash_of_the_url(site: "Site", policy: InputPolicy) -> None:
+    """With the suffix that readers go by; the query is no part of that."""
     url = site.serve("/a.PNG", b"abc") + "?token=secret"
     fetch(wanted(url), policy)
     assert files(policy) == [hashlib.sha256(url.encode()).hexdigest() + ".png"]
@@ -96,6 +109,7 @@ def test_the_cache_is_keyed_by_the_hash_of_the_url(site: "Site", policy: InputPo
 def test_an_http_error_says_its_status(
     site: "Site", policy: InputPolicy, status: int, *, retryable: bool
 ) -> None:
+    """A server error is worth another try, a refusal is not."""
     url = site.status("/a.png", status)
     with pytest.raises(InputError, match=f"answered {status} ") as caught:
         fetch(wanted(url), policy)
@@ -103,6 +117,7 @@ def test_an_http_error_says_its_status(
 
 
 def test_the_query_of_a_url_is_not_told(site: "Site", policy: InputPolicy) -> None:
+    """A signed URL carries its token there."""
     url = site.status("/a.png", 404) + "?token=secret"
     with pytest.raises(InputError) as caught:
         fetch(wanted(url), policy)
@@ -110,12 +125,14 @@ def test_the_query_of_a_url_is_not_told(site: "Site", policy: InputPolicy) -> No
 
 
 def test_an_endless_body_ends_at_the_size_limit(site: "Site", policy: InputPolicy) -> None:
+    """Nothing of it is kept."""
     url = site.endless("/a.bin", b"x" * 10_000)
     with pytest.raises(InputError, match="larger than the limit of 100,000 bytes"):
         fetch(wanted(url, 100_000), policy)
 
 
 def test_a_slow_endless_body_ends_at_the_time_limit(site: "Site", policy: InputPolicy) -> None:
+    """Although bytes keep coming."""
     url = site.endless("/a.bin", b"x", pause_s=0.02)
     with pytest.raises(InputError, match=r"within 0.3 s") as caught:
         fetch(wanted(url), dataclasses.replace(policy, timeout_s=0.3))
@@ -125,12 +142,14 @@ def test_a_slow_endless_body_ends_at_the_time_limit(site: "Site", policy: InputP
 def test_a_size_announced_over_the_limit_is_refused_unread(
     site: "Site", policy: InputPolicy
 ) -> None:
+    """Its body never comes."""
     url = site.cut_off("/a.bin", b"", announced=10**12)
     with pytest.raises(InputError, match="larger than the limit"):
         fetch(wanted(url), policy)
 
 
 def test_a_body_that_is_cut_off_is_refused_and_not_kept(site: "Site", policy: InputPolicy) -> None:
+    """It may be whole the next time."""
     url = site.cut_off("/a.bin", b"abc", announced=100)
     with pytest.raises(InputError, match="the connection failed") as caught:
         fetch(wanted(url), policy)
@@ -139,24 +158,28 @@ def test_a_body_that_is_cut_off_is_refused_and_not_kept(site: "Site", policy: In
 
 
 def test_a_server_that_is_not_there_is_worth_another_try(site: "Site", policy: InputPolicy) -> None:
+    """Port 1 has no listener."""
     with pytest.raises(InputError, match="the connection failed") as caught:
         fetch(wanted(site.url("/a").replace(str(site.port), "1")), policy)
     assert caught.value.retryable
 
 
 def test_a_redirect_is_followed(site: "Site", policy: InputPolicy) -> None:
+    """A relative one too."""
     site.serve("/b.bin", b"moved")
     url = site.status("/a.bin", 302, location="/b.bin")
     assert fetch(wanted(url), policy).read_bytes() == b"moved"
 
 
 def test_redirects_in_a_circle_end(site: "Site", policy: InputPolicy) -> None:
+    """After five."""
     url = site.status("/a.bin", 302, location="/a.bin")
     with pytest.raises(InputError, match="more than 5 redirects"):
         fetch(wanted(url), policy)
 
 
 def test_a_redirect_to_another_scheme_is_refused(site: "Site", policy: InputPolicy) -> None:
+    """A file of this machine is no download."""
     url = site.status("/a.bin", 302, location="file:///etc/passwd")
     with pytest.raises(InputError, match="is no http"):
         fetch(wanted(url), policy)
@@ -171,13 +194,14 @@ def test_a_redirect_to_a_private_address_is_refused(
         addresses, "is_public", lambda address: str(address) == "127.0.0.1" or public(address)
     )
     url = site.status("/a.bin", 302, location="http://169.254.169.254/latest/meta-data")
-    with pytest.raises(InputError, match="'169.254.169.254' is at 169.254.169.254"):
+    with pytest.raises(InputError, match=r"'169.254.169.254' is at 169.254.169.254"):
         fetch(wanted(url), dataclasses.replace(policy, private_addresses=False))
 
 
 def test_loopback_is_refused_unless_private_addresses_are_allowed(
     site: "Site", policy: InputPolicy
 ) -> None:
+    """No connection is made."""
     url = site.serve("/a.bin", b"abc")
     with pytest.raises(InputError, match="no public address"):
         fetch(wanted(url), dataclasses.replace(policy, private_addresses=False))
@@ -185,12 +209,15 @@ def test_loopback_is_refused_unless_private_addresses_are_allowed(
 
 
 def test_the_host_header_keeps_the_name(site: "Site", policy: InputPolicy) -> None:
+    """Though the connection goes to the address that was checked."""
     site.serve("/a.bin", b"abc")
     fetch(wanted(site.url("/a.bin", host="localhost")), policy)
     assert site.hosts == [f"localhost:{site.port}"]
 
 
 def test_a_download_that_does_not_verify_is_not_kept(site: "Site", policy: InputPolicy) -> None:
+    """So the next attempt downloads it anew."""
+
     def refuse(_path: Path) -> None:
         raise InputError("it", "is bad")
 
@@ -201,6 +228,8 @@ def test_a_download_that_does_not_verify_is_not_kept(site: "Site", policy: Input
 
 
 def test_a_cancelled_task_stops_its_download(site: "Site", policy: InputPolicy) -> None:
+    """Between two chunks."""
+
     def cancelled() -> None:
         raise TaskCancelled("by its user")
 
@@ -213,6 +242,7 @@ def test_a_cancelled_task_stops_its_download(site: "Site", policy: InputPolicy) 
 def test_a_cache_that_cannot_be_written_is_named(
     tmp_path: Path, site: "Site", policy: InputPolicy
 ) -> None:
+    """A file stands where the folder should be."""
     (tmp_path / "file").write_bytes(b"")
     broken = dataclasses.replace(policy, cache_dir=tmp_path / "file" / "cache")
     with pytest.raises(InputError, match="cannot be kept in the cache"):
@@ -220,6 +250,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 
 
 def test_leftovers_of_killed_downloads_are_swept(site: "Site", policy: InputPolicy) -> None:
+    """Once they are older than any download may take."""
     policy.cache_dir.mkdir()
     leftover = policy.cache_dir / ".part-1-abcd-a.bin"
     leftover.write_bytes(b"half")

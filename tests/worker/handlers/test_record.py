@@ -1,0 +1,67 @@
+"""What a task leaves in the journal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from telemetry import Recorder, names
+from telemetry.journal import JournalReader
+from telemetry.records import SpanBegin
+from worker.errors import UnknownModel
+from worker.handlers.registry import handler_for
+
+if TYPE_CHECKING:
+    from tests.worker.handlers.conftest import Bench
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    """Install a recorder for the length of a test."""
+    recorder = Recorder.open(tmp_path / "spool", role="task")
+    recorder.install()
+    yield recorder
+    recorder.close()
+
+
+def begun(recorder: Recorder) -> list[SpanBegin]:
+    """Return the spans that were begun, in order."""
+    records = JournalReader(recorder.writer.directory).read()
+    return [record.body for record in records if isinstance(record.body, SpanBegin)]
+
+
+def segment(bench: "Bench") -> dict[str, Any]:
+    """Make the params of a segment."""
+    return {"model_name": "fade_i2v", "start_image": bench.picture("a", (1, 2, 3)), "seed": 3}
+
+
+def test_each_stage_is_a_span_opened_in_its_handler(bench: "Bench", recorder: Recorder) -> None:
+    """Its line is that of the stage's own code, which is what is known after a SIGKILL."""
+    handler_for("travel_segment").run(bench.context("travel_segment", segment(bench)))
+    stages = [span for span in begun(recorder) if span.name.startswith("stage ")]
+    assert [span.name for span in stages] == [names.stage(name) for name in names.STAGES]
+    files = [Path(span.attributes[names.CODE_FILE]).name for span in stages]
+    assert files == ["travel_segment.py"] + ["generation.py"] * 6
+
+
+def test_the_loop_has_an_iteration_for_each_of_the_models_defaults(
+    bench: "Bench", recorder: Recorder
+) -> None:
+    """In the stage parameters."""
+    handler_for("travel_segment").run(bench.context("travel_segment", segment(bench)))
+    iterations = [span for span in begun(recorder) if span.name == names.LOOP_ITERATION]
+    parents = {span.span_id: span.name for span in begun(recorder)}
+    assert len(iterations) == len(bench.engine.models["fade_i2v"].defaults)
+    assert {parents[span.parent_id or b""] for span in iterations} == {"stage parameters"}
+
+
+def test_an_unknown_model_is_attributed_to_the_stage_that_asked_for_it(
+    bench: "Bench", recorder: Recorder
+) -> None:
+    """The incident, as its report should have read: the type, the value and the stage."""
+    context = bench.context("travel_segment", segment(bench) | {"model_name": ""})
+    with pytest.raises(UnknownModel) as caught:
+        handler_for("travel_segment").run(context)
+    error = recorder.error(caught.value)
+    assert (error.type, error.stage) == ("worker.errors.UnknownModel", "inputs")

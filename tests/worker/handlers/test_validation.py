@@ -1,0 +1,140 @@
+"""What `loop26 enqueue` refuses before anything is queued."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from worker.errors import InputError, InvalidTask, UnknownModel, UnknownTaskType
+from worker.handlers.registry import HANDLERS, handler_for, validate
+from worker.task import TASK_TYPES
+
+if TYPE_CHECKING:
+    from tests.worker.handlers.conftest import Bench
+
+MODELS = ("fade_i2v", "fade_t2v")
+Details = Callable[..., dict[str, Any]]
+
+
+def check(bench: "Bench", task_type: str, params: Any) -> None:
+    """Validate a task as enqueueing does."""
+    validate(task_type, params, known_models=MODELS, inputs=bench.policy)
+
+
+@pytest.mark.parametrize("task_type", TASK_TYPES)
+def test_every_type_has_a_handler(task_type: str) -> None:
+    """Exactly one."""
+    assert [handler for handler in HANDLERS if task_type in handler.task_types] == [
+        handler_for(task_type)
+    ]
+
+
+def test_an_unknown_type_is_refused_with_those_known(bench: "Bench") -> None:
+    """By the registry and by the validation."""
+    with pytest.raises(UnknownTaskType, match="travel_stitch"):
+        handler_for("travel_sttich")
+    with pytest.raises(UnknownTaskType, match="travel_stitch"):
+        check(bench, "travel_sttich", {})
+
+
+def test_good_tasks_pass(bench: "Bench", journey: Details) -> None:
+    """One of each type."""
+    picture = bench.picture("a", (1, 2, 3))
+    segment = {"model_name": "fade_i2v", "start_image": picture, "end_image": picture}
+    check(bench, "travel_orchestrator", {"orchestrator_details": journey()})
+    check(bench, "travel_segment", segment)
+    check(bench, "individual_travel_segment", segment)
+    check(bench, "travel_stitch", {})
+    check(bench, "t2v", {"model": "fade_t2v", "prompt": "a"})
+    check(bench, "i2v", {"model": "fade_i2v", "image": picture})
+    check(bench, "generate_video", {"model": "fade_t2v", "prompt": "a"})
+
+
+@pytest.mark.parametrize("params", [None, [], "{}", 3])
+def test_params_that_are_no_object_are_refused(bench: "Bench", params: Any) -> None:
+    """For every type."""
+    for task_type in TASK_TYPES:
+        with pytest.raises(InvalidTask, match="must be an object"):
+            check(bench, task_type, params)
+
+
+@pytest.mark.parametrize("task_type", ["t2v", "travel_segment", "individual_travel_segment"])
+def test_an_unknown_model_is_refused_with_the_nearest(bench: "Bench", task_type: str) -> None:
+    """No weights are looked for."""
+    with pytest.raises(UnknownModel, match="did you mean 'fade_t2v'"):
+        check(bench, task_type, {"model_name": "fade_t2w"})
+
+
+def test_a_task_without_a_model_is_refused(bench: "Bench") -> None:
+    """As the unknown model ''."""
+    with pytest.raises(UnknownModel, match="''"):
+        check(bench, "t2v", {"prompt": "a"})
+
+
+def test_a_segment_may_leave_its_model_to_its_orchestrator(bench: "Bench") -> None:
+    """What that says is not known here; the segment refuses it when it runs."""
+    check(bench, "travel_segment", {"orchestrator_task_id_ref": "8172a7f6"})
+
+
+@pytest.mark.parametrize(
+    ("task_type", "params", "words"),
+    [
+        ("i2v", {"model": "fade_i2v", "image": "/nowhere/a.png"}, r"nowhere/a\.png"),
+        ("i2v", {"model": "fade_i2v", "image": "ftp://host/a.png"}, "ftp:// is refused"),
+        ("travel_segment", {"model": "fade_i2v", "end_image": "/nowhere/e.png"}, r"e\.png"),
+        ("t2v", {"model": "fade_t2v", "additional_loras": {"/a.pt": 1}}, r"no \.safetensors"),
+        ("t2v", {"model": "fade_t2v", "additional_loras": {"/l.safetensors": 1}}, "no file"),
+    ],
+)
+def test_local_inputs_must_be_there(
+    bench: "Bench", task_type: str, params: dict[str, Any], words: str
+) -> None:
+    """Pictures and LoRAs."""
+    with pytest.raises(InputError, match=words):
+        check(bench, task_type, params)
+
+
+def test_urls_are_not_asked(bench: "Bench") -> None:
+    """Port 1 has no listener: whoever asked would fail."""
+    loras = {"http://127.0.0.1:1/l.safetensors": 1}
+    params = {"model": "fade_i2v", "image": "http://127.0.0.1:1/a.png", "additional_loras": loras}
+    check(bench, "i2v", params)
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"num_inference_steps": 0}, "num_inference_steps"),
+        ({"resolution": "big"}, "resolution"),
+        ({"seed": -2}, "seed"),
+        ({"phase_config": {"num_phases": 4}}, "phase_config.num_phases"),
+        ({"additional_loras": [1]}, "additional_loras"),
+        ({"prompt": 3}, "prompt"),
+    ],
+)
+def test_a_bad_parameter_is_named(bench: "Bench", params: dict[str, Any], field: str) -> None:
+    """By its dotted path."""
+    with pytest.raises(InvalidTask) as caught:
+        check(bench, "t2v", {"model": "fade_t2v", **params})
+    assert caught.value.field == field
+
+
+def test_a_full_copy_of_the_details_is_checked_too(bench: "Bench", journey: Details) -> None:
+    """A segment of another producer carries it."""
+    details = journey(input_image_paths_resolved=["/nowhere/a.png", "/nowhere/b.png"])
+    with pytest.raises(InputError, match=r"nowhere/b\.png"):
+        check(bench, "travel_segment", {"segment_index": 0, "orchestrator_details": details})
+
+
+def test_validation_loads_no_heavy_library() -> None:
+    """Enqueueing must work on a machine without torch, and at once."""
+    program = (
+        "import sys, worker.handlers.registry\n"
+        "print([name for name in ('torch', 'numpy', 'PIL', 'httpx') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
