@@ -1,0 +1,49 @@
+"""A recorder that is this process's, and what it has written."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telemetry.journal import JournalReader, JournalRecord
+from telemetry.recorder import Recorder
+from telemetry.records import Kind
+from telemetry.spans import Folder, Span
+
+
+class Recording:
+    """An installed recorder, and what its journal holds at this moment."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+
+    def records(self) -> list[JournalRecord]:
+        """Return every record."""
+        return list(JournalReader(self.recorder.writer.directory).read())
+
+    def bodies(self, kind: Kind) -> list[Any]:
+        """Return the bodies of the records of one kind."""
+        return [record.body for record in self.records() if record.kind is kind]
+
+    def spans(self) -> dict[str, Span]:
+        """Return the spans that have ended, by name."""
+        folder = Folder()
+        return {span.name: span for record in self.records() for span in folder.feed(record)}
+
+    def text(self) -> str:
+        """Return all that the journal's files hold."""
+        files = self.recorder.writer.directory.glob("*.journal")
+        return "".join(path.read_bytes().decode("utf-8", "replace") for path in files)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Recording]:
+    """Install a recorder; logging is as it was afterwards."""
+    level = logging.getLogger().level
+    recorder = Recorder.open(tmp_path / "spool", role="task", in_app=(__package__ or "tests",))
+    recorder.install()
+    yield Recording(recorder)
+    recorder.close()
+    logging.getLogger().setLevel(level)

@@ -1,0 +1,101 @@
+"""What is logged is in the journal, with the span it was logged in."""
+
+import logging
+from typing import Any
+
+import pytest
+
+import telemetry
+from telemetry.logs import severity
+from telemetry.records import Kind, Log
+
+from .conftest import Recording
+
+log = logging.getLogger("worker.params")
+
+
+def only_log(recording: Recording) -> Log:
+    """Return the one log record."""
+    (found,) = recording.bodies(Kind.LOG)
+    assert isinstance(found, Log)
+    return found
+
+
+def test_a_log_record_has_its_spans_ids(recording: Recording) -> None:
+    """And its own line."""
+    with telemetry.span("loop iteration") as span:
+        log.info("LOOP [%d/%d] Getting old value for %r", 26, 32, "guidance_phases")
+
+    found = only_log(recording)
+    assert found.message == "LOOP [26/32] Getting old value for 'guidance_phases'"
+    assert (found.logger, found.severity) == ("worker.params", 9)
+    assert (found.trace_id, found.span_id) == (span.trace_id, span.span_id)
+    assert found.attributes["code.file.path"] == __file__
+
+
+def test_a_log_record_outside_of_any_span_has_no_ids(recording: Recording) -> None:
+    """It is the process's."""
+    log.warning("free")
+
+    assert (only_log(recording).trace_id, only_log(recording).span_id) == (None, None)
+
+
+def test_debug_is_left_out_and_info_is_not(recording: Recording) -> None:
+    """In the incident the tracebacks were logged at a level that was not shipped."""
+    log.debug("quiet")
+    log.info("loud")
+
+    assert only_log(recording).message == "loud"
+
+
+def test_a_logged_exception_has_its_traceback(recording: Recording) -> None:
+    """Type, message and stack are attributes."""
+    try:
+        {}["guidance_phases"]
+    except KeyError:
+        log.exception("failed")
+
+    found = only_log(recording)
+    assert found.attributes["exception.type"] == "KeyError"
+    assert found.attributes["exception.message"] == "'guidance_phases'"
+    assert '{}["guidance_phases"]' in found.attributes["exception.stacktrace"]
+
+
+def test_what_a_caller_adds_is_an_attribute(recording: Recording) -> None:
+    """Clean, as every attribute."""
+    log.info("claimed", extra={"task": "e040ae48", "api_key": "x1"})
+
+    attributes = only_log(recording).attributes
+    assert (attributes["task"], attributes["api_key"]) == ("e040ae48", "[redacted]")
+
+
+def test_secrets_in_a_message_are_hidden(recording: Recording) -> None:
+    """Wherever they come from."""
+    log.info("connecting with %s", "sb_secret_abcdefghijkl")
+
+    assert only_log(recording).message == "connecting with sb_secret_[redacted]"
+
+
+def test_a_logged_tensor_is_not_read(recording: Recording) -> None:
+    """Its numbers would have to come from the device."""
+    torch = pytest.importorskip("torch")
+    log.info("latents %s", torch.zeros(2, 3))
+
+    assert only_log(recording).message == "latents <torch.Tensor 2x3 float32 cpu>"
+
+
+@pytest.mark.parametrize(
+    ("level", "number"), [(5, 1), (10, 5), (20, 9), (25, 9), (30, 13), (40, 17), (50, 21), (60, 21)]
+)
+def test_levels_have_the_numbers_of_opentelemetry(level: int, number: int) -> None:
+    """Levels between two count as the lower."""
+    assert severity(level) == number
+
+
+def test_a_message_that_does_not_fit_its_arguments_is_a_fault(recording: Recording) -> None:
+    """Under pytest it is raised, as every fault of telemetry."""
+    args: tuple[Any, ...] = (1, 2)
+    with pytest.raises(TypeError):
+        log.info("one %s", *args)
+
+    assert recording.recorder.faults == 1

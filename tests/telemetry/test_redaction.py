@@ -1,0 +1,140 @@
+"""Secrets vanish by their form and by their key, and nothing else does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.attributes import clean
+from telemetry.redaction import PATTERNS, Pattern, Redactor, key_rule, redacted
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_each_patterns_example_loses_its_secret(pattern: Pattern) -> None:
+    """By this pattern alone, and by all together."""
+    alone = pattern.regex.sub(pattern.replacement, pattern.example)
+
+    assert pattern.secret in pattern.example
+    assert pattern.secret not in alone
+    assert pattern.secret not in redacted(pattern.example)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_each_patterns_hints_are_in_its_example(pattern: Pattern) -> None:
+    """A text without a hint is not searched."""
+    assert any(hint in pattern.example.lower() for hint in pattern.hints)
+    assert all(hint == hint.lower() for hint in pattern.hints)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_a_secret_is_found_in_a_long_text(pattern: Pattern) -> None:
+    """Before it and after it are kilobytes, and another secret."""
+    text = f"{'words ' * 500}\n{pattern.example}\n{'words ' * 500}\n{pattern.example}"
+
+    assert pattern.secret not in redacted(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LOOP [26/32] Getting old value for 'guidance_phases'",
+        "'NoneType' object has no attribute 'get'",
+        "https://huggingface.co/Kijai/WanVideo_comfy/resolve/main/lora.safetensors?download=true",
+        "/srv/models/wan_2_2_i2v_lightning_baseline_2_2_2/model.safetensors",
+        "1.2;0",
+        "e040ae48-4fa8-4af6-8a57-028277e54ba9",
+        "tokenizer: umt5-xxl, max_tokens=512",
+        "a basic understanding of keys: monkeys, turkeys",
+        "token = None",
+        "key=guidance_scale",
+        "",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    """Reports are read for these."""
+    assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "password",
+        "db_password",
+        "SUPABASE_SERVICE_ROLE_KEY",
+        "supabase_key.anon_key",
+        "apiKey",
+        "access-token",
+        "Authorization",
+        "sentry_dsn",
+        "loop26.engine.param.hf_token",
+    ],
+)
+def test_what_a_key_calls_secret_is_hidden(key: str) -> None:
+    """Whatever its value looks like; a number, too."""
+    assert clean({key: "x1"}, Redactor()) == {key: "[redacted]"}
+    assert clean({key: 12345}, Redactor()) == {key: "[redacted]"}
+
+
+@pytest.mark.parametrize("key", ["tokens", "max_tokens", "tokenizer", "key", "keyboard", "author"])
+def test_what_a_key_does_not_call_secret_is_shown(key: str) -> None:
+    """Generation is full of tokens and keys."""
+    assert clean({key: "x1"}, Redactor()) == {key: "x1"}
+
+
+def test_a_missing_secret_is_seen_to_be_missing() -> None:
+    """None and the empty text are what one looks for."""
+    found = clean({"api_key": None, "token": ""}, Redactor())
+
+    assert found == {"api_key": "null", "api_key.is_null": True, "token": ""}
+
+
+def test_secrets_inside_a_dictionary_are_hidden() -> None:
+    """A task's parameters are one JSON text."""
+    value = {"a": {"api_key": "x1"}, "b": ["Bearer abcdef123456"]}
+
+    assert clean({"params": value}, Redactor()) == {
+        "params": '{"a":{"api_key":"[redacted]"},"b":["Bearer [redacted]"]}'
+    }
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["prompt", "negative_prompt", "base_prompt", "base_prompts", "loop26.engine.param.prompt"],
+)
+def test_prompts_are_hidden_when_they_may_not_be_recorded(key: str) -> None:
+    """And shown otherwise."""
+    assert clean({key: "a cat"}, Redactor()) == {key: "a cat"}
+    assert clean({key: "a cat"}, Redactor(record_prompts=False)) == {key: "[prompt hidden]"}
+    assert clean({key: ["a cat"]}, Redactor(record_prompts=False)) == {key: "[prompt hidden]"}
+    assert clean({"p": {key: "a cat"}}, Redactor(record_prompts=False)) == {
+        "p": f'{{"{key}":"[prompt hidden]"}}'
+    }
+
+
+def test_an_iteration_over_a_prompt_hides_its_values() -> None:
+    """There the key is a value."""
+    attributes = {
+        "loop26.param.key": "negative_prompt",
+        "loop26.param.old": "",
+        "loop26.param.new": "blurry",
+        "loop26.param.source": "task",
+    }
+
+    assert clean(attributes, Redactor(record_prompts=False)) == {
+        **attributes,
+        "loop26.param.new": "[prompt hidden]",
+    }
+
+
+@given(st.text())
+def test_any_text_can_be_written_and_is_redacted_once(text: str) -> None:
+    """A second pass changes nothing; UTF-8 holds the result."""
+    once = redacted(text)
+    once.encode()
+
+    assert redacted(once) == once
+
+
+@given(st.text())
+def test_any_text_can_be_a_key(key: str) -> None:
+    """Parameters are named by users."""
+    assert key_rule(key) in {0, 1, 2}
