@@ -208,8 +208,13 @@ class Shipper:
         for shipment in list(self._shipments.values()):
             try:
                 complete &= shipment.ship(remaining, self._may_read)
-            except (FileNotFoundError, JournalTooNew) as error:
+            except (FileNotFoundError, PermissionError, JournalTooNew) as error:
                 self._pass_over(shipment.directory, error)
+                continue
+            except OSError as error:
+                # A full disk: what was acknowledged is still known here, and noted with the next.
+                self._tell(f"journal {shipment.directory.name} is shipped with trouble: {error}")
+                complete = False
                 continue
             if shipment.settled:
                 self._forget(shipment.directory)
@@ -225,7 +230,7 @@ class Shipper:
                 continue
             try:
                 self._follow(directory)
-            except (FileNotFoundError, JournalTooNew) as error:
+            except (FileNotFoundError, PermissionError, JournalTooNew) as error:
                 self._pass_over(directory, error)
 
     def _follow(self, directory: Path) -> None:

@@ -1,9 +1,11 @@
 """The shipper, against a real receiver, from journals of real processes."""
 
 import logging
+import struct
 import subprocess
 import sys
 import threading
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from telemetry import death, names
+from telemetry.errors import JournalTooNew
 from telemetry.follower import read_shipped
 from telemetry.journal import JournalReader, JournalWriter, process_directories
 from telemetry.records import Kind, ProcessEnd
@@ -434,3 +437,37 @@ def test_a_journal_deleted_under_the_shipper_is_passed_over(script: Any, spool: 
         shutil.rmtree(script.directory)
         assert one.drain(5)
         one.stop(1)
+
+
+def test_shipping_goes_on_though_it_cannot_be_noted(script: Any, spool: Path) -> None:
+    """A full disk: this process knows what was acknowledged, and sends nothing twice."""
+    in_the_way = script.directory / "shipped.json.new"
+    in_the_way.mkdir()
+    made = spans_of(script, 2)
+    with OtlpReceiver() as receiver:
+        one = shipper(spool, receiver)
+        assert not one.drain(5)
+        in_the_way.rmdir()
+        made += spans_of(script, 2)
+        assert one.drain(5)
+        one.stop(1)
+        assert receiver.names == made
+        ship(spool, receiver)
+        assert receiver.names == made
+
+
+def test_a_journal_of_a_newer_version_stops_no_other(script: Any, spool: Path) -> None:
+    """It waits for the loop26 that can read it."""
+    newer = JournalWriter.create(spool, role="task", facts={})
+    newer.close()
+    file = newer.directory / "000001.journal"
+    data = file.read_bytes()
+    body = data[18:]
+    checked = struct.pack(">HI", 99, len(body)) + body
+    file.write_bytes(data[:8] + struct.pack(">HII", 99, len(body), zlib.crc32(checked)) + body)
+    with pytest.raises(JournalTooNew):
+        JournalReader(newer.directory)
+    made = spans_of(script, 2)
+    with OtlpReceiver() as receiver:
+        ship(spool, receiver)
+        assert receiver.names == made
