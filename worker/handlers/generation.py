@@ -1,15 +1,16 @@
 """From a parsed task to a video file: the stages that every generation goes through."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from telemetry import names
 from worker.engines.base import Generated, Inputs, LoraFile, ModelDefinition
+from worker.errors import OutputError
 from worker.handlers.base import Context
 from worker.handlers.payloads.generation import Generation
 from worker.handlers.payloads.journey import seed_from
@@ -51,6 +52,8 @@ def _parameters(
 ) -> GenerationRequest:
     task_id = context.claim.task.id
     with stage(context, "parameters"):
+        defaults = context.engine.default_settings(model.name)
+        model = dataclasses.replace(model, defaults=defaults)
         # Drawn from the task's id, so that another attempt, or a replay, draws the same.
         return resolve(model, generation.layers, draw_seed=lambda: seed_from(task_id))
 
@@ -100,7 +103,7 @@ def _encode(context: Context, request: GenerationRequest, generated: Generated) 
 
 def _output(context: Context, request: GenerationRequest, generated: Generated) -> Done:
     with stage(context, "output"):
-        (context.work_dir / REQUEST).write_bytes(msgspec.json.format(as_json(request)))
+        _write_request(request, context.work_dir / REQUEST)
         files = files_of(context.work_dir, VIDEO, THUMBNAIL, REQUEST)
     return Done(
         files=files,
@@ -119,6 +122,16 @@ def _output(context: Context, request: GenerationRequest, generated: Generated) 
     )
 
 
+def _write_request(request: GenerationRequest, path: Path) -> None:
+    try:
+        path.write_bytes(msgspec.json.format(as_json(request)))
+    except OSError as error:
+        raise OutputError(
+            f"{str(path)!r} cannot be written: {error.strerror or error}; "
+            "free space, or choose another folder"
+        ) from error
+
+
 def files_of(folder: Path, *file_names: str) -> tuple[Path, ...]:
     """Return the files of these names in a folder, in order."""
     return tuple(folder / name for name in file_names)
@@ -130,6 +143,6 @@ def as_json(request: GenerationRequest) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, MappingProxyType | Mapping):
+    if isinstance(value, Mapping):
         return dict(value)
     raise NotImplementedError(f"{type(value).__name__} cannot be written as JSON")

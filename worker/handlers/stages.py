@@ -1,20 +1,16 @@
 """The stages of a task: each is a span, a word to the observer, and a place to stop."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
 
 import telemetry
 from worker.handlers.base import Context
 
-if TYPE_CHECKING:
-    from telemetry import RecordedSpan
 
+def stage(context: Context, name: str) -> AbstractContextManager[telemetry.RecordedSpan]:
+    """Return the span of a stage, one of `telemetry.names.STAGES`, unless the task is cancelled.
 
-@contextmanager
-def stage(context: Context, name: str) -> Iterator["RecordedSpan"]:
-    """Enter a stage, one of `telemetry.names.STAGES`, unless the task has been cancelled."""
+    Returned and not entered here: the line that the span is opened at is its caller's.
+    """
     context.observer.check_cancelled()
-    with telemetry.stage(name) as span:
-        context.observer.stage(name)
-        yield span
+    context.observer.stage(name)
+    return telemetry.stage(name)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from worker.errors import InputError, InvalidTask, TaskCancelled, UnknownModel
+from worker.errors import InputError, InvalidTask, OutputError, TaskCancelled, UnknownModel
 from worker.handlers.registry import handler_for
 from worker.output.video import VideoFacts, probe_video, read_frames, read_metadata, write_video
 from worker.task import Dependency, Done
@@ -266,3 +266,11 @@ def test_a_seed_that_is_drawn_is_the_same_at_the_next_attempt(bench: "Bench") ->
         run(bench, segment(bench, seed_to_use=-1), task_id=task_id).result["seed"] for _ in range(2)
     }
     assert len(seeds) == 1
+
+
+def test_a_work_folder_that_cannot_be_written_is_an_output_error(bench: "Bench") -> None:
+    """One sentence with the way out, not an error of the operating system."""
+    context = bench.context("travel_segment", segment(bench))
+    (context.work_dir / "request.json").mkdir()
+    with pytest.raises(OutputError, match=r"request\.json' cannot be written"):
+        handler_for("travel_segment").run(context)
