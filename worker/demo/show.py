@@ -3,6 +3,7 @@
 import shlex
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from rich.console import Console, Group
@@ -13,12 +14,14 @@ from telemetry.recorder import Recorder
 from worker.composition import run
 from worker.console import TerminalConsole, clock
 from worker.demo.journey import FRAMES, build_loras, journey, lay_out_pictures
-from worker.output.video import VideoFacts, probe_video
 from worker.settings import Settings
 from worker.store.base import TaskStore
 from worker.store.local import LocalStore
 from worker.submission import submit
 from worker.task import ORCHESTRATOR, Task, TaskStatus
+
+if TYPE_CHECKING:
+    from worker.output.video import VideoFacts
 
 EXIT_FAILED = 1
 # What the supervisor counted in the record of each task before it settled it.
@@ -60,6 +63,9 @@ def _enqueue(settings: Settings, pictures: list[Path], loras: list[Path]) -> UUI
 
 
 def _report(store: TaskStore, task: Task, settings: Settings, seconds: float) -> Group:
+    # Only an install that could make the video has what it takes to look at it.
+    from worker.output.video import probe_video  # noqa: PLC0415 - as said
+
     video = Path(task.output_location or "")
     facts = probe_video(video)
     children = store.list_tasks(parent_id=task.id, limit=100)
@@ -76,7 +82,7 @@ def _report(store: TaskStore, task: Task, settings: Settings, seconds: float) ->
     )
 
 
-def _in_words(facts: VideoFacts) -> str:
+def _in_words(facts: "VideoFacts") -> str:
     return (
         f"{facts.frames} frames, {facts.width}x{facts.height}, {facts.fps:g} frames a second, "
         f"{facts.frames / facts.fps:.2f} s"
