@@ -20,8 +20,8 @@ from worker.engines.lora_weights import LoraAdapters
 from worker.engines.placement import Placement, probe
 from worker.engines.solvers import build_solver
 from worker.engines.weights import load_pipeline
-from worker.errors import EngineError, SettingsError
-from worker.params.request import GenerationRequest
+from worker.errors import EngineError, InputError, SettingsError
+from worker.params.request import GenerationRequest, Schedule
 
 
 class DiffusersWanEngine:
@@ -184,7 +184,7 @@ class _LoadedModel:
         """Encode, denoise, decode; hooks of offloading are reset however it ends."""
         schedule = request.schedule
         solver = build_solver(schedule)
-        self._loras.prepare(inputs.loras, schedule.steps)
+        self._load_loras(inputs, schedule)
         try:
             conditioning = prepare(self._pipeline, request, inputs, self._placement)
             denoiser = Denoiser(self._pipeline, self._loras, self._placement)
@@ -196,6 +196,14 @@ class _LoadedModel:
         finally:
             self._pipeline.maybe_free_model_hooks()
         return Generated(frames=frames, seconds_per_step=seconds / len(schedule.steps))
+
+    def _load_loras(self, inputs: Inputs, schedule: Schedule) -> None:
+        try:
+            self._loras.prepare(inputs.loras, schedule.steps)
+        except InputError:
+            # diffusers takes its offloading away to load a LoRA, and leaves it so when it fails.
+            self._placement.place(self._pipeline)
+            raise
 
 
 def _check_loras(request: GenerationRequest, inputs: Inputs) -> None:

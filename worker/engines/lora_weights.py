@@ -3,7 +3,8 @@
 import hashlib
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,13 +95,15 @@ class LoraAdapters:
     def _remove(self, component: str, names: set[str]) -> None:
         if not names:
             return
-        transformer = getattr(self._pipeline, component)
-        if names == self._loaded[component]:
+        transformer, kept = getattr(self._pipeline, component), self._loaded[component] - names
+        if kept:
+            # peft warns when what it deletes is active.
+            transformer.set_adapters(sorted(kept))
+            transformer.delete_adapters(sorted(names))
+        else:
             # The last one takes peft's layers with it: the transformer is as it was loaded.
             transformer.unload_lora()
-        else:
-            transformer.delete_adapters(sorted(names))
-        self._loaded[component] -= names
+        self._loaded[component] = kept
 
     def _load(self, path: Path, name: str, wanted: Mapping[str, set[str]]) -> None:
         missing = [
@@ -120,22 +123,20 @@ class LoraAdapters:
     ) -> None:
         transformer = getattr(self._pipeline, component)
         try:
-            with warnings.catch_warnings():
-                # Several adapters in one transformer are meant.
-                warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+            with _expected_warnings():
                 self._pipeline.load_lora_weights(
                     dict(tensors),
                     adapter_name=name,
                     load_into_transformer_2=component == "transformer_2",
                 )
         except (ValueError, RuntimeError, KeyError, IndexError, AttributeError) as error:
+            self._remove(component, self._loaded[component])
+            # Half of the file may be in, without any trace in the books.
+            transformer.unload_lora()
             if isinstance(error, torch.OutOfMemoryError):
                 raise
-            self._clean_after_failure(component, name)
-            # diffusers' own cleaning up can fail and hide what it cleans up after.
-            cause = error.__context__ or error
             raise InputError(
-                str(path), f"this LoRA does not fit the model's {component}: {cause}"
+                str(path), f"this LoRA does not fit the model's {component}: {_cause(error)}"
             ) from error
         layers = _adapted_layers(transformer, name)
         if not layers:
@@ -146,13 +147,23 @@ class LoraAdapters:
             )
         _log.info("LoRA %s: %d layers of %s", path, layers, component)
 
-    def _clean_after_failure(self, component: str, name: str) -> None:
-        """Take out the half of a LoRA that was already in when the other half did not fit."""
-        transformer = getattr(self._pipeline, component)
-        if not self._loaded[component]:
-            transformer.unload_lora()
-        else:
-            transformer.delete_adapters(name)
+
+@contextmanager
+def _expected_warnings() -> Iterator[None]:
+    """Keep back what peft says about several adapters in one transformer, which are meant."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+        warnings.filterwarnings("ignore", message="Adapter .* was active which is now deleted")
+        yield
+
+
+def _cause(error: Exception) -> str:
+    """Say in one line what is wrong: torch lists every tensor, and the first tells enough.
+
+    diffusers' own cleaning up can fail too, and hide what it cleans up after.
+    """
+    lines = str(error.__context__ or error).split("\n")
+    return " ".join(line.strip() for line in lines[:2])
 
 
 def _per_step(lora: LoraFile, steps: Sequence[Step]) -> tuple[float, ...]:
