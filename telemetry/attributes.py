@@ -46,6 +46,8 @@ def clean(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
             replacement = redactor.replacement(key, value)
             if replacement is not None:
                 cleaned[key] = replacement
+    if type(cleaned.get(names.TASK_PARAMS)) is str:
+        cleaned[names.TASK_PARAMS] = _clean_json(attributes[names.TASK_PARAMS], redactor)
     param = cleaned.get(names.PARAM_KEY)
     if type(param) is str and key_rule(param) != PLAIN_KEY:
         _hide_parameter(param, cleaned, attributes, redactor)
@@ -94,6 +96,16 @@ def _other(value: Any, redactor: Redactor) -> Any:
             return [redacted(item) if type(item) is str else item for item in items]
     elif kind is not dict:
         return plain(value, redactor)
+    return shortened(msgspec.json.encode(plain(value, redactor)).decode(), LONGEST_TEXT)
+
+
+def _clean_json(value: Any, redactor: Redactor) -> str:
+    """Return a task's parameters as JSON, hidden by key also when the caller has encoded them."""
+    if type(value) is str:
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            return redacted(shortened(value, LONGEST_TEXT))
     return shortened(msgspec.json.encode(plain(value, redactor)).decode(), LONGEST_TEXT)
 
 

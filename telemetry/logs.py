@@ -7,7 +7,7 @@ from opentelemetry import trace
 
 from telemetry import names
 from telemetry.attributes import clean, shortened
-from telemetry.capture import message, stack_text
+from telemetry.exceptions import message, stack_text
 from telemetry.recorded_span import RecordedSpan
 from telemetry.records import Kind, Log
 from telemetry.redaction import redacted

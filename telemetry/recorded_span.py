@@ -2,53 +2,24 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, StatusCode, TraceFlags, TraceState
 
 from telemetry import names
 from telemetry.attributes import clean
-from telemetry.capture import Place, message, own_attributes, raised_at, stack_text
-from telemetry.records import Error, Kind, SpanEnd, SpanEvent, SpanUpdate, Status
+from telemetry.exceptions import raised_at, stack_text
+from telemetry.marks import Mark, mark_of, new_mark
+from telemetry.records import Kind, SpanEnd, SpanEvent, SpanUpdate, Status
 from telemetry.redaction import redacted
-from telemetry.values import type_name
 
 if TYPE_CHECKING:
     from telemetry.recorder import Recorder
 
 _SPAN_END: Final = Kind.SPAN_END  # a member of an enumeration is slow to look up
-_MARK: Final = "__loop26_mark__"
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
-
-
-@dataclass(slots=True, kw_only=True)
-class Mark:
-    """What is remembered of an exception, on the exception itself: it is recorded once.
-
-    It was first seen leaving the span `span_id`, at `place`; the journal is named because an
-    exception object may outlive one.
-    """
-
-    journal: str
-    trace_id: bytes | None
-    span_id: bytes | None
-    place: Place
-    type: str
-    message: str
-    error: Error | None = None
-
-
-def mark_of(exc: BaseException, journal: str) -> Mark | None:
-    """Return what a journal remembers of an exception, None when it is new."""
-    mark = own_attributes(exc).get(_MARK)
-    return mark if type(mark) is Mark and mark.journal == journal else None
-
-
-def put_mark(exc: BaseException, mark: Mark) -> None:
-    """Remember an exception for as long as it lives."""
-    own_attributes(exc)[_MARK] = mark
 
 
 class RecordedSpan(trace.Span):
@@ -152,7 +123,7 @@ class RecordedSpan(trace.Span):
         with recorder.guard:
             if mark_of(exception, recorder.journal) is None:
                 mark = self._new_mark(recorder, exception)
-                self._exception_event(exception, mark, attributes, timestamp)
+                self.add_exception(exception, mark, attributes, timestamp)
 
     def set_status(self, status: trace.Status | StatusCode, description: str | None = None) -> None:
         """Set the status: OK is final, UNSET changes nothing."""
@@ -178,7 +149,7 @@ class RecordedSpan(trace.Span):
             mark = mark_of(exc, recorder.journal)
             if mark is None:
                 mark = self._new_mark(recorder, exc)
-                self._exception_event(exc, mark)
+                self.add_exception(exc, mark)
             self.set_attributes({names.ERROR_TYPE: mark.type})
             if self._status != Status.ERROR:
                 self._status = int(Status.ERROR)
@@ -223,24 +194,16 @@ class RecordedSpan(trace.Span):
             recorder.writer.append(Kind.SPAN_UPDATE, update)
 
     def _new_mark(self, recorder: "Recorder", exc: BaseException) -> Mark:
-        mark = Mark(
-            journal=recorder.journal,
-            trace_id=self.trace_id,
-            span_id=self.span_id,
-            place=recorder.place,
-            type=type_name(type(exc)),
-            message=message(exc),
-        )
-        put_mark(exc, mark)
-        return mark
+        return new_mark(exc, recorder.journal, self.trace_id, self.span_id, recorder.place)
 
-    def _exception_event(
+    def add_exception(
         self,
         exc: BaseException,
         mark: Mark,
         attributes: Mapping[str, Any] | None = None,
         timestamp: int | None = None,
     ) -> None:
+        """Add the exception event; `record_exception` and `Recorder.error` see that it is once."""
         facts: dict[str, Any] = {
             names.EXCEPTION_TYPE: mark.type,
             names.EXCEPTION_MESSAGE: mark.message,
@@ -264,6 +227,19 @@ def packed_links(
         )
         for link in links
     ]
+
+
+def parent_of(
+    context: Context | None,
+) -> tuple[bytes | None, bytes | None, TraceState | None]:
+    """Return the trace id, span id and trace state of the parent that a context holds."""
+    parent = trace.get_current_span(context)
+    if type(parent) is RecordedSpan:
+        return parent.trace_id, parent.span_id, parent._trace_state  # noqa: SLF001 - of this module
+    found = parent.get_span_context()
+    if not found.is_valid:
+        return None, None, None
+    return found.trace_id.to_bytes(16, "big"), found.span_id.to_bytes(8, "big"), found.trace_state
 
 
 # What callers get where nothing is recorded; it has ended, so whatever is done to it does nothing.

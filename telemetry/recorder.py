@@ -18,16 +18,17 @@ from opentelemetry.trace import Link, SpanKind
 
 from telemetry import active, names, provider
 from telemetry.attributes import clean, plain
-from telemetry.capture import Place, capture, message
+from telemetry.capture import Place, bare_error, capture
 from telemetry.guard import Guard
 from telemetry.journal import JournalWriter
 from telemetry.journal.writer import ROTATE_BYTES
 from telemetry.logs import JournalHandler, current_ids
-from telemetry.recorded_span import Mark, RecordedSpan, mark_of, packed_links, put_mark
+from telemetry.marks import mark_of, new_mark
+from telemetry.recorded_span import RecordedSpan, packed_links, parent_of
 from telemetry.records import Error, Kind, ProcessEnd, SpanBegin, TaskBegin
 from telemetry.redaction import Redactor, redacted
 from telemetry.scopes import PLACE, PlacedScope, SpanScope, TaskScope
-from telemetry.values import scalar, type_name
+from telemetry.values import scalar
 
 IN_APP: Final = ("worker", "telemetry")
 _INTERNAL: Final = SpanKind.INTERNAL.value
@@ -200,7 +201,7 @@ class Recorder:
         error: Error | None = None
         with self.guard:
             error = self._error(exc, kind=kind, handled=handled)
-        return _bare_error(exc, kind) if error is None else error
+        return bare_error(exc, kind, self.place) if error is None else error
 
     def begin(
         self,
@@ -216,7 +217,7 @@ class Recorder:
         """Begin a span: `span` does, and OpenTelemetry's tracer. `frame` is the caller's."""
         getrandbits = self._random.getrandbits
         given_trace_id, given_span_id = ids
-        trace_id, parent_id, state = _parent(context)
+        trace_id, parent_id, state = parent_of(context)
         if given_trace_id is not None and given_trace_id != trace_id:
             trace_id, parent_id, state = given_trace_id, None, None
         if trace_id is None:
@@ -269,7 +270,7 @@ class Recorder:
             return mark.error
         seen = mark is not None
         if mark is None:
-            mark = self._mark(exc)
+            mark = new_mark(exc, self.journal, *current_ids(), self.place)
         error = capture(
             exc,
             redactor=self.redactor,
@@ -284,61 +285,13 @@ class Recorder:
         self.writer.append(Kind.ERROR, error)
         span = trace.get_current_span()
         if not seen and type(span) is RecordedSpan:
-            span.record_exception(exc, {names.ERROR_ID: error.event_id})
+            span.add_exception(exc, mark, {names.ERROR_ID: error.event_id})
             if not handled:
                 span.fail(exc)
         mark.error = error
-        put_mark(exc, mark)
         return error
-
-    def _mark(self, exc: BaseException) -> Mark:
-        trace_id, span_id = current_ids()
-        return Mark(
-            journal=self.journal,
-            trace_id=trace_id,
-            span_id=span_id,
-            place=self.place,
-            type=type_name(type(exc)),
-            message=message(exc),
-        )
-
-
-def _parent(
-    context: Context | None,
-) -> tuple[bytes | None, bytes | None, trace.TraceState | None]:
-    """Return the trace id, span id and trace state of the parent that a context holds."""
-    parent = trace.get_current_span(context)
-    if type(parent) is RecordedSpan:
-        return parent.trace_id, parent.span_id, parent._trace_state  # noqa: SLF001 - our own span
-    found = parent.get_span_context()
-    if not found.is_valid:
-        return None, None, None
-    return found.trace_id.to_bytes(16, "big"), found.span_id.to_bytes(8, "big"), found.trace_state
 
 
 @lru_cache(maxsize=4096)
 def _is_plumbing(file: str) -> bool:
     return file.startswith(_PLUMBING)
-
-
-def _bare_error(exc: BaseException, kind: str) -> Error:
-    """Return the least that can be said, when taking an exception down has failed."""
-    type_ = type_name(type(exc))
-    return Error(
-        event_id=os.urandom(16).hex(),
-        at_ns=time.time_ns(),
-        kind=kind,
-        chain=[],
-        type=type_,
-        message="",
-        file="",
-        line=0,
-        function="",
-        place="",
-        stage=PLACE.get().stage,
-        loop_index=0,
-        loop_count=0,
-        fingerprint="",
-        trace_id=None,
-        span_id=None,
-    )

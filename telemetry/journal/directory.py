@@ -17,6 +17,7 @@ ALIVE: Final = "alive"
 INDEX: Final = "index.jsonl"
 # Directories that are still being made; renamed when their process holds its lock.
 UNFINISHED: Final = ".new-"
+_PROBED_S: Final = 0.5
 _TIME_FORMAT: Final = "%Y%m%dT%H%M%S.%fZ"
 
 
@@ -71,12 +72,18 @@ def lock_alive(directory: Path) -> int:
     Raises `JournalBusy` when another process holds it.
     """
     file = os.open(directory / ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        raise JournalBusy(directory) from None
-    return file
+    deadline = time.monotonic() + _PROBED_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # `is_alive` in another thread or process holds the lock for some microseconds.
+            if time.monotonic() < deadline:
+                time.sleep(0.001)
+                continue
+            os.close(file)
+            raise JournalBusy(directory) from None
+        return file
 
 
 def this_process(role: str, name: str, version: str) -> ProcessFacts:

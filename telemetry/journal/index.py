@@ -71,7 +71,7 @@ def read_index(directory: Path) -> list[IndexEntry]:
     try:
         lines = (directory / INDEX).read_bytes().splitlines()
         return _folded(lines)
-    except (FileNotFoundError, msgspec.MsgspecError, KeyError):
+    except (OSError, msgspec.MsgspecError, KeyError):
         return _scanned(directory)
 
 

@@ -1,5 +1,7 @@
 """Secrets vanish by their form and by their key, and nothing else does."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +110,29 @@ def test_prompts_are_hidden_when_they_may_not_be_recorded(key: str) -> None:
     assert clean({"p": {key: "a cat"}}, Redactor(record_prompts=False)) == {
         "p": f'{{"{key}":"[prompt hidden]"}}'
     }
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_tasks_parameters_are_cleaned_encoded_or_not(encoded: object) -> None:
+    """By key, and they stay JSON."""
+    params = {"prompt": "a cat", "seed": 7, "old": None, "api_token": 12345}
+    value = json.dumps(params) if encoded else params
+    found = clean({"loop26.task.params": value}, Redactor(record_prompts=False))
+
+    assert json.loads(found["loop26.task.params"]) == {
+        "prompt": "[prompt hidden]",
+        "seed": 7,
+        "old": None,
+        "api_token": "[redacted]",
+    }
+
+
+@pytest.mark.parametrize("value", [None, "no JSON, api_key=abcdef"])
+def test_parameters_that_are_none_are_not_made_up(value: str | None) -> None:
+    """A payload may be anything."""
+    found = clean({"loop26.task.params": value}, Redactor())
+
+    assert found["loop26.task.params"] in {"null", "no JSON, api_key=[redacted]"}
 
 
 def test_an_iteration_over_a_prompt_hides_its_values() -> None:

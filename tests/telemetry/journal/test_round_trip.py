@@ -17,7 +17,7 @@ from telemetry.journal import (
     process_directories,
     read_index,
 )
-from telemetry.journal.directory import INDEX
+from telemetry.journal.directory import INDEX, lock_alive
 from telemetry.records import (
     Error,
     ExceptionFacts,
@@ -233,6 +233,39 @@ def test_an_index_that_cannot_be_used_is_made_up_for(writer: JournalWriter, dama
 
     assert [entry.task_id for entry in entries] == ["a", "b"]
     assert (read[0].body, read[-1].body) == (begin("b"), end("b"))
+
+
+def test_an_index_that_cannot_be_written_is_made_up_for(writer: JournalWriter) -> None:
+    """Its file is unusable from the start; the journal goes on."""
+    (writer.directory / INDEX).mkdir()
+    for name in ("a", "b"):
+        writer.append(Kind.TASK_BEGIN, begin(name))
+        writer.append(Kind.TASK_END, end(name))
+
+    assert [entry.task_id for entry in read_index(writer.directory)] == ["a", "b"]
+    assert writer.lost == 0
+
+
+def test_reopening_is_not_disturbed_by_those_who_ask_for_life(writer: JournalWriter) -> None:
+    """Asking takes the lock, for some microseconds."""
+    writer.close()
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            is_alive(writer.directory)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(20):
+            lock = lock_alive(writer.directory)
+            os.close(lock)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_a_journal_is_reopened_where_it_ended(writer: JournalWriter) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import telemetry
-from telemetry.capture import Place, capture, chain, message
+from telemetry.capture import Place, capture
+from telemetry.exceptions import chain, message
 from telemetry.records import Error, Kind, Status
 from telemetry.redaction import Redactor
 

@@ -1,0 +1,54 @@
+"""What a journal remembers of an exception, so that it is recorded once."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from telemetry.capture import Place
+from telemetry.exceptions import message, own_attributes
+from telemetry.records import Error
+from telemetry.values import type_name
+
+_MARK: Final = "__loop26_mark__"
+
+
+@dataclass(slots=True, kw_only=True)
+class Mark:
+    """What is remembered of an exception, on the exception itself: it is recorded once.
+
+    It was first seen leaving the span `span_id`, at `place`; the journal is named because an
+    exception object may outlive one.
+    """
+
+    journal: str
+    trace_id: bytes | None
+    span_id: bytes | None
+    place: Place
+    type: str
+    message: str
+    error: Error | None = None
+
+
+def mark_of(exc: BaseException, journal: str) -> Mark | None:
+    """Return what a journal remembers of an exception, None when it is new."""
+    mark = own_attributes(exc).get(_MARK)
+    return mark if type(mark) is Mark and mark.journal == journal else None
+
+
+def new_mark(
+    exc: BaseException,
+    journal: str,
+    trace_id: bytes | None,
+    span_id: bytes | None,
+    place: Place,
+) -> Mark:
+    """Remember an exception, on itself: for as long as it lives, and no longer."""
+    mark = Mark(
+        journal=journal,
+        trace_id=trace_id,
+        span_id=span_id,
+        place=place,
+        type=type_name(type(exc)),
+        message=message(exc),
+    )
+    own_attributes(exc)[_MARK] = mark
+    return mark
