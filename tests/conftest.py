@@ -6,11 +6,17 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--no-skips`: `.ci/run` installs what tests need, so a skip there hides a fault."""
+    """Add `--no-skips`, for `.ci/run`: there a skip hides a fault; and `--kills`."""
     parser.addoption(
         "--no-skips",
         action="store_true",
         help="a test that skips itself fails, unless it is marked gpu",
+    )
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=6,
+        help="how many random kills the journeys of tests/acceptance must survive",
     )
 
 

@@ -44,9 +44,14 @@ def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
         if recovered:
             console.note("warning", "tasks of a worker that died are settled", tasks=recovered)
         shipper.adopt()
+        storage.sweep_stale()
         parts = _parts(settings, worker_id, store, storage, recorder, shipper, console)
         lifeline = Lifeline(
-            store, recorder, every_s=settings.lease_s / 4, max_deaths=settings.max_deaths
+            store,
+            recorder,
+            every_s=settings.lease_s / 4,
+            max_deaths=settings.max_deaths,
+            chores=(shipper.retain,),
         )
         habits = Habits(poll_s=settings.poll_s, grace_s=settings.grace_s, until_idle=until_idle)
         threads = (lifeline, parts.lease, shipper)

@@ -3,6 +3,7 @@
 import logging
 import queue
 import time
+from collections.abc import Sequence
 
 from worker.child import Child, ChildEvent
 from worker.messages import Configure, Exit, ToTaskProcess
@@ -75,7 +76,7 @@ class Keeper:
         if self.child is not None:
             self.child.ready = True
 
-    def exited(self, death: Failure) -> None:
+    def exited(self, death: Failure, last_words: Sequence[str]) -> None:
         """The task process is gone; the next is started at once if this one ever got ready."""
         was_ready, self.child = self.ready, None
         if was_ready:
@@ -84,7 +85,8 @@ class Keeper:
         self._failed_starts += 1
         self._start_at = time.monotonic() + float(2**self._failed_starts)
         if self._failed_starts >= STARTS_BEFORE_GIVING_UP:
-            self.given_up = f"the task process cannot start: {death.sentence}"
+            said = f"; its last words: {last_words[-1]}" if last_words else ""
+            self.given_up = f"the task process cannot start: {death.sentence}{said}"
 
     def retire(self) -> None:
         """Ask the task process to end once it is idle; its successor follows by itself."""

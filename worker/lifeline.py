@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
 
 from opentelemetry.trace import SpanKind
 
@@ -21,15 +22,23 @@ class Lifeline:
 
     Each is a death of a worker: its task is queued again, or failed at `max_deaths`. The machine
     may be gone for good, and its journal with it: what is known is added to the attempt's trace.
+    `chores` are done at each round too.
     """
 
     def __init__(
-        self, store: TaskStore, recorder: Recorder, *, every_s: float, max_deaths: int
+        self,
+        store: TaskStore,
+        recorder: Recorder,
+        *,
+        every_s: float,
+        max_deaths: int,
+        chores: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._store = store
         self._recorder = recorder
         self._every_s = every_s
         self._max_deaths = max_deaths
+        self._chores = chores
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lifeline", daemon=True)
 
@@ -77,5 +86,7 @@ class Lifeline:
     def _run(self) -> None:
         while True:
             self.sweep()
+            for chore in self._chores:
+                chore()
             if self._stop.wait(self._every_s):
                 return

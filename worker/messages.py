@@ -175,6 +175,8 @@ def _encode_foreign(value: Any) -> Any:
         return str(value)
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, str):  # of a class of its own, as torch's version is
+        return str(value)
     if is_dataclass(value):  # a dataclass that msgspec does not take by itself
         return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"a {type(value).__name__} cannot go over the control channel")

@@ -42,8 +42,8 @@ def _recover_one(directory: Path, store: TaskStore, storage: LocalStorage, max_d
     if is_alive(journal) and not _died(journal):
         _log.warning("the task process of %s is still alive; its lease will run out", note.task_id)
         return False
-    failure = bury(journal, death.lost(), in_task=True)
-    bury(directory, death.lost(), in_task=False)
+    failure = bury(journal, death.lost())
+    bury(directory, death.lost())
     try:
         status = store.record_death(note.token, failure, max_deaths=max_deaths)
         _log.warning("task %s, left by a dead supervisor, is %s", note.task_id, status)

@@ -297,8 +297,8 @@ class Supervisor:
         end = death.from_returncode(event.returncode, out_of_memory=self._oom.struck())
         self._oom = death.OomWatch()
         child = event.child
-        failure = bury(child.journal, end, last_words=child.last_words, in_task=attempt is not None)
-        self._keeper.exited(failure)
+        failure = bury(child.journal, end, last_words=child.last_words)
+        self._keeper.exited(failure, child.last_words)
         self._presence.model = None
         if self._keeper.given_up:
             self._console.note("error", self._keeper.given_up)
@@ -319,7 +319,7 @@ class Supervisor:
             self._console.note("error", f"task process {child.pid} cannot be ended")
             self._exit_code = EXIT_GPU
         elif child.returncode:
-            bury(child.journal, death.from_returncode(child.returncode), in_task=False)
+            bury(child.journal, death.from_returncode(child.returncode))
         self._keeper.child = None
 
     # The end

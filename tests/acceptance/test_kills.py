@@ -1,0 +1,129 @@
+"""Killed anywhere, started again, a journey finishes: no child doubled, no segment lost."""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from uuid import UUID
+
+import pytest
+
+from telemetry.journal import JournalReader, is_alive, process_directories
+from telemetry.spans import Folder
+from tests.acceptance.home import Home, Worker, assert_whole, wait_for
+from worker.output.video import read_frames
+from worker.task import TaskStatus
+
+SEGMENTS = 2
+FRAMES = 5
+OVERLAP = 2
+# A death is a death, however many of them one unlucky task collects here.
+PATIENT = ("--set", "max_deaths=100", "--set", "lease_s=5", "--set", "heartbeat_s=1")
+VICTIMS = ("supervisor", "task process", "both")
+
+
+def strike(worker: Worker, victim: str) -> bool:
+    """Kill -9 a part of a worker; False when that part was not there."""
+    child = worker.task_process()
+    pids = {
+        "supervisor": [worker.process.pid],
+        "task process": [child],
+        "both": [child, worker.process.pid],
+    }[victim]
+    if not all(pids):
+        return False
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    return True
+
+
+def storm(home: Home, kills: int, dice: random.Random) -> Counter[str]:
+    """Kill workers at random moments until that is done so often; return what was killed."""
+    struck: Counter[str] = Counter()
+    worker = home.worker(*PATIENT)
+    while struck.total() < kills and not finished(home):
+        if worker.process.poll() is not None:
+            worker = home.worker(*PATIENT)
+        if dice.random() < 0.75:  # most of the time let it get to work, then strike somewhere
+            wait_for(lambda w=worker: busy(w) or w.process.poll() is not None, "work")
+        time.sleep(dice.random() * 1.5)  # the moment is what the dice decide, not a wait
+        victim = dice.choice(VICTIMS)
+        if worker.process.poll() is None and strike(worker, victim):
+            struck[victim] += 1
+            if victim != "task process":
+                worker.process.wait()
+    return struck
+
+
+def busy(worker: Worker) -> bool:
+    """Whether the worker has a living task process with a task in hand."""
+    last = next((line for line in reversed(worker.lines()) if "task_id" in line), {})
+    return last.get("event") in {"claimed", "progress"} and bool(worker.task_process())
+
+
+def finished(home: Home) -> bool:
+    """Whether no task is left to do."""
+    store = home.store()
+    try:
+        return not store.list_tasks(statuses=(TaskStatus.QUEUED, TaskStatus.IN_PROGRESS))
+    finally:
+        store.close()
+
+
+def assert_nothing_lost_or_doubled(home: Home, journeys: list[UUID]) -> None:
+    """See that each task was completed once, and each video is what was asked."""
+    assert_whole(home, journeys, SEGMENTS)
+    store = home.store()
+    for journey in journeys:
+        for task in [store.get(journey), *store.list_tasks(parent_id=journey)]:
+            told = Counter(event.name for event in store.events(task.id))
+            assert told["completed"] == 1, told
+            assert told["inserted"] == 1, told
+        stitched = read_frames(home.path / "outputs" / str(task.id) / "video.mp4")
+        assert len(stitched) == SEGMENTS * FRAMES - (SEGMENTS - 1) * OVERLAP
+    store.close()
+    assert not list((home.path / "outputs").glob("*/.*")), "an attempt's folder was left behind"
+
+
+def assert_every_span_closed(home: Home) -> None:
+    """See that no journal of the dead has an open span, and that the killed ones say so."""
+    for directory in process_directories(home.path / "spool"):
+        assert not is_alive(directory)
+        folder = Folder()
+        for record in JournalReader(directory).read():
+            folder.feed(record)
+        assert folder.open_spans == (), directory
+        assert folder.end is not None, directory
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_a_journey_survives_a_kill_in_the_middle(home: Home, victim: str) -> None:
+    """`kill -9` inside a segment: the next start finishes, and the death is on record."""
+    journeys = home.enqueue(home.journey(SEGMENTS))
+    worker = home.worker(*PATIENT)
+    segment = wait_for(lambda: worker.heard("claimed", task_type="travel_segment"), "segment")
+    assert strike(worker, victim)
+    if victim != "task process":
+        worker.process.wait()
+        worker = home.worker(*PATIENT)
+    assert worker.process.wait(timeout=240) == 0, worker.lines()
+    assert_nothing_lost_or_doubled(home, journeys)
+    assert_every_span_closed(home)
+    struck = home.task(UUID(segment["task_id"]))
+    assert (struck.deaths, struck.attempts) == (1, 2)
+
+
+def test_random_kills_lose_and_double_nothing(
+    home: Home, dice: random.Random, request: pytest.FixtureRequest
+) -> None:
+    """Strike supervisor, task process or both at random moments; then let it finish."""
+    kills = request.config.getoption("--kills")
+    journeys = home.enqueue(*[home.journey(SEGMENTS) for _ in range(max(2, kills // 4))])
+    struck = storm(home, kills, dice)
+    home.work_until_idle(*PATIENT)
+    assert_nothing_lost_or_doubled(home, journeys)
+    assert_every_span_closed(home)
+    deaths = sum(home.task(journey).deaths for journey in journeys)
+    deaths += sum(child.deaths for journey in journeys for child in home.children(journey))
+    print(f"{dict(struck)} killed over {len(journeys)} journeys, {deaths} in the middle of a task")
