@@ -41,9 +41,19 @@ def load_pipeline(
 def _source(definition: ModelDefinition, models_dir: Path) -> str:
     """Return a folder that exists, or a hub id."""
     if not definition.weights:
-        return str(build_tiny_pipeline(definition, models_dir))
+        return str(_build(definition, models_dir))
     beside = models_dir / definition.weights
     return str(beside) if beside.is_dir() else definition.weights
+
+
+def _build(definition: ModelDefinition, models_dir: Path) -> Path:
+    try:
+        return build_tiny_pipeline(definition, models_dir)
+    except OSError as error:
+        raise ModelUnavailable(
+            f"model {definition.name!r} cannot be built in {str(models_dir)!r}: {error}; "
+            "make the folder writable and free space, or choose another"
+        ) from error
 
 
 def _pipeline_class(definition: ModelDefinition) -> Any:

@@ -1,5 +1,6 @@
 """The engine: spans, cancelling, seeds, guidance per step, what it refuses."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from telemetry import names
 from telemetry.spans import Span
-from worker.engines.base import Engine, Inputs
+from worker.engines.base import Engine, Inputs, LoraFile
 from worker.engines.catalog import Catalog
 from worker.engines.decode import decode
 from worker.engines.diffusers_wan import DiffusersWanEngine
@@ -27,6 +28,10 @@ from worker.errors import (
     TaskCancelled,
     UnknownModel,
 )
+from worker.params.layers import Layer
+from worker.params.resolve import resolve
+
+INCIDENT_TASK = Path(__file__).parents[2] / "data" / "incident_task.json"
 
 Spans = Callable[[], list[Span]]
 
@@ -322,6 +327,46 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="Wan-AI/Wan2"):
         engine.load("wan_2_2_i2v")
     assert engine.loaded_model is None
+
+
+def test_a_folder_that_cannot_hold_a_built_model_is_named(tmp_path: Path) -> None:
+    """Where a model cannot be built, the error names the folder and the way out."""
+    taken = tmp_path / "models"
+    taken.write_text("a file in the folder's place")
+    engine = DiffusersWanEngine(Catalog.load(), models_dir=taken, device="cpu")
+    with pytest.raises(ModelUnavailable, match=r"cannot be built in .*models.*choose another"):
+        engine.load("tiny_i2v")
+
+
+def test_the_incidents_task_runs(
+    engine: DiffusersWanEngine,
+    make: SimpleNamespace,
+    pictures: Inputs,
+    lora_paths: tuple[Path, ...],
+    journalled: Spans,
+) -> None:
+    """Its phase config, resolved, runs 3 + 3 steps with its LoRAs' strengths on the real loop."""
+    params = json.loads(INCIDENT_TASK.read_text())["params"]["orchestrator_details"]
+    config = params["phase_config"]
+    renamed = {}
+    for lora in (lora for phase in config["phases"] for lora in phase["loras"]):
+        lora["url"] = str(renamed.setdefault(lora["url"], lora_paths[len(renamed) % 3]))
+    values = {"phase_config": config, "prompt": "a walk", "resolution": "64x48", "video_length": 9}
+    request = resolve(
+        engine.model_def("tiny_i2v"),
+        [Layer(source="task", values=values, field="")],
+        draw_seed=lambda: 1,
+    )
+    assert request.schedule.switch_threshold == 826.0999755859375
+    loras = tuple(LoraFile(path=Path(use.url), use=use) for use in request.loras)
+    engine.generate(request, Inputs(start_image=pictures.start_image, loras=loras), make.observer())
+    steps = [span.attributes for span in _named(journalled(), names.DENOISE_STEP)]
+    assert [(step[names.STEP_EXPERT], step[names.STEP_PHASE]) for step in steps] == (
+        [("high", 1)] * 3 + [("low", 2)] * 3
+    )
+    assert [list(step[names.STEP_LORA_SCALES]) for step in steps] == (
+        [[1.2, 1.05, 0.0]] * 3 + [[0.0, 1.05, 1.0]] * 3
+    )
 
 
 def test_weights_may_be_a_folder_beside_the_models(
