@@ -33,7 +33,8 @@ class ClaimRequest:
         token: Made by the caller; the same token always gets the same task.
         task_types: The types that this worker accepts.
         lease_s: Seconds until the claim expires unless extended, by the store's clock.
-        trace_id: 32 hex digits; the task's trace if its row carries no trace context.
+        trace_id: 32 hex digits; the task's trace if its row carries no valid trace context and no
+            attempt came before. Read the trace from `Claim.task.process_context`.
         span_id: 16 hex digits; the `process` span of this attempt. Both are kept on the row as
             `process_context`, so that whoever finds the claim expired can close that span.
         loaded_model: Tasks of this model come first…
@@ -53,16 +54,23 @@ class ClaimRequest:
 class TaskStore(Protocol):
     """Holds tasks and decides who owns them.
 
-    Every method is one transaction. Every method that takes a token is fenced: it raises `Fenced`
-    when the token does not own its task any more, records the refused call as an event, and
-    changes nothing else. The settling calls (complete, spawn, fail, release, record_death) may be
-    repeated with the same token and the same kind of call: the second does nothing.
+    Every method is one transaction, durable when it returns. Every method that takes a token is
+    fenced: it raises `Fenced` when the token does not own its task any more, records the refused
+    call as an event, and changes nothing else. A token owns its task until it is settled, swept,
+    cancelled or cascaded: a lease that ran out costs nothing while nobody has swept it. Tokens are
+    remembered for ever. `Fenced.reason` says how the task was lost: "settled by complete", "its
+    lease expired at …", "the task was cancelled: <reason>", "Cascaded failed from related task
+    <id>: …". The settling calls (complete, spawn, fail, release, record_death) may be repeated
+    with the same token and the same kind of call: the second does nothing and answers as the
+    first did.
 
     A task that fails or is cancelled takes its family with it, in the same transaction: its
-    orchestrator, every non-terminal child of that, and whatever depends on one of them. Each gets
-    the same status, an `error_message` that begins "Cascaded failed from related task <id>" (or
-    "Cascaded cancelled …") and goes on with the root cause's sentence, and an `error` whose
-    `root_cause` holds the failed task's id, type, message, place and trace id.
+    orchestrator, every non-terminal child of that, whatever depends on one of them, and the
+    families of those. Running relatives are stopped: their tokens are fenced. Each relative gets
+    the same status, an `error_message` "Cascaded failed from related task <id>: <sentence>" (or
+    "Cascaded cancelled from related task <id>: <reason>", without the colon where there is no
+    reason), and an `error` of kind "cascade" with `root_cause` = {task_id, type, message, file,
+    line, function, trace_id} of the task that failed first.
 
     When the last child of a spawned orchestrator completes, the orchestrator completes in the same
     transaction: its output is the `travel_stitch` child's; without one, a JSON array of the
@@ -81,17 +89,30 @@ class TaskStore(Protocol):
         """Insert all of the tasks or none; return their ids, in order.
 
         A task whose `idempotency_key` is already there is not inserted: the id of the one that is
-        there is returned in its place. A dependency that exists neither in the store nor among
-        `tasks` is refused with `InvalidTask`; so is a cycle.
+        there is returned in its place, and stands for it wherever others of `tasks` depend on it.
+        A `travel_segment` or `travel_stitch` without a parent_id is a child of the task that its
+        `params.orchestrator_task_id_ref` names; an `individual_travel_segment` is nobody's child.
+
+        Raises `InvalidTask`, naming the field, for: params that JSON cannot hold; an id that is
+        taken; a dependency that is not there, or that is Failed or Cancelled; a parent that is not
+        there, or that has ended in any way (its journey is over); a key that belongs to another
+        orchestrator's child; tasks that would wait for each other, an orchestrator's wait for its
+        children included.
         """
         ...
 
     def claim(self, request: ClaimRequest) -> Claim | None:
         """Take the next eligible task, or None. The same token always gets the same task.
 
+        Repeated with a token that owns its task, it returns the same claim with a whole lease, and
+        counts no attempt. With a token that has lost or settled its task it raises `Fenced`, and
+        never takes another: make a new token for every new claim.
+
         Eligible: Queued, its type accepted, every dependency Complete, its `run_after` past.
         Order: tasks of the loaded model first, unless another has waited longer than
-        `affinity_wait_s`; then `created_at`, then insertion. `attempts` is counted up.
+        `affinity_wait_s` since its creation or its `run_after`; then `created_at`, then insertion.
+        A task's model is its `params.model_name`, else `params.orchestrator_details.model_name`.
+        `attempts` is counted up, `generation_started_at` set until `mark_started` resets it.
         """
         ...
 
@@ -112,8 +133,11 @@ class TaskStore(Protocol):
     ) -> list[UUID]:
         """Insert an orchestrator's children and let it wait for them, in one transaction.
 
-        It stays In Progress without a lease. Children are idempotent by their `idempotency_key`.
-        An orchestrator without children completes at once.
+        It stays In Progress without a lease, exempt from the sweep. Children are idempotent by
+        their `idempotency_key`; one without a trace context gets this attempt's process context.
+        Refused as `insert` refuses: then nothing is inserted and the claim still stands.
+        An orchestrator whose children are all Complete, or that has none, completes at once; one
+        of whose children has already failed or been cancelled ends with it at once.
         """
         ...
 
@@ -139,19 +163,20 @@ class TaskStore(Protocol):
     def record_death(self, token: UUID, failure: Failure, *, max_deaths: int) -> TaskStatus:
         """Count a death of the process that ran the task: Queued again, or Failed at the limit.
 
-        Failed cascades. Returns the status that the task has now.
+        Failed at the `max_deaths`th death; that cascades. Returns the status given to the task.
         """
         ...
 
     def sweep(self, *, max_deaths: int) -> list[Task]:
         """Find claims that expired; treat each as a death with a `worker_lost` event.
 
-        Returns the tasks as they were *before*, so that the caller can close their spans.
+        Returns the tasks as they were *before*, so that the caller can close their spans; also one
+        that another's cascade has ended in this sweep.
         """
         ...
 
     def cancel(self, task_id: UUID, *, reason: str = "") -> list[UUID]:
-        """Cancel a task that is not terminal, and its family; return the ids of all cancelled.
+        """Cancel a task that is not terminal, and its family; return the ids of all, its own first.
 
         A running one is Cancelled at once; its worker learns of it at its next call.
         Raises `TaskNotFound`, or `IllegalTransition` when it is terminal already.
@@ -173,7 +198,7 @@ class TaskStore(Protocol):
         ...
 
     def events(self, task_id: UUID) -> list[Event]:
-        """The task's history, oldest first."""
+        """The task's history, oldest first; empty for a task that is not there."""
         ...
 
     def record_worker(

@@ -1,14 +1,15 @@
 """The SQLite file of the local queue: opened, refused or created, and its transactions."""
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
-from worker.errors import Fenced, QueueError, QueueIncompatible, QueueUnavailable
+from worker.errors import QueueError, QueueIncompatible, QueueUnavailable
 from worker.store.statements import sqlite
+from worker.store.turns import Turns
 
 APPLICATION_ID = 0x6C703236
 SCHEMA_VERSION = 1
@@ -46,18 +47,18 @@ _REFUSALS: Mapping[int, tuple[type[QueueError], str]] = {
 class Database:
     """One SQLite file, in write-ahead mode, durable at every commit.
 
-    Threads take turns on one connection: SQLite has one writer at a time, and a lock hands over
-    sooner than SQLite's own waiting, which sleeps. Processes wait for each other in SQLite, for
-    `busy_timeout_s` at the most.
+    Threads take turns on one connection and share commits: SQLite has one writer at a time, and a
+    lock hands over sooner than SQLite's own waiting, which sleeps. Processes wait for each other
+    in SQLite, for `busy_timeout_s` at the most.
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
         self._path = path
         self._busy_timeout_s = busy_timeout_s
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        with self._translated():
-            self._connection = self._opened()
+        try:
+            self._turns = Turns(self._opened())
+        except sqlite3.DatabaseError as error:
+            self._refuse(error)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -65,40 +66,24 @@ class Database:
 
         `Fenced` commits: what was written before it is the record of the refusal.
         """
-        with self._lock, self._translated():
-            connection = self._open_connection()
-            try:
-                connection.execute("BEGIN IMMEDIATE")
+        try:
+            with self._turns.write() as connection:
                 yield connection
-            except Fenced:
-                connection.execute("COMMIT")
-                raise
-            except BaseException:
-                _undo(connection)
-                raise
-            try:
-                connection.execute("COMMIT")
-            except BaseException:
-                _undo(connection)
-                raise
+        except sqlite3.DatabaseError as error:
+            self._refuse(error)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Run statements that change nothing."""
-        with self._lock, self._translated():
-            yield self._open_connection()
+        try:
+            with self._turns.read() as connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            self._refuse(error)
 
     def close(self) -> None:
-        """Close the connection; closing again does nothing."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _open_connection(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise QueueUnavailable(f"queue {str(self._path)!r} was closed")
-        return self._connection
+        """Close the file; closing again does nothing."""
+        self._turns.close()
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -169,28 +154,21 @@ class Database:
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         except BaseException:
-            _undo(connection)
+            # SQLite has already rolled back after some errors, such as a full disk.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raised = self._translation(error)
-            if raised is None:
-                raise
-            raise raised from error
-
-    def _translation(self, error: sqlite3.DatabaseError) -> QueueError | None:
+    def _refuse(self, error: sqlite3.DatabaseError) -> NoReturn:
+        """Say what is wrong with the file; an error that is no fault of it is raised as it is."""
         code = _code(error)
         if code is None or code not in _REFUSALS:
-            return None
+            raise error
         refusal, text = _REFUSALS[code]
         if code == sqlite3.SQLITE_CANTOPEN:
             text = f"cannot be opened: {self._obstacle()}"
         said = text.format(error=error, timeout_s=self._busy_timeout_s)
-        return refusal(f"queue {str(self._path)!r} {said}")
+        raise refusal(f"queue {str(self._path)!r} {said}") from error
 
     def _obstacle(self) -> str:
         if self._path.is_dir():
@@ -198,12 +176,6 @@ class Database:
         if not self._path.parent.is_dir():
             return "its folder is not there; make it, or choose another home with --home DIR"
         return "the file or its folder may not be written; make them writable"
-
-
-def _undo(connection: sqlite3.Connection) -> None:
-    # SQLite has already rolled back after some errors, such as a full disk.
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
 
 
 def _code(error: sqlite3.Error) -> int | None:

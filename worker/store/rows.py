@@ -10,6 +10,9 @@ from uuid import UUID
 from worker.store.base import Event
 from worker.task import Dependency, Task, TaskStatus
 
+# Made once: `json.dumps` with options makes one a call.
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
 
 def time_text(at_s: float) -> str:
     """Write seconds since the epoch as the queue does: UTC, microseconds, of constant width."""
@@ -24,7 +27,7 @@ def json_text(value: Any) -> str:
         TypeError: A value that JSON does not have.
         RecursionError: Too deep.
     """
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     if not text.isascii():
         text.encode()
     return text

@@ -1,5 +1,10 @@
 -- The oldest task that this worker may take.
-SELECT task.*, max(task.created_at, coalesce(task.run_after, '')) AS waiting_since
+SELECT
+    task.id,
+    task.model,
+    task.trace_context,
+    task.process_context,
+    max(task.created_at, coalesce(task.run_after, '')) AS waiting_since
 FROM tasks AS task
 WHERE task.status = 'Queued'
     AND task.task_type IN (SELECT value FROM json_each(:task_types))

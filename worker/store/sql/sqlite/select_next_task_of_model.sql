@@ -1,5 +1,5 @@
 -- The oldest task of one model that this worker may take.
-SELECT task.*
+SELECT task.id, task.trace_context, task.process_context
 FROM tasks AS task
 WHERE task.status = 'Queued'
     AND task.model = :model
