@@ -1,7 +1,7 @@
 """Telemetry that survives the process: journalled before the next line runs, shipped by another."""
 
-from telemetry.active import current, engine_call, iteration, span, stage
-from telemetry.recorded_span import RecordedSpan
-from telemetry.recorder import Recorder
+from telemetry.recorder.active import current, engine_call, iteration, span, stage
+from telemetry.recorder.recorded_span import RecordedSpan
+from telemetry.recorder.recorder import Recorder
 
 __all__ = ["RecordedSpan", "Recorder", "current", "engine_call", "iteration", "span", "stage"]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from telemetry import names
-from telemetry.capture import fingerprint
 from telemetry.errors import JournalBusy
 from telemetry.journal import JournalReader, JournalWriter, read_index
+from telemetry.recorder.capture import fingerprint
 from telemetry.records import Error, Frame, Kind, ProcessEnd
 from telemetry.spans import Folder, Span
 

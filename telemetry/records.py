@@ -102,7 +102,7 @@ class Log(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """One frame of a stack; `locals` are snapshots, see `telemetry.locals`."""
+    """One frame of a stack; `locals` are snapshots, see `telemetry.recorder.locals`."""
 
     file: str
     line: int

@@ -66,7 +66,9 @@ class Span:
 class _Open:
     begin: records.SpanBegin
     seq: int
+    name: str
     attributes: dict[str, Any]
+    links: list[Link]
     events: list[Event] = field(default_factory=list)
 
     def span(self, *, end_ns: int | None, status: int, description: str, closed_by: str) -> Span:
@@ -75,7 +77,7 @@ class _Open:
             trace_id=begin.trace_id,
             span_id=begin.span_id,
             parent_id=begin.parent_id,
-            name=begin.name,
+            name=self.name,
             kind=begin.kind,
             start_ns=begin.start_ns,
             end_ns=end_ns,
@@ -83,7 +85,7 @@ class _Open:
             description=description,
             attributes=dict(self.attributes),
             events=tuple(self.events),
-            links=tuple(Link(*link) for link in begin.links),
+            links=tuple(self.links),
             seq=self.seq,
             closed_by=closed_by,
         )
@@ -160,7 +162,8 @@ class Folder:
         return []
 
     def _begin(self, begin: records.SpanBegin, seq: int) -> None:
-        self._open[begin.span_id] = _Open(begin, seq, dict(begin.attributes))
+        links = [Link(*link) for link in begin.links]
+        self._open[begin.span_id] = _Open(begin, seq, begin.name, dict(begin.attributes), links)
         if begin.name == names.LOOP_ITERATION:
             get = begin.attributes.get
             self.iteration = (get(names.LOOP_INDEX, 0), get(names.LOOP_COUNT, 0))
@@ -170,6 +173,8 @@ class Folder:
             self.orphans += 1
         else:
             span.attributes.update(update.attributes)
+            span.name = update.name or span.name
+            span.links += (Link(*link) for link in update.links)
 
     def _event(self, event: records.SpanEvent) -> None:
         if (span := self._open.get(event.span_id)) is None:

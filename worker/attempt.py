@@ -15,8 +15,7 @@ from opentelemetry.trace import Link, SpanKind
 
 from telemetry import names
 from telemetry.propagation import remote_context, trace_id_of
-from telemetry.recorded_span import RecordedSpan
-from telemetry.recorder import Recorder
+from telemetry.recorder import RecordedSpan, Recorder
 from worker.messages import Progress
 from worker.store.base import ClaimRequest, TaskStore
 from worker.task import Claim

@@ -11,9 +11,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
 from telemetry import names
-from telemetry.recorded_span import RecordedSpan
-from telemetry.recorder import Recorder
-from telemetry.scopes import TaskScope
+from telemetry.recorder import RecordedSpan, Recorder
+from telemetry.recorder.scopes import TaskScope
 from worker.engines.catalog import Catalog
 from worker.errors import WorkerError
 from worker.handlers.validation import validate

@@ -64,7 +64,7 @@ def _enqueue(settings: Settings, pictures: list[Path], loras: list[Path]) -> UUI
 
 def _report(store: TaskStore, task: Task, settings: Settings, seconds: float) -> Group:
     # Only an install that could make the video has what it takes to look at it.
-    from worker.output.video import probe_video  # noqa: PLC0415 - as said
+    from worker.output.video import probe_video
 
     video = Path(task.output_location or "")
     facts = probe_video(video)

@@ -87,7 +87,7 @@ def _generate(context: Context, request: GenerationRequest, inputs: Inputs) -> G
 
 
 def _encode(context: Context, request: GenerationRequest, generated: Generated) -> None:
-    from worker.output.video import write_thumbnail, write_video  # noqa: PLC0415 - needs numpy
+    from worker.output.video import write_thumbnail, write_video
 
     with stage(context, "encode") as span:
         video = context.work_dir / VIDEO

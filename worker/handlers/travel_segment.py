@@ -64,9 +64,9 @@ def _with_start(segment: Segment, *, chained: bool) -> Segment:
 
 
 def _last_frame(context: Context, previous: Dependency, overlap: int) -> "Image":
-    from PIL import Image  # noqa: PLC0415 - only a chained segment needs it here
+    from PIL import Image
 
-    from worker.output.video import read_frames  # noqa: PLC0415 - needs numpy
+    from worker.output.video import read_frames
 
     location = previous.output_location
     if location is None:

@@ -85,7 +85,7 @@ def _index(segment: Dependency, place: int) -> int:
 
 
 def _part(context: Context, segment: Dependency) -> Part:
-    from worker.output.video import probe_video  # noqa: PLC0415 - needs numpy
+    from worker.output.video import probe_video
 
     location = segment.output_location
     if location is None:
@@ -113,7 +113,7 @@ def _look(part: Part) -> str:
 def _write(
     context: Context, parts: Sequence[Part], overlaps: Sequence[int], asked: Stitch, fps: float
 ) -> "VideoFacts":
-    from worker.output.video import write_video  # noqa: PLC0415 - needs numpy
+    from worker.output.video import write_video
 
     total = timeline_frames([part.facts.frames for part in parts], overlaps)
     with stage(context, "encode") as span:
@@ -132,8 +132,8 @@ def _frames(
     context: Context, parts: Sequence[Part], overlaps: Sequence[int], sharpness: float
 ) -> "Iterator[Frame]":
     """Yield the joined frames; the first is the thumbnail. Two segments are held at a time."""
-    from worker.output.stitch import stitch  # noqa: PLC0415 - needs numpy
-    from worker.output.video import read_frames, write_thumbnail  # noqa: PLC0415 - needs numpy
+    from worker.output.stitch import stitch
+    from worker.output.video import read_frames, write_thumbnail
 
     segments = (read_frames(part.path) for part in parts)
     thumbnail = context.work_dir / THUMBNAIL

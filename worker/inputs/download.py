@@ -46,7 +46,7 @@ def download(url: str, file: BinaryIO, limits: Limits) -> int:
         InputError: Names the URL; `retryable` where another try may succeed: a server error, a
             broken connection, silence.
     """
-    import httpx  # noqa: PLC0415 - a task whose inputs are local needs none of it
+    import httpx
 
     attempt = _Attempt(url=url, limits=limits, deadline=time.monotonic() + limits.timeout_s)
     try:
@@ -81,7 +81,7 @@ class _Attempt:
     @contextmanager
     def response(self) -> Iterator["httpx.Response"]:
         """Open the response at the end of the redirects; each hop passes the address guard."""
-        import httpx  # noqa: PLC0415 - see download
+        import httpx
 
         # A proxy of the environment would connect past the address guard: trust_env is off.
         with httpx.Client(trust_env=False, timeout=self.silence_s) as client:
@@ -100,7 +100,7 @@ class _Attempt:
 
     def sent(self, client: "httpx.Client", url: "httpx.URL") -> "httpx.Response":
         """Send one request to the first address of the host that answers."""
-        import httpx  # noqa: PLC0415 - see download
+        import httpx
 
         if url.scheme not in _PORTS or not url.host:
             raise self.refused(f"leads to {shown(str(url))!r}, which is no http(s) URL")

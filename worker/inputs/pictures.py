@@ -43,7 +43,7 @@ def decode(path: Path, *, source: str, max_pixels: int) -> "Image":
     Raises:
         InputError: It is no picture, damaged, or has more pixels than allowed; names `source`.
     """
-    from PIL import Image, ImageOps  # noqa: PLC0415 - enqueueing checks paths without Pillow
+    from PIL import Image, ImageOps
 
     try:
         with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
@@ -67,7 +67,7 @@ def _check_pixels(size: tuple[int, int], limit: int, source: str) -> None:
 
 
 def _opaque(image: "Image") -> "Image":
-    from PIL import Image  # noqa: PLC0415 - see decode
+    from PIL import Image
 
     if image.mode.startswith(("I", "F")):
         # 16 bits a pixel; convert() would clip to white what is above 255.

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import telemetry
-from telemetry.capture import Place, capture
-from telemetry.exceptions import chain, message
+from telemetry.recorder.capture import Place, capture
+from telemetry.recorder.exceptions import chain, message
+from telemetry.recorder.redaction import Redactor
 from telemetry.records import Error, Kind, Status
-from telemetry.redaction import Redactor
 
 from .conftest import Recording
 
@@ -289,6 +289,6 @@ def _staged(function: Callable[[], Any]) -> None:
 
 
 def _parsed(text: str) -> Any:
-    import json  # noqa: PLC0415 - the library that raises, used here alone
+    import json
 
     return json.loads(text)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import telemetry
-from telemetry.logs import severity
+from telemetry.recorder.logs import severity
 from telemetry.records import Kind, Log
 
 from .conftest import Recording

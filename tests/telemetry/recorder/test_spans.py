@@ -156,7 +156,7 @@ def test_ids_given_in_advance_are_used(recording: Recording) -> None:
 
 def test_a_seeded_program_still_has_ids_of_its_own(recording: Recording) -> None:
     """Generation seeds the global random numbers, twice with the same seed."""
-    import random  # noqa: PLC0415 - used here alone
+    import random
 
     for _ in range(2):
         random.seed(42)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.attributes import clean
-from telemetry.redaction import PATTERNS, Pattern, Redactor, key_rule, redacted
+from telemetry.recorder.attributes import clean
+from telemetry.recorder.redaction import PATTERNS, Pattern, Redactor, key_rule, redacted
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from telemetry.capture import Place
-from telemetry.exceptions import message, own_attributes
+from telemetry.recorder.capture import Place
+from telemetry.recorder.exceptions import message, own_attributes
+from telemetry.recorder.values import type_name
 from telemetry.records import Error
-from telemetry.values import type_name
 
 _MARK: Final = "__loop26_mark__"
 

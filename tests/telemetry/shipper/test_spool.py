@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from telemetry import spool as spool_module
 from telemetry.journal import JournalWriter, process_directories
 from telemetry.records import Kind, ProcessEnd
 from telemetry.shipper import OtlpTarget, Retention, Shipper
+from telemetry.shipper import spool as spool_module
 from telemetry.testing import OtlpReceiver
 
 NOW_S = 2_000_000_000.0

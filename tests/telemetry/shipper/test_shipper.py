@@ -14,10 +14,10 @@ import pytest
 
 from telemetry import death, names
 from telemetry.errors import JournalTooNew
-from telemetry.follower import read_shipped
 from telemetry.journal import JournalReader, JournalWriter, process_directories
 from telemetry.records import Kind, ProcessEnd
 from telemetry.shipper import OtlpTarget, Shipper
+from telemetry.shipper.follower import read_shipped
 from telemetry.spans import Folder
 from telemetry.testing import OtlpReceiver, Reply
 
@@ -281,7 +281,7 @@ def test_a_refusal_is_counted_said_once_and_passed_over(
 ) -> None:
     """What a backend will never take must not stop what it takes."""
     script.span("one", 0, 1)
-    with OtlpReceiver() as receiver, caplog.at_level(logging.WARNING, "telemetry.shipper"):
+    with OtlpReceiver() as receiver, caplog.at_level(logging.WARNING, "telemetry.shipper.shipper"):
         receiver.answer_next(Reply(400, body=b"bad span"), Reply(400, body=b"bad span"))
         one = shipper(spool, receiver)
         for name in ("two", "three"):
@@ -310,7 +310,7 @@ def test_logs_that_are_not_taken_leave_the_spans_alone(script: Any, spool: Path)
 
 def test_a_partial_success_is_counted(script: Any, spool: Path) -> None:
     """A collector may take some of a batch and say so in its answer."""
-    from opentelemetry.proto.collector.trace.v1 import trace_service_pb2  # noqa: PLC0415 - here only
+    from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
     spans_of(script, 3)
     body = trace_service_pb2.ExportTraceServiceResponse()
@@ -428,7 +428,7 @@ def test_a_command_that_was_killed_is_closed_by_whoever_ships(spool: Path) -> No
 
 def test_a_journal_deleted_under_the_shipper_is_passed_over(script: Any, spool: Path) -> None:
     """An operator may clear the spool."""
-    import shutil  # noqa: PLC0415 - here only
+    import shutil
 
     script.span("x", 0, 1)
     with OtlpReceiver() as receiver:

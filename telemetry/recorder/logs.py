@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 
 from telemetry import names
-from telemetry.attributes import clean, shortened
-from telemetry.exceptions import message, stack_text
-from telemetry.recorded_span import RecordedSpan
+from telemetry.recorder.attributes import clean, shortened
+from telemetry.recorder.exceptions import message, stack_text
+from telemetry.recorder.recorded_span import RecordedSpan
+from telemetry.recorder.redaction import redacted
+from telemetry.recorder.values import described, type_name
 from telemetry.records import Kind, Log
-from telemetry.redaction import redacted
-from telemetry.values import described, type_name
 
 if TYPE_CHECKING:
-    from telemetry.recorder import Recorder
+    from telemetry.recorder.recorder import Recorder
 
 LONGEST_MESSAGE: Final = 64 * 1024
 # Severity numbers of OpenTelemetry's log data model: TRACE, DEBUG, INFO, WARN, ERROR, FATAL.

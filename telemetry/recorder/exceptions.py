@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final, NamedTuple
 
-from telemetry.attributes import shortened
-from telemetry.redaction import redacted
-from telemetry.values import described, scalar, type_name
+from telemetry.recorder.attributes import shortened
+from telemetry.recorder.redaction import redacted
+from telemetry.recorder.values import described, scalar, type_name
 
 LONGEST_MESSAGE: Final = 8192
 LONGEST_STACK: Final = 16384

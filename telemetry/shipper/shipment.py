@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
-from telemetry.follower import Follower, Mark, journal_bytes, read_shipped, write_shipped
 from telemetry.journal import is_alive
-from telemetry.sender import Sender
-from telemetry.spool import ShippingLock
+from telemetry.shipper.follower import Follower, Mark, journal_bytes, read_shipped, write_shipped
+from telemetry.shipper.sender import Sender
+from telemetry.shipper.spool import ShippingLock
 
 
 class Shipment:

@@ -16,19 +16,20 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind
 
-from telemetry import active, names, provider
-from telemetry.attributes import clean, plain
-from telemetry.capture import Place, bare_error, capture
-from telemetry.guard import Guard
+from telemetry import names
 from telemetry.journal import JournalWriter
 from telemetry.journal.writer import ROTATE_BYTES
-from telemetry.logs import JournalHandler, current_ids
-from telemetry.marks import mark_of, new_mark
-from telemetry.recorded_span import RecordedSpan, packed_links, parent_of
+from telemetry.recorder import active, provider
+from telemetry.recorder.attributes import clean, plain
+from telemetry.recorder.capture import Place, bare_error, capture
+from telemetry.recorder.guard import Guard
+from telemetry.recorder.logs import JournalHandler, current_ids
+from telemetry.recorder.marks import mark_of, new_mark
+from telemetry.recorder.recorded_span import RecordedSpan, packed_links, parent_of
+from telemetry.recorder.redaction import Redactor, redacted
+from telemetry.recorder.scopes import PLACE, PlacedScope, SpanScope, TaskScope
+from telemetry.recorder.values import scalar
 from telemetry.records import Error, Kind, ProcessEnd, SpanBegin, TaskBegin
-from telemetry.redaction import Redactor, redacted
-from telemetry.scopes import PLACE, PlacedScope, SpanScope, TaskScope
-from telemetry.values import scalar
 
 IN_APP: Final = ("worker", "telemetry")
 _INTERNAL: Final = SpanKind.INTERNAL.value
@@ -37,7 +38,7 @@ _SPAN_BEGIN: Final = Kind.SPAN_BEGIN
 _CODE_FILE: Final = names.CODE_FILE
 _CODE_LINE: Final = names.CODE_LINE
 _CODE_FUNCTION: Final = names.CODE_FUNCTION
-_HERE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared as text, per frame
+_HERE: Final = str(Path(__file__).parent.parent) + os.sep
 # Between the line that opens a span and us: OpenTelemetry, its instrumentations, contextlib.
 _PLUMBING: Final = (
     _HERE,
@@ -141,7 +142,7 @@ class Recorder:
 
         Args:
             name: From `telemetry.names`.
-            attributes: Of any type, see `telemetry.attributes.clean`.
+            attributes: Of any type, see `telemetry.recorder.attributes.clean`.
             kind: The span's kind.
             context: The parent's context; the current one if not given.
             links: Spans of other traces that belong to it.

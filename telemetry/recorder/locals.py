@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any, Final
 
-from telemetry.redaction import Redactor, redacted
-from telemetry.values import described, scalar, type_name
+from telemetry.recorder.redaction import Redactor, redacted
+from telemetry.recorder.values import described, scalar, type_name
 
 DEPTH: Final = 4
 ITEMS: Final = 64

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from telemetry.delivery import Answer
 from telemetry.journal import JournalReader, JournalRecord, ProcessFacts
+from telemetry.shipper.delivery import Answer
 from telemetry.spans import Folder, Span
 
 SHIPPED: Final = "shipped.json"

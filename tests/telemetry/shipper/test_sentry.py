@@ -8,8 +8,8 @@ import msgspec
 from telemetry import names
 from telemetry.journal import ProcessFacts
 from telemetry.records import Error, ExceptionFacts, Frame, Status
-from telemetry.sentry import MAX_EVENT_BYTES, SentryTarget, event_of
 from telemetry.shipper import Shipper
+from telemetry.shipper.sentry import MAX_EVENT_BYTES, SentryTarget, event_of
 from telemetry.testing import Reply, SentryReceiver
 
 TARGET = SentryTarget(dsn="http://public@127.0.0.1:1/1", environment="test", release="loop26@1")

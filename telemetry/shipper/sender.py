@@ -4,15 +4,15 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from telemetry.delivery import Answer, Verdict
-from telemetry.follower import Follower, Stream
+from telemetry.shipper.delivery import Answer, Verdict
+from telemetry.shipper.follower import Follower, Stream
 
 _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 60.0
 _LONGEST_ASKED_S: Final = 300.0
 _SHORTEST_TIMEOUT_S: Final = 0.1
 
-_log = logging.getLogger("telemetry.shipper")
+_log = logging.getLogger("telemetry.shipper.shipper")
 
 
 class Sender:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.locals import ITEMS, LOCALS_PER_FRAME, SECONDS, TOTAL_BYTES, Snapshot
-from telemetry.redaction import Redactor
+from telemetry.recorder.locals import ITEMS, LOCALS_PER_FRAME, SECONDS, TOTAL_BYTES, Snapshot
+from telemetry.recorder.redaction import Redactor
 
 
 def refuse(*_: Any) -> Any:

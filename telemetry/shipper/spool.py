@@ -11,7 +11,6 @@ from typing import Final, NamedTuple, Self
 
 from telemetry import death
 from telemetry.errors import JournalBusy, JournalTooNew
-from telemetry.follower import journal_bytes, read_shipped
 from telemetry.journal import (
     JournalReader,
     Position,
@@ -20,6 +19,7 @@ from telemetry.journal import (
     read_index,
 )
 from telemetry.records import Kind
+from telemetry.shipper.follower import journal_bytes, read_shipped
 
 LOCK: Final = "shipping"
 

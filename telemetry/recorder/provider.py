@@ -11,8 +11,8 @@ from opentelemetry.util._decorator import (
     _agnosticcontextmanager,  # OpenTelemetry's own SDK needs it for the same method
 )
 
-from telemetry.active import current
-from telemetry.recorded_span import INERT, RecordedSpan
+from telemetry.recorder.active import current
+from telemetry.recorder.recorded_span import INERT, RecordedSpan
 
 
 class JournalTracer(trace.Tracer):

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from telemetry.delivery import Answer, Post, Verdict
 from telemetry.journal import JournalRecord, ProcessFacts
 from telemetry.records import Log
+from telemetry.shipper.delivery import Answer, Post, Verdict
 from telemetry.spans import Folder, Span
 
 # The encoders load OpenTelemetry's SDK and protobuf: 20 MB that a worker without a collector
-# does not pay for. So each use of `telemetry.otlp_encoding` imports it where it stands.
+# does not pay for. So each use of `telemetry.shipper.otlp_encoding` imports it where it stands.
 
 _PROTOBUF: Final = {"Content-Type": "application/x-protobuf"}
 
@@ -54,7 +54,7 @@ class SpanStream:
 
     def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
         """Export spans of one process."""
-        from telemetry import otlp_encoding  # noqa: PLC0415 - see above
+        from telemetry.shipper import otlp_encoding
 
         body = otlp_encoding.trace_request(facts, items, self._target.resource).SerializeToString()
         answer = self._post.send(body, min(timeout_s, self._target.timeout_s))
@@ -86,7 +86,7 @@ class LogStream:
 
     def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
         """Export log records of one process."""
-        from telemetry import otlp_encoding  # noqa: PLC0415 - see above
+        from telemetry.shipper import otlp_encoding
 
         body = otlp_encoding.log_request(facts, items, self._target.resource).SerializeToString()
         answer = self._post.send(body, min(timeout_s, self._target.timeout_s))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from telemetry import names
-from telemetry.delivery import Answer, Verdict
 from telemetry.journal import JournalRecord, ProcessFacts
 from telemetry.records import Error, ExceptionFacts, Frame
+from telemetry.shipper.delivery import Answer, Verdict
 from telemetry.spans import Folder, Span
 
 if TYPE_CHECKING:
-    from telemetry.sentry_client import SentryClient
+    from telemetry.shipper.sentry_client import SentryClient
 
 # Sentry answers 413 above 1 MiB, and the event is gone.
 MAX_EVENT_BYTES: Final = 900_000
@@ -60,7 +60,7 @@ class ErrorStream:
     def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
         """Send one event."""
         if self._client is None:
-            from telemetry.sentry_client import SentryClient  # noqa: PLC0415 - only with a DSN
+            from telemetry.shipper.sentry_client import SentryClient
 
             self._client = SentryClient(self._target.dsn)
         answer = Answer(Verdict.ACCEPTED)

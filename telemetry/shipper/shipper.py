@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from telemetry import death, spool
+from telemetry import death
 from telemetry.errors import JournalBusy, JournalTooNew
-from telemetry.follower import MOST_WAITING, Stream
 from telemetry.journal import is_alive, process_directories
-from telemetry.otlp import LogStream, OtlpTarget, SpanStream
 from telemetry.records import ProcessEnd
-from telemetry.sender import Sender
-from telemetry.sentry import ErrorStream, SentryTarget
-from telemetry.shipment import Shipment
-from telemetry.spool import Retention
+from telemetry.shipper import spool
+from telemetry.shipper.follower import MOST_WAITING, Stream
+from telemetry.shipper.otlp import LogStream, OtlpTarget, SpanStream
+from telemetry.shipper.sender import Sender
+from telemetry.shipper.sentry import ErrorStream, SentryTarget
+from telemetry.shipper.shipment import Shipment
+from telemetry.shipper.spool import Retention
 
 __all__ = ["Counters", "OtlpTarget", "Retention", "SentryTarget", "Shipper"]
 

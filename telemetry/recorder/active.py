@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
-from telemetry.recorded_span import RecordedSpan
-from telemetry.scopes import INERT_SCOPE, SpanScope
+from telemetry.recorder.recorded_span import RecordedSpan
+from telemetry.recorder.scopes import INERT_SCOPE, SpanScope
 
 if TYPE_CHECKING:
-    from telemetry.recorder import Recorder
+    from telemetry.recorder.recorder import Recorder
 
 _INTERNAL: Final = SpanKind.INTERNAL  # number 0; an enumeration's value is slow to read
 _recorder: "Recorder | None" = None

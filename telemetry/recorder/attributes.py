@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from telemetry import names
-from telemetry.redaction import PLAIN_KEY, Redactor, key_rule, redacted
-from telemetry.values import described, scalar
+from telemetry.recorder.redaction import PLAIN_KEY, Redactor, key_rule, redacted
+from telemetry.recorder.values import described, scalar
 
 LONGEST_TEXT: Final = 256 * 1024
 _DEEPEST: Final = 12

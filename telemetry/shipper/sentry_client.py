@@ -7,7 +7,7 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 from sentry_sdk.types import Event, Hint
 
-from telemetry.delivery import Answer, Post, Verdict
+from telemetry.shipper.delivery import Answer, Post, Verdict
 
 _ENVELOPE = {"Content-Type": "application/x-sentry-envelope"}
 _USER_AGENT = f"sentry.python/{sentry_sdk.VERSION}"

@@ -9,14 +9,14 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, StatusCode, TraceFlags, TraceState
 
 from telemetry import names
-from telemetry.attributes import clean
-from telemetry.exceptions import raised_at, stack_text
-from telemetry.marks import Mark, mark_of, new_mark
+from telemetry.recorder.attributes import clean
+from telemetry.recorder.exceptions import raised_at, stack_text
+from telemetry.recorder.marks import Mark, mark_of, new_mark
+from telemetry.recorder.redaction import redacted
 from telemetry.records import Kind, SpanEnd, SpanEvent, SpanUpdate, Status
-from telemetry.redaction import redacted
 
 if TYPE_CHECKING:
-    from telemetry.recorder import Recorder
+    from telemetry.recorder.recorder import Recorder
 
 _SPAN_END: Final = Kind.SPAN_END  # a member of an enumeration is slow to look up
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
@@ -64,7 +64,7 @@ class RecordedSpan(trace.Span):
         return self._recorder is not None
 
     def set(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> None:
-        """Set attributes, in one record; any value is taken, see `telemetry.attributes.clean`."""
+        """Set attributes, in one record; of any type, see `telemetry.recorder.attributes`."""
         self.set_attributes({**values, **more} if values else more)
 
     def set_attribute(self, key: str, value: Any) -> None:

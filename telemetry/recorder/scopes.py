@@ -11,12 +11,12 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, set_span_in_context
 
-from telemetry.capture import NOWHERE, Place
-from telemetry.recorded_span import INERT, RecordedSpan
+from telemetry.recorder.capture import NOWHERE, Place
+from telemetry.recorder.recorded_span import INERT, RecordedSpan
 from telemetry.records import Kind, TaskBegin, TaskEnd
 
 if TYPE_CHECKING:
-    from telemetry.recorder import Recorder
+    from telemetry.recorder.recorder import Recorder
 
 PLACE: Final = ContextVar("loop26.place", default=NOWHERE)
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from telemetry.exceptions import Linked, chain, frames_of, message, own_attributes
-from telemetry.locals import Snapshot
+from telemetry.recorder.exceptions import Linked, chain, frames_of, message, own_attributes
+from telemetry.recorder.locals import Snapshot
+from telemetry.recorder.redaction import Redactor, redacted
+from telemetry.recorder.values import type_name
 from telemetry.records import Error, ExceptionFacts, Frame
-from telemetry.redaction import Redactor, redacted
-from telemetry.values import type_name
 
 SOURCE_LINES: Final = 3  # on either side of the line
 _LONGEST_SOURCE_LINE: Final = 400

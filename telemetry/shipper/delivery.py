@@ -55,7 +55,7 @@ class Post:
 
     def send(self, body: bytes, timeout_s: float) -> Answer:
         """Send a body and judge the answer. Raises nothing for a backend that is not there."""
-        import urllib3  # noqa: PLC0415 - nothing of the network is loaded without a target
+        import urllib3
 
         if self._pool is None:
             self._pool = urllib3.PoolManager(num_pools=1, maxsize=1)

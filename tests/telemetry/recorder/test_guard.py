@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.guard import Guard
+from telemetry.recorder.guard import Guard
 
 
 def test_a_fault_is_raised_under_pytest_and_counted() -> None:
