@@ -22,6 +22,8 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
     "Spawned": ("cyan", "spawned"),
     "Retry": ("yellow", "will be tried again"),
     "Failed": ("red", "failed"),
+    "Died": ("red", "its process died"),
+    "Released": ("yellow", "given back"),
     "Cancelled": ("yellow", "cancelled"),
 }
 
@@ -230,7 +232,7 @@ class TerminalConsole:
         self._live.stop()
 
     def _say(self, markup: str) -> None:
-        self._live.update(self._running or "")
+        self._draw()
         time = datetime.now().astimezone().strftime("%H:%M:%S")
         self._console.print(f"[dim]{time}[/] {markup}", soft_wrap=True)
 

@@ -120,6 +120,13 @@ def test_a_terminal_keeps_what_has_happened() -> None:
         assert part in text
 
 
+def test_the_moving_line_goes_when_the_task_is_settled() -> None:
+    """What is over does not seem to go on."""
+    before, _, after = terminal_text(terminal=True).partition("failed")
+    assert "step 3/6" in before
+    assert "step 3/6" not in after
+
+
 def test_a_file_gets_no_moving_line() -> None:
     """Only what stays."""
     assert "step 3/6" not in terminal_text(terminal=False)
