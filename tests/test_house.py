@@ -85,7 +85,8 @@ def test_telemetry_imports_nothing_of_the_worker_and_no_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["worker.cli", "worker.composition", "worker.supervisor", "worker.cli.enqueue"]
+    "module",
+    ["worker.cli", "worker.composition", "worker.supervisor.supervisor", "worker.cli.enqueue"],
 )
 def test_what_supervises_loads_no_torch(module: str) -> None:
     """Neither it nor anything that it imports."""

@@ -10,21 +10,21 @@ from uuid import uuid4
 
 from telemetry.recorder import Recorder
 from telemetry.shipper import OtlpTarget, Retention, SentryTarget, Shipper
-from worker.claiming import Claimer
 from worker.console import Console
-from worker.health import HealthFile
-from worker.keeper import Keeper
-from worker.lease import LeaseKeeper
-from worker.lifeline import Lifeline
 from worker.messages import Configure
 from worker.output.storage import LocalStorage
-from worker.presence import Presence
-from worker.recovery import recover
 from worker.settings import Settings
-from worker.settling import Settler
 from worker.store.base import TaskStore
 from worker.store.local import LocalStore
-from worker.supervisor import Habits, LeaseLost, Parts, Supervisor, SupervisorEvent
+from worker.supervisor.claiming import Claimer
+from worker.supervisor.health import HealthFile
+from worker.supervisor.keeper import Keeper
+from worker.supervisor.lease import LeaseKeeper
+from worker.supervisor.lifeline import Lifeline
+from worker.supervisor.presence import Presence
+from worker.supervisor.recovery import recover
+from worker.supervisor.settling import Settler
+from worker.supervisor.supervisor import Habits, LeaseLost, Parts, Supervisor, SupervisorEvent
 
 SHIP_AT_EXIT_S = 3.0
 MEGA = 1_000_000

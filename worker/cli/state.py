@@ -25,7 +25,7 @@ def health(context: typer.Context, as_json: JsonOption = False, home: HomeOption
 
       loop26 health --json
     """
-    from worker.health import check
+    from worker.supervisor.health import check
 
     found = check(session_of(context, home).configuration().settings.spool_dir)
     if as_json:

@@ -9,9 +9,9 @@ from opentelemetry.trace import SpanKind
 from telemetry import names
 from telemetry.propagation import remote_context
 from telemetry.recorder import Recorder
-from worker.attempt import queue_attributes
 from worker.errors import QueueUnavailable
 from worker.store.base import TaskStore
+from worker.supervisor.attempt import queue_attributes
 from worker.task import Task
 
 _log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from worker.lease import LeaseKeeper
 from worker.store.base import ClaimRequest
 from worker.store.local import LocalStore
+from worker.supervisor.lease import LeaseKeeper
 from worker.task import Claim, NewTask
 
 LEASE_S = 60.0

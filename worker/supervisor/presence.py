@@ -4,10 +4,10 @@ import logging
 import os
 from typing import Any
 
-from worker.attempt import Attempt
 from worker.errors import QueueUnavailable
-from worker.health import HealthFile
 from worker.store.base import TaskStore
+from worker.supervisor.attempt import Attempt
+from worker.supervisor.health import HealthFile
 
 _log = logging.getLogger(__name__)
 

@@ -12,14 +12,8 @@ from uuid import UUID
 from telemetry import death
 from telemetry.recorder import Recorder
 from telemetry.shipper import Shipper
-from worker.attempt import Attempt
-from worker.child import ChildEvent, Exited, Printed, Said
-from worker.claiming import Claimer
 from worker.console import Console
-from worker.drain import drained
 from worker.errors import QueueUnavailable
-from worker.keeper import Keeper
-from worker.lease import LeaseKeeper
 from worker.messages import (
     Cancel,
     Finished,
@@ -31,9 +25,15 @@ from worker.messages import (
     Unready,
     outcome_of,
 )
-from worker.postmortem import bury
-from worker.presence import Presence
-from worker.settling import Settled, Settler
+from worker.supervisor.attempt import Attempt
+from worker.supervisor.child import ChildEvent, Exited, Printed, Said
+from worker.supervisor.claiming import Claimer
+from worker.supervisor.drain import drained
+from worker.supervisor.keeper import Keeper
+from worker.supervisor.lease import LeaseKeeper
+from worker.supervisor.postmortem import bury
+from worker.supervisor.presence import Presence
+from worker.supervisor.settling import Settled, Settler
 from worker.task import TaskStatus
 
 EXIT_DRAINED = 0

@@ -5,8 +5,8 @@ import queue
 import time
 from collections.abc import Sequence
 
-from worker.child import Child, ChildEvent
 from worker.messages import Configure, Exit, ToTaskProcess
+from worker.supervisor.child import Child, ChildEvent
 from worker.task import Failure
 
 STARTS_BEFORE_GIVING_UP = 3

@@ -8,11 +8,11 @@ import msgspec
 
 from telemetry import death
 from telemetry.journal import is_alive, process_directories
-from worker.attempt import CLAIM_FILE, ClaimNote
 from worker.errors import Fenced, QueueError, TaskNotFound
 from worker.output.storage import LocalStorage
-from worker.postmortem import bury
 from worker.store.base import TaskStore
+from worker.supervisor.attempt import CLAIM_FILE, ClaimNote
+from worker.supervisor.postmortem import bury
 
 DYING_S = 5.0
 _log = logging.getLogger(__name__)

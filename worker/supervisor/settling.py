@@ -8,11 +8,11 @@ from typing import Any
 from opentelemetry.trace import SpanKind, StatusCode
 
 from telemetry import names
-from worker.attempt import Attempt, queue_attributes
 from worker.errors import Fenced, OutputError
 from worker.failure import failure_of
 from worker.output.storage import LocalStorage
 from worker.store.base import TaskStore
+from worker.supervisor.attempt import Attempt, queue_attributes
 from worker.task import (
     Cancelled,
     Done,

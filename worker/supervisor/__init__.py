@@ -1,0 +1,1 @@
+"""The supervisor: claims tasks, hands them to its task process, settles them; loads no torch."""
