@@ -127,6 +127,8 @@ class ExceptionFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Error(msgspec.Struct, frozen=True, kw_only=True):
     """An exception, whole; or a death, as the supervisor found it (then `chain` may be empty).
 
+    The loop position is that of the newest iteration begun in the task, 0 of 0 before the first.
+
     Written as a MessagePack map, not an array: it is rare, large and read by people.
     """
 

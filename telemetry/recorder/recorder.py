@@ -163,6 +163,8 @@ class Recorder:
         self, index: int, count: int, attributes: Mapping[str, Any] | None = None
     ) -> AbstractContextManager[RecordedSpan]:
         """Open the span of iteration `index` (from 1) of `count`; errors are attributed to it."""
+        if self.task_scope is not None:
+            self.task_scope.iteration = (index, count)
         facts = {names.LOOP_INDEX: index, names.LOOP_COUNT: count, **(attributes or {})}
         scope = PlacedScope(self, names.LOOP_ITERATION, facts, _INTERNAL)
         return scope.at(Place(PLACE.get().stage, index, count))
@@ -277,7 +279,7 @@ class Recorder:
             redactor=self.redactor,
             in_app=self._in_app,
             kind=kind,
-            place=mark.place,
+            place=self._with_progress(mark.place),
             trace_id=mark.trace_id,
             span_id=mark.span_id,
             handled=handled,
@@ -291,6 +293,13 @@ class Recorder:
                 span.fail(exc)
         mark.error = error
         return error
+
+    def _with_progress(self, place: Place) -> Place:
+        """Say how far the loop had come, of an error that is raised outside of it."""
+        if place.loop_count or self.task_scope is None:
+            return place
+        index, count = self.task_scope.iteration
+        return place._replace(loop_index=index, loop_count=count)
 
 
 @lru_cache(maxsize=4096)

@@ -123,15 +123,17 @@ class TaskScope:
     Attributes:
         task_id: Its id.
         outcome: Class name of its outcome; set it before the block ends.
+        iteration: Index and count of the newest loop iteration begun in it; (0, 0) before.
     """
 
-    __slots__ = ("_begin", "_recorder", "outcome", "task_id")
+    __slots__ = ("_begin", "_recorder", "iteration", "outcome", "task_id")
 
     def __init__(self, recorder: "Recorder", begin: TaskBegin) -> None:
         self._recorder = recorder
         self._begin = begin
         self.task_id = begin.task_id
         self.outcome = ""
+        self.iteration = (0, 0)
 
     def __enter__(self) -> Self:
         with self._recorder.guard:

@@ -74,6 +74,10 @@ class Worker:
                 return facts.pid
         return 0
 
+    def status_files(self) -> list[Path]:
+        """Return its status file, once it has written one."""
+        return list(self.spool.glob(f"*-supervisor-{self.process.pid}-*/health.json"))
+
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(number)

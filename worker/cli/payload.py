@@ -4,11 +4,13 @@ import difflib
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from worker.errors import InputError, InvalidTask
+from worker.handlers.payloads.local_paths import absolute
 from worker.task import NewTask
 
 FIELDS = ("id", "task_type", "params", "dependant_on", "project_id", "idempotency_key")
@@ -18,6 +20,8 @@ STDIN = "-"
 def read_tasks(source: str) -> list[tuple[str, NewTask]]:
     """Read every task of a file, each with the words that say which it is; "-" is stdin.
 
+    A relative path in a task is taken from the file's folder; on stdin, from the current one.
+
     Raises:
         InputError: The file cannot be read.
         InvalidTask: It holds what is no task; says which one, which field, what is wrong.
@@ -26,9 +30,13 @@ def read_tasks(source: str) -> list[tuple[str, NewTask]]:
     if not found:
         raise InputError(source, "holds no task")
     places = [source] if len(found) == 1 else [f"{source}, task {n + 1}" for n in range(len(found))]
+    folder = Path.cwd() if source == STDIN else Path(source).absolute().parent
+    tasks = [
+        task_from(document, where=where) for where, document in zip(places, found, strict=True)
+    ]
     return [
-        (where, task_from(document, where=where))
-        for where, document in zip(places, found, strict=True)
+        (where, replace(task, params=absolute(task.params, folder)))
+        for where, task in zip(places, tasks, strict=True)
     ]
 
 

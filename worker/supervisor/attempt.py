@@ -58,7 +58,7 @@ class Attempt:
     began_at: float
     exits: ExitStack
     progress: dict[str, Any] = field(default_factory=dict)
-    step_began_at: float = 0.0
+    first_step_at: float = 0.0
     cancel_reason: str = ""
     load_count: int = 0
 
@@ -134,8 +134,9 @@ class Attempt:
     def advance(self, message: Progress) -> bool:
         """Take in how far the task is; whether it has entered another stage."""
         entered = message.stage != self.progress.get("stage")
-        if (message.steps and message.step == 0) or entered:
-            self.step_began_at = message.at
+        if message.step <= 1:
+            # The first step waits for what comes before all steps; it tells nothing of the next.
+            self.first_step_at = message.at
         self.progress = {
             "stage": message.stage,
             "step": message.step,
@@ -157,9 +158,10 @@ class Attempt:
         return time.monotonic() - self.began_at
 
     def _eta_s(self, message: Progress) -> float | None:
-        if not message.step:
+        steps_timed = message.step - 1
+        if steps_timed < 1:
             return None
-        per_step = (message.at - self.step_began_at) / message.step
+        per_step = (message.at - self.first_step_at) / steps_timed
         return round(per_step * (message.steps - message.step), 1)
 
 

@@ -63,6 +63,18 @@ def test_the_incident_names_its_line_and_its_empty_model_name(recording: Recordi
     )
 
 
+def test_an_error_after_the_loop_says_that_the_loop_had_finished(recording: Recording) -> None:
+    """The incident was blamed on an iteration; 32 of 32 were done when it was raised."""
+    task = {"task_id": "t", "attempt": 1, "task_type": "t2v", "worker_id": "w"}
+    with recording.recorder.task(trace_id=bytes(16), **task):
+        for index in range(1, 33):
+            with telemetry.iteration(index, 32):
+                pass
+        exc = caught(lambda: get_model_min_frames_and_step(""))
+        error = recording.recorder.error(exc)
+    assert (error.loop_index, error.loop_count) == (32, 32)
+
+
 def test_an_error_is_in_the_journal_as_it_is_returned(recording: Recording) -> None:
     """Before anything else happens with it."""
     error = recording.recorder.error(caught(lambda: get_model_min_frames_and_step("")))
