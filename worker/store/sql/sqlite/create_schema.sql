@@ -50,7 +50,8 @@ CREATE TABLE tasks (
 
 -- Finished rows are in none of these three, so any number of them costs a claim nothing.
 CREATE INDEX tasks_queued ON tasks (created_at) WHERE status = 'Queued';
-CREATE INDEX tasks_queued_of_model ON tasks (model, created_at) WHERE status = 'Queued';
+CREATE INDEX tasks_queued_of_model ON tasks (model, created_at)
+WHERE status = 'Queued' AND model IS NOT NULL;
 CREATE INDEX tasks_leased ON tasks (lease_expires_at) WHERE status = 'In Progress';
 CREATE INDEX tasks_of_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL;
 
