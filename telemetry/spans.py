@@ -236,11 +236,7 @@ def _record_death(innermost: _Open, end: records.ProcessEnd) -> None:
 
 def _closed_by_death(span: _Open, end: records.ProcessEnd) -> Span:
     span.attributes.setdefault(names.ERROR_TYPE, end.kind)
-    span.attributes[names.DEATH_KIND] = end.kind
-    if end.signal:
-        span.attributes[names.DEATH_SIGNAL] = end.signal
-    if end.exit_code is not None:
-        span.attributes[names.DEATH_EXIT_CODE] = end.exit_code
+    span.attributes.update(end.on_spans())
     return span.span(
         end_ns=max(end.at_ns, span.begin.start_ns),
         status=records.Status.ERROR,

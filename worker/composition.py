@@ -16,6 +16,7 @@ from worker.output.storage import LocalStorage
 from worker.settings import Settings
 from worker.store.base import TaskStore
 from worker.store.local import LocalStore
+from worker.store.mounts import network_file_system_warning
 from worker.supervisor.claiming import Claimer
 from worker.supervisor.health import HealthFile
 from worker.supervisor.keeper import Keeper
@@ -40,6 +41,8 @@ def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
         store = LocalStore(settings.queue_path)
         storage = LocalStorage(settings.outputs_dir)
         shipper = make_shipper(settings)
+        if warning := network_file_system_warning(settings.queue_path):
+            console.note("warning", warning)
         recovered = recover(settings.spool_dir, store, storage, max_deaths=settings.max_deaths)
         if recovered:
             console.note("warning", "tasks of a worker that died are settled", tasks=recovered)

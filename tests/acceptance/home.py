@@ -33,12 +33,17 @@ def wait_for(condition: Callable[[], Any], what: str, patience_s: float = PATIEN
 class Worker:
     """One `loop26 run`, and what it prints."""
 
-    def __init__(self, home: Path, *options: str, until_idle: bool = True) -> None:
+    def __init__(
+        self, home: Path, environment: dict[str, str], *options: str, until_idle: bool = True
+    ) -> None:
         self._log = home / f"run-{time.monotonic_ns()}.jsonl"
         command = [LOOP26, "--home", str(home), *options, "run"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                command + ["--until-idle"] * until_idle, stdout=log, stderr=subprocess.STDOUT
+                command + ["--until-idle"] * until_idle,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
             )
         self.spool = home / "spool"
 
@@ -146,7 +151,7 @@ class Home:
 
     def worker(self, *options: str, until_idle: bool = True) -> Worker:
         """Start a worker."""
-        worker = Worker(self.path, *options, until_idle=until_idle)
+        worker = Worker(self.path, self.environment, *options, until_idle=until_idle)
         self.workers.append(worker)
         return worker
 

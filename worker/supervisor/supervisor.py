@@ -309,6 +309,7 @@ class Supervisor:
             cancelled = Settled(status=TaskStatus.CANCELLED, sentence=attempt.cancel_reason)
             self._settle_by(lambda: cancelled, "Cancelled")
         else:
+            attempt.span.set(end.on_spans())
             self._settle_by(lambda: self._settler.settle_death(attempt, failure), "Died")
 
     def _end_task_process(self) -> None:

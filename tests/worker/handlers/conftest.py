@@ -253,7 +253,7 @@ def journey(bench: Bench) -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def write_lora(tmp_path: Path) -> Callable[[str], str]:
     """Return a function that writes a LoRA file of one small tensor, and returns its path."""
-    from safetensors.numpy import save_file  # noqa: PLC0415 - few tests need it
+    from safetensors.numpy import save_file
 
     def write(name: str) -> str:
         path = tmp_path / name
