@@ -54,7 +54,7 @@ def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
             recorder,
             every_s=settings.lease_s / 4,
             max_deaths=settings.max_deaths,
-            chores=(shipper.retain,),
+            chores=(shipper.retain, parts.presence.record),
         )
         habits = Habits(poll_s=settings.poll_s, grace_s=settings.grace_s, until_idle=until_idle)
         threads = (lifeline, parts.lease, shipper)

@@ -16,6 +16,8 @@ class Presence:
     """Shows a worker to others.
 
     Attributes:
+        state: starting, ready, busy, draining or stopped.
+        device: What its task process computes on.
         model: The model that its task process has loaded.
         trouble: Why the queue cannot be reached, or "".
     """
@@ -24,20 +26,26 @@ class Presence:
         self._store = store
         self._health = health
         self._worker_id = worker_id
+        self.state = "starting"
+        self.device: dict[str, Any] = {}
         self.model: str | None = None
         self.trouble = ""
 
-    def record(self, status: str, **metadata: Any) -> None:
-        """Write the worker's row: starting, idle, busy or stopped. A failure to is no failure."""
+    def record(self) -> None:
+        """Write the worker's row; any thread may. That it cannot be written fails nothing."""
         try:
             self._store.record_worker(
-                self._worker_id, status=status, current_model=self.model, metadata=metadata
+                self._worker_id,
+                status=self.state,
+                current_model=self.model,
+                metadata={"device": self.device},
             )
         except QueueUnavailable as trouble:
             _log.warning("the worker's row is not written: %s", trouble)
 
     def show(self, state: str, attempt: Attempt | None, **facts: Any) -> None:
         """Write the status file that `loop26 health` reads."""
+        self.state = state
         task = attempt.claim.task if attempt else None
         doing = f"task {task.id}" if task else "waiting for tasks"
         self._health.write(

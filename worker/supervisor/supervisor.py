@@ -127,7 +127,8 @@ class Supervisor:
                 self._turn()
         finally:
             self._end_task_process()
-            self._presence.record("stopped")
+            self._presence.state = "stopped"
+            self._presence.record()
             for number, handler in previous.items():
                 signal.signal(number, handler)
         return self._exit_code
@@ -179,7 +180,8 @@ class Supervisor:
             case Ready(device=device):
                 self._keeper.became_ready()
                 self._claim_at = 0.0
-                self._presence.record("idle", device=device)
+                self._presence.device = device
+                self._presence.record()
                 self._console.ready(device)
             case Unready(problem=problem, exit_code=exit_code):
                 self._console.note("error", problem)
@@ -190,7 +192,6 @@ class Supervisor:
                 self._presence.model = message.model
                 attempt.load_count = message.load_count
                 self._lease.started()
-                self._presence.record("busy")
             case Finished(token=token) if attempt and attempt.claim.token == token:
                 self._finished(attempt, message)
             case _:
