@@ -14,10 +14,12 @@ from worker.console import Console
 from worker.messages import Configure
 from worker.output.storage import LocalStorage
 from worker.settings import Settings
+from worker.settings.limits import MEGA, input_policy
 from worker.store.base import TaskStore
 from worker.store.local import LocalStore
 from worker.store.mounts import network_file_system_warning
 from worker.supervisor.claiming import Claimer
+from worker.supervisor.hand import Hand
 from worker.supervisor.health import HealthFile
 from worker.supervisor.keeper import Keeper
 from worker.supervisor.lease import LeaseKeeper
@@ -28,13 +30,12 @@ from worker.supervisor.settling import Settler
 from worker.supervisor.supervisor import Habits, LeaseLost, Parts, Supervisor, SupervisorEvent
 
 SHIP_AT_EXIT_S = 3.0
-MEGA = 1_000_000
 
 
 def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
     """Run a worker until it is drained, or idle if so asked; return the exit code.
 
-    The home must be there: see `worker.home.prepare`. Must be called from the main thread.
+    The home must be there: see `worker.settings.home`. Must be called from the main thread.
     """
     worker_id = new_worker_id(settings.worker_name)
     with _recorder(settings, worker_id) as recorder:
@@ -48,7 +49,7 @@ def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
             console.note("warning", "tasks of a worker that died are settled", tasks=recovered)
         shipper.adopt()
         storage.sweep_stale()
-        parts = _parts(settings, worker_id, store, storage, recorder, shipper, console)
+        parts, lease = _parts(settings, worker_id, store, storage, recorder, console)
         lifeline = Lifeline(
             store,
             recorder,
@@ -56,8 +57,13 @@ def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
             max_deaths=settings.max_deaths,
             chores=(shipper.retain, parts.presence.record),
         )
-        habits = Habits(poll_s=settings.poll_s, grace_s=settings.grace_s, until_idle=until_idle)
-        threads = (lifeline, parts.lease, shipper)
+        habits = Habits(
+            poll_s=settings.poll_s,
+            grace_s=settings.grace_s,
+            recycle_after_tasks=settings.recycle_after_tasks,
+            until_idle=until_idle,
+        )
+        threads = (lifeline, lease, shipper)
         for thread in threads:
             thread.start()
         try:
@@ -120,42 +126,44 @@ def _parts(
     store: TaskStore,
     storage: LocalStorage,
     recorder: Recorder,
-    shipper: Shipper,
     console: Console,
-) -> Parts:
+) -> tuple[Parts, LeaseKeeper]:
     inbox: queue.SimpleQueue[SupervisorEvent] = queue.SimpleQueue()
-    return Parts(
+    presence = Presence(store, HealthFile(recorder.writer.directory), worker_id)
+    settler = Settler(
+        store=store,
+        storage=storage,
+        lease_s=settings.lease_s,
+        max_attempts=settings.max_attempts,
+        max_deaths=settings.max_deaths,
+    )
+    lease = LeaseKeeper(
+        store,
+        lease_s=settings.lease_s,
+        heartbeat_s=settings.heartbeat_s,
+        check_s=settings.cancel_check_s,
+        on_lost=lambda token, reason: inbox.put(LeaseLost(token=token, reason=reason)),
+    )
+    keeper = Keeper(
+        configure(settings, worker_id),
+        inbox,  # type: ignore[arg-type]  # a queue of more than the keeper puts in
+        start_timeout_s=settings.child_start_timeout_s,
+    )
+    parts = Parts(
         claimer=Claimer(
             store=store,
             worker_id=worker_id,
             task_types=settings.task_types,
             lease_s=settings.lease_s,
         ),
-        settler=Settler(
-            store=store,
-            storage=storage,
-            lease_s=settings.lease_s,
-            max_attempts=settings.max_attempts,
-            max_deaths=settings.max_deaths,
-        ),
+        hand=Hand(settler, lease, console, presence),
+        keeper=keeper,
+        presence=presence,
         recorder=recorder,
-        shipper=shipper,
         console=console,
-        keeper=Keeper(
-            configure(settings, worker_id),
-            inbox,  # type: ignore[arg-type]  # a queue of more than the keeper puts in
-            start_timeout_s=settings.child_start_timeout_s,
-        ),
-        lease=LeaseKeeper(
-            store,
-            lease_s=settings.lease_s,
-            heartbeat_s=settings.heartbeat_s,
-            check_s=settings.cancel_check_s,
-            on_lost=lambda token, reason: inbox.put(LeaseLost(token=token, reason=reason)),
-        ),
-        presence=Presence(store, HealthFile(recorder.writer.directory), worker_id),
         inbox=inbox,
     )
+    return parts, lease
 
 
 def configure(settings: Settings, worker_id: str) -> Configure:
@@ -165,7 +173,6 @@ def configure(settings: Settings, worker_id: str) -> Configure:
         worker_id=worker_id,
         spool=str(settings.spool_dir),
         outputs=str(settings.outputs_dir),
-        cache=str(settings.cache_dir),
         models=str(settings.models_dir),
         definition_dirs=[str(folder) for folder in settings.models_dirs],
         engine=settings.engine,
@@ -177,14 +184,7 @@ def configure(settings: Settings, worker_id: str) -> Configure:
             "compile": settings.compile,
             "local_files_only": settings.models_offline,
         },
-        input_options={
-            "allowed_roots": [str(root) for root in settings.allowed_roots],
-            "private_addresses": settings.private_addresses,
-            "max_picture_bytes": int(settings.max_picture_mb * MEGA),
-            "max_picture_pixels": int(settings.max_picture_megapixels * MEGA),
-            "max_lora_bytes": int(settings.max_lora_mb * MEGA),
-            "timeout_s": settings.download_timeout_s,
-        },
+        inputs=input_policy(settings),
         rotate_bytes=int(settings.journal_rotate_mb * MEGA),
         record_prompts=settings.record_prompts,
         video_crf=settings.video_crf,

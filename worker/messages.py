@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from worker.inputs.policy import InputPolicy
 from worker.task import Cancelled, Claim, Done, Failed, Outcome, Retry, Spawned
 
 
@@ -20,12 +21,11 @@ class Configure(msgspec.Struct, tag="configure", frozen=True, kw_only=True):
     worker_id: str
     spool: str
     outputs: str
-    cache: str
     models: str
     definition_dirs: list[str]
     engine: str
     engine_options: dict[str, Any]
-    input_options: dict[str, Any]
+    inputs: InputPolicy
     rotate_bytes: int
     record_prompts: bool
     video_crf: int

@@ -30,7 +30,6 @@ from worker.errors import SettingsError, TaskCancelled, WorkerError
 from worker.failure import failure_of
 from worker.handlers.base import Context
 from worker.handlers.registry import handler_for
-from worker.inputs.policy import InputPolicy
 from worker.messages import (
     Cancel,
     Channel,
@@ -110,7 +109,6 @@ class TaskProcess:
     engine: Engine
     recorder: Recorder
     storage: LocalStorage
-    inputs: InputPolicy
     observer: ChannelObserver | None = None
 
     def run(self, claim: Claim) -> None:
@@ -144,7 +142,7 @@ class TaskProcess:
                 engine=self.engine,
                 observer=observer,
                 work_dir=self.storage.attempt_dir(claim.task.id, claim.token),
-                inputs=self.inputs,
+                inputs=self.configure.inputs,
             )
             return handler_for(claim.task.task_type).run(context), ""
         except TaskCancelled as cancelled:
@@ -169,13 +167,6 @@ def device_poisoned(exc: BaseException) -> str:
     if accelerator_error is not None and isinstance(exc, accelerator_error):
         return f"{type(exc).__name__}: the device must be opened anew"
     return ""
-
-
-def input_policy(configure: Configure) -> InputPolicy:
-    """Make the policy on inputs out of the settings that the supervisor sent."""
-    options: dict[str, Any] = dict(configure.input_options)
-    roots = tuple(Path(root) for root in options.pop("allowed_roots"))
-    return InputPolicy(cache_dir=Path(configure.cache), allowed_roots=roots, **options)
 
 
 def main(argv: list[str]) -> int:
@@ -226,7 +217,6 @@ def _serve(configure: Configure, channel: Channel, messages: Any, recorder: Reco
         engine=engine,
         recorder=recorder,
         storage=LocalStorage(Path(configure.outputs)),
-        inputs=input_policy(configure),
     )
     runs = _listen(messages, process)
     channel.send(Ready(device=_facts(asdict(device))))

@@ -16,12 +16,10 @@ from telemetry.recorder.scopes import TaskScope
 from worker.engines.catalog import Catalog
 from worker.errors import WorkerError
 from worker.handlers.validation import validate
-from worker.inputs.policy import InputPolicy
 from worker.settings import Settings
+from worker.settings.limits import input_policy
 from worker.store.base import TaskStore
 from worker.task import NewTask
-
-MEGA = 1_000_000
 
 
 def check(tasks: Sequence[tuple[str, NewTask]], settings: Settings) -> None:
@@ -40,19 +38,6 @@ def check(tasks: Sequence[tuple[str, NewTask]], settings: Settings) -> None:
             # The error stays what it is, with its facts and its exit code; it only says where.
             error.args = (f"{where}: {error}",)
             raise
-
-
-def input_policy(settings: Settings) -> InputPolicy:
-    """Say where inputs may come from, and how large they may be."""
-    return InputPolicy(
-        cache_dir=settings.cache_dir,
-        allowed_roots=settings.allowed_roots,
-        private_addresses=settings.private_addresses,
-        max_picture_bytes=int(settings.max_picture_mb * MEGA),
-        max_picture_pixels=int(settings.max_picture_megapixels * MEGA),
-        max_lora_bytes=int(settings.max_lora_mb * MEGA),
-        timeout_s=settings.download_timeout_s,
-    )
 
 
 def submit(tasks: Sequence[NewTask], *, store: TaskStore, recorder: Recorder) -> list[UUID]:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from worker.configuration import HIDDEN, load
 from worker.errors import HomeError, SettingsError
-from worker.home import HOME_VERSION, prepare_home
-from worker.settings import Settings, variable_of
+from worker.settings.configuration import HIDDEN, load
+from worker.settings.home import HOME_VERSION, prepare_home
+from worker.settings.settings import Settings, variable_of
 from worker.task import TASK_TYPES
 
 

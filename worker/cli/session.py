@@ -11,8 +11,8 @@ from worker.errors import SettingsError
 
 if TYPE_CHECKING:
     from telemetry.recorder import Recorder
-    from worker.configuration import Configuration
     from worker.settings import Settings
+    from worker.settings.configuration import Configuration
     from worker.store.base import TaskStore
 
 HomeOption = Annotated[
@@ -35,13 +35,13 @@ class Session:
 
     def configuration(self) -> "Configuration":
         """Read and validate the settings."""
-        from worker.configuration import load
+        from worker.settings.configuration import load
 
         return load(self.options)
 
     def settings(self) -> "Settings":
         """Read the settings, and have the home ready."""
-        from worker.home import prepare_home
+        from worker.settings.home import prepare_home
 
         settings = self.configuration().settings
         prepare_home(settings)

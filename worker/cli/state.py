@@ -11,7 +11,7 @@ from worker.cli.session import HomeOption, JsonOption, session_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from worker.configuration import Explained
+    from worker.settings.configuration import Explained
 
 EXIT_UNWELL = 1
 
@@ -59,7 +59,7 @@ def _table(rows: "list[Explained]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from worker.configuration import DEFAULT
+    from worker.settings.configuration import DEFAULT
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("setting", "value", "from", "what it is"):

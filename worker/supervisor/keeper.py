@@ -4,6 +4,7 @@ import logging
 import queue
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from worker.messages import Configure, Exit, ToTaskProcess
 from worker.supervisor.child import Child, ChildEvent
@@ -52,6 +53,11 @@ class Keeper:
     def pid(self) -> int:
         """Process id of the task process; 0 without one."""
         return self.child.pid if self.child else 0
+
+    @property
+    def journal(self) -> Path | None:
+        """Where the task process journals; None without one, or before it has said so."""
+        return self.child.journal if self.child else None
 
     def tend(self) -> None:
         """Start a task process when one is missing and due; end one that does not get ready."""

@@ -335,7 +335,7 @@ def test_a_bug_shows_a_traceback_and_ends_with_70(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that it can be reported, and told from a mistake."""
-    monkeypatch.setattr("worker.configuration.load", lambda _options: 1 / 0)
+    monkeypatch.setattr("worker.settings.configuration.load", lambda _options: 1 / 0)
     result = run("settings")
     assert result.code == 70
     assert "ZeroDivisionError" in result.err

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from worker.errors import HomeError, SettingsError
-from worker.settings import CONFIG_FILE, Settings, environment_values, key_of, variable_of
+from worker.settings.settings import CONFIG_FILE, Settings, environment_values, key_of, variable_of
 
 DEFAULT = "default"
 OPTION = "command line"

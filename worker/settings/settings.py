@@ -13,7 +13,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from worker.setting_types import AbsolutePath, Dsn, Headers, Paths, TaskTypes, WebAddress
+from worker.settings.setting_types import AbsolutePath, Dsn, Headers, Paths, TaskTypes, WebAddress
 from worker.task import TASK_TYPES
 
 CONFIG_FILE = "config.toml"
@@ -89,6 +89,12 @@ class Settings(BaseSettings):
         ge=1,
         le=100,
         description="Attempts after which an error that may pass fails a task.",
+    )
+    recycle_after_tasks: int = Field(
+        0,
+        ge=0,
+        description="Tasks after which the worker ends with exit code 75, to be started anew; "
+        "0 is never.",
     )
     child_start_timeout_s: float = Field(
         default=300.0,
