@@ -9,15 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
-import transformers
 from safetensors.torch import save_file
 
 from worker.engines.base import ModelDefinition
-from worker.engines.byte_tokenizer import VOCABULARY_SIZE, build_byte_tokenizer
-
-_diffusers: Any = diffusers  # ships no types
 
 LORA_NAMES = ("tiny_lora_high", "tiny_lora_both", "tiny_lora_low")
 LORA_SEED = 26
@@ -88,17 +83,19 @@ def _build_once(target: Path, write: Callable[[Path], None]) -> Path:
 
 
 def _write_pipeline(recipe: _Recipe, folder: Path) -> None:
+    from worker.engines.byte_tokenizer import build_byte_tokenizer
+
     torch.manual_seed(recipe.seed)
     image_to_video = recipe.what == "i2v"
     pipeline_class = (
-        _diffusers.WanImageToVideoPipeline if image_to_video else _diffusers.WanPipeline
+        _diffusers().WanImageToVideoPipeline if image_to_video else _diffusers().WanPipeline
     )
     extra = _LATENT_CHANNELS + _MASK_CHANNELS if image_to_video else 0
     pipeline = pipeline_class(
         tokenizer=build_byte_tokenizer(),
         text_encoder=_text_encoder(),
         vae=_vae(),
-        scheduler=_diffusers.UniPCMultistepScheduler(
+        scheduler=_diffusers().UniPCMultistepScheduler(
             prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0
         ),
         transformer=_transformer(_LATENT_CHANNELS + extra),
@@ -108,7 +105,18 @@ def _write_pipeline(recipe: _Recipe, folder: Path) -> None:
     pipeline.save_pretrained(folder)
 
 
+def _diffusers() -> Any:
+    """Load diffusers, which ships no types: not needed for LoRAs, and seconds to load."""
+    import diffusers
+
+    return diffusers
+
+
 def _text_encoder() -> Any:
+    import transformers
+
+    from worker.engines.byte_tokenizer import VOCABULARY_SIZE
+
     return transformers.UMT5EncoderModel(
         transformers.UMT5Config(
             vocab_size=VOCABULARY_SIZE,
@@ -123,7 +131,7 @@ def _text_encoder() -> Any:
 
 
 def _vae() -> Any:
-    vae = _diffusers.AutoencoderKLWan(
+    vae = _diffusers().AutoencoderKLWan(
         base_dim=4, z_dim=_LATENT_CHANNELS, dim_mult=[1, 1, 1, 1], num_res_blocks=1
     )
     with torch.no_grad():
@@ -133,7 +141,7 @@ def _vae() -> Any:
 
 
 def _transformer(in_channels: int) -> Any:
-    return _diffusers.WanTransformer3DModel(
+    return _diffusers().WanTransformer3DModel(
         num_attention_heads=_HEADS,
         attention_head_dim=_HEAD_WIDTH,
         in_channels=in_channels,
