@@ -47,7 +47,7 @@ def storm(home: Home, kills: int, dice: random.Random) -> Counter[str]:
             worker = home.worker(*PATIENT)
         if dice.random() < 0.75:  # most of the time let it get to work, then strike somewhere
             wait_for(lambda w=worker: busy(w) or w.process.poll() is not None, "work")
-        # The moment is what the dice decide, not a wait: at once, in the first task, in a later one.
+        # The dice decide the moment: at once, in the first task, in a later one.
         time.sleep(dice.random() * dice.choice((0.5, 3.0, 12.0)))
         victim = dice.choice(VICTIMS)
         if worker.process.poll() is None and strike(worker, victim):

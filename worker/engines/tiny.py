@@ -1,9 +1,11 @@
 """Small two-expert Wan pipelines with random weights, built from a seed; LoRAs that fit them."""
 
+import contextlib
 import hashlib
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +30,7 @@ _LAYERS = 2
 _FFN_WIDTH = 64
 # Untrained decoders give grey; this much contrast lets people see that pictures differ.
 _DECODER_GAIN = 3.0
+_ABANDONED_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ def _build_once(target: Path, write: Callable[[Path], None]) -> Path:
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(target)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         with torch.random.fork_rng(devices=[]):
@@ -80,6 +84,14 @@ def _build_once(target: Path, write: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return target
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what builders that were killed have left; a living one is done in seconds."""
+    for folder in target.parent.glob(f".{target.name}-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_pipeline(recipe: _Recipe, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Pipelines and LoRAs that are built from a seed."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -41,6 +42,17 @@ def test_is_built_once(tmp_path: Path) -> None:
     before = (folder / "model_index.json").stat().st_mtime_ns
     assert build_tiny_pipeline(DEFINITION, tmp_path) == folder
     assert (folder / "model_index.json").stat().st_mtime_ns == before
+
+
+def test_what_a_killed_builder_left_is_removed(tmp_path: Path) -> None:
+    """Its folder goes once no living builder can own it; a fresh one stays."""
+    name = build_tiny_loras(tmp_path / "elsewhere")[0].parent.name
+    old, fresh = tmp_path / f".{name}-old", tmp_path / f".{name}-fresh"
+    old.mkdir()
+    fresh.mkdir()
+    os.utime(old, (0, 0))
+    build_tiny_loras(tmp_path)
+    assert (old.exists(), fresh.exists()) == (False, True)
 
 
 def test_two_processes_may_build_at_once(tmp_path: Path) -> None:
