@@ -31,6 +31,7 @@ class Context:
         observer: Progress and cancellation.
         work_dir: The attempt's own folder, empty; what a handler leaves for publication lies here.
         inputs: Where inputs may come from, their limits, and the cache of downloads.
+        video_crf: Quality of the videos written, as x264 has it: 0 lossless, 51 worst.
     """
 
     claim: Claim
@@ -38,6 +39,7 @@ class Context:
     observer: TaskObserver
     work_dir: Path
     inputs: InputPolicy
+    video_crf: int = 18
 
 
 class Handler(Protocol):

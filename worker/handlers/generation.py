@@ -90,12 +90,14 @@ def _encode(context: Context, request: GenerationRequest, generated: Generated) 
     from worker.output.video import write_thumbnail, write_video
 
     with stage(context, "encode") as span:
+        span.set_attribute(names.OUTPUT_CRF, context.video_crf)
         video = context.work_dir / VIDEO
         write_video(
             generated.frames,
             video,
             fps=request.fps,
             metadata={"request": as_json(request).decode(), "seed": str(request.seed)},
+            crf=context.video_crf,
         )
         write_thumbnail(generated.frames[0], context.work_dir / THUMBNAIL)
         span.set_attribute(names.OUTPUT_BYTES, video.stat().st_size)

@@ -117,10 +117,11 @@ def _write(
 
     total = timeline_frames([part.facts.frames for part in parts], overlaps)
     with stage(context, "encode") as span:
+        span.set_attribute(names.OUTPUT_CRF, context.video_crf)
         video = context.work_dir / VIDEO
         frames = _frames(context, parts, overlaps, asked.sharpness)
         metadata = {"segments": str(len(parts)), "overlaps": ",".join(map(str, overlaps))}
-        written = write_video(frames, video, fps=fps, metadata=metadata)
+        written = write_video(frames, video, fps=fps, metadata=metadata, crf=context.video_crf)
         if written.frames != total:
             raise OutputError(f"the joined video has {written.frames} frames instead of {total}")
         span.set_attribute(names.OUTPUT_FRAMES, written.frames)

@@ -1,5 +1,6 @@
 """Single generations."""
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,15 @@ def test_text_becomes_a_video(bench: "Bench", task_type: str) -> None:
     """Of the model's own size, rate and length where the task says none."""
     done = run(bench, task_type, {"model_name": "fade_t2v", "prompt": "a walk"})
     assert probe_video(done.files[0]) == VideoFacts(frames=9, fps=8, width=64, height=48)
+
+
+def test_the_video_has_the_quality_that_the_setting_says(bench: "Bench") -> None:
+    """x264 writes what it was given into the file."""
+    params = {"model_name": "fade_t2v", "prompt": "a walk"}
+    context = dataclasses.replace(bench.context("t2v", params), video_crf=31)
+    outcome = handler_for("t2v").run(context)
+    assert isinstance(outcome, Done)
+    assert b" crf=31.0 " in outcome.files[0].read_bytes()
 
 
 @pytest.mark.parametrize("task_type", ["i2v", "generate_video"])

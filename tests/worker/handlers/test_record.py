@@ -1,5 +1,6 @@
 """What a task leaves in the journal."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import pytest
 from telemetry import Recorder, names
 from telemetry.journal import JournalReader
 from telemetry.records import SpanBegin
+from telemetry.spans import Folder
 from worker.errors import UnknownModel
 from worker.handlers.registry import handler_for
 
@@ -43,6 +45,16 @@ def test_each_stage_is_a_span_opened_in_its_handler(bench: "Bench", recorder: Re
     assert [span.name for span in stages] == [names.stage(name) for name in names.STAGES]
     files = [Path(span.attributes[names.CODE_FILE]).name for span in stages]
     assert files == ["travel_segment.py"] + ["generation.py"] * 6
+
+
+def test_the_stage_encode_says_at_what_quality(bench: "Bench", recorder: Recorder) -> None:
+    """A file that is too large, or too poor, is explained by its trace."""
+    context = bench.context("travel_segment", segment(bench))
+    handler_for("travel_segment").run(dataclasses.replace(context, video_crf=31))
+    folder = Folder()
+    records = JournalReader(recorder.writer.directory).read()
+    spans = {span.name: span for record in records for span in folder.feed(record)}
+    assert spans["stage encode"].attributes[names.OUTPUT_CRF] == 31
 
 
 def test_the_loop_has_an_iteration_for_each_of_the_models_defaults(

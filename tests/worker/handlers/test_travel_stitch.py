@@ -1,5 +1,6 @@
 """Joining a journey's segments."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -73,6 +74,15 @@ def test_segments_are_joined_by_their_index(bench: "Bench") -> None:
     segments = [segment(bench, 2, 200), segment(bench, 0, 20), segment(bench, 1, 100)]
     done = run(bench, segments, num_total_segments_generated=3)
     assert greys(done.files[0])[::9] == pytest.approx([20, 100, 200], abs=2)
+
+
+def test_the_joined_video_has_the_quality_that_the_setting_says(bench: "Bench") -> None:
+    """x264 writes what it was given into the file."""
+    segments = (segment(bench, 0, 60), segment(bench, 1, 160))
+    context = bench.context("travel_stitch", {}, dependencies=segments)
+    outcome = handler_for("travel_stitch").run(dataclasses.replace(context, video_crf=31))
+    assert isinstance(outcome, Done)
+    assert b" crf=31.0 " in outcome.files[0].read_bytes()
 
 
 def test_the_rate_asked_for_is_the_videos(bench: "Bench") -> None:
