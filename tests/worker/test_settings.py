@@ -1,6 +1,8 @@
 """Settings: their origins, their checks, and the one line that a wrong one is refused with."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from worker.errors import HomeError, SettingsError
 from worker.settings.configuration import HIDDEN, load
 from worker.settings.home import HOME_VERSION, prepare_home
-from worker.settings.settings import Settings, variable_of
+from worker.settings.settings import Settings, child_environment, secret_names, variable_of
 from worker.task import TASK_TYPES
 
 
@@ -171,6 +173,73 @@ def test_the_home_cannot_be_set_in_its_own_file(tmp_path: Path) -> None:
     """It would name another file."""
     (tmp_path / "config.toml").write_text('home = "/elsewhere"\n')
     assert "--home DIR" in refusal({"home": tmp_path})
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("authorization=Bearer%20x", {"authorization": "Bearer x"}),
+        ("authorization=Bearer x", {"authorization": "Bearer x"}),
+        ("a=1%2C2, b=x%3Dy ,", {"a": "1,2", "b": "x=y"}),
+        ("authorization=Basic eDp5Cg==", {"authorization": "Basic eDp5Cg=="}),
+        ("x-plus=1+1", {"x-plus": "1+1"}),
+        ("x-share=100%", {"x-share": "100%"}),
+    ],
+)
+def test_headers_are_decoded_as_opentelemetry_encodes_them(
+    text: str, fields: dict[str, str]
+) -> None:
+    """Percent-encoding, of which a plain text is a case."""
+    assert load({"otlp_headers": text}).settings.otlp_headers_map == fields
+
+
+def test_without_headers_there_are_none() -> None:
+    """An empty map, and no None to be looked into."""
+    assert load().settings.otlp_headers_map == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["s3cret", "=s3cret", "a b=s3cret", "a=s3cret%0D%0Ab:c", "a=s3%E2%82%AC"]
+)
+def test_headers_that_http_cannot_carry_are_refused(text: str) -> None:
+    """At the start, not at the first export; and the message keeps the secret."""
+    message = refusal({"otlp_headers": text})
+    assert "otlp_headers" in message
+    assert "s3" not in message
+
+
+def test_every_setting_that_is_a_secret_is_known_as_one() -> None:
+    """By its type: a new one needs no second list."""
+    assert secret_names() == {"otlp_headers", "sentry_dsn"}
+
+
+def test_a_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a task process, or native code in it, prints or leaks holds none of ours."""
+    names = (
+        *("SENTRY_DSN", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+        *("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY", "sentry_dsn"),
+    )
+    for name in names:
+        monkeypatch.setenv(name, "s3cret")
+    code = "import os; print(os.environ)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "s3cret" not in done.stdout
+    assert "PATH" in done.stdout
+
+
+def test_a_child_inherits_all_that_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device, the caches, the proxies, and where telemetry goes are no secrets."""
+    names = ("CUDA_VISIBLE_DEVICES", "HF_TOKEN", "HTTPS_PROXY", "SENTRY_ENVIRONMENT")
+    for name in names:
+        monkeypatch.setenv(name, "as it was")
+    inherited = child_environment()
+    assert [inherited[name] for name in names] == ["as it was"] * len(names)
 
 
 @pytest.mark.parametrize("name", ["sentry_dsn", "otlp_headers"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.errors import ModelUnavailable
+from worker.settings.settings import child_environment
 from worker.task import ORCHESTRATOR, NewTask
 
 MODEL = "tiny_i2v"
@@ -53,6 +54,7 @@ def build_loras(models_dir: Path) -> list[Path]:
         capture_output=True,
         text=True,
         check=False,
+        env=child_environment(),
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]

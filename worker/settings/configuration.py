@@ -10,13 +10,19 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from worker.errors import HomeError, SettingsError
-from worker.settings.settings import CONFIG_FILE, Settings, environment_values, key_of, variable_of
+from worker.settings.settings import (
+    CONFIG_FILE,
+    Settings,
+    environment_values,
+    key_of,
+    secret_names,
+    variable_of,
+)
 
 DEFAULT = "default"
 OPTION = "command line"
 ENVIRONMENT = "environment"
 HIDDEN = "(set, not shown)"
-SECRETS = frozenset({"otlp_headers", "sentry_dsn"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +152,7 @@ def _complaints(error: ValidationError, origins: Mapping[str, Origin]) -> list[s
             continue
         name = names.get(str(detail["loc"][0]), str(detail["loc"][0]))
         origin = origins.get(name, Origin(value="", source=DEFAULT))
-        value = HIDDEN if name in SECRETS else repr(origin.value)
+        value = HIDDEN if name in secret_names() else repr(origin.value)
         found.append(
             f"{name} = {value} ({origin.source}): {problem[:1].lower()}{problem[1:]}; "
             f"change {variable_of(name)} or see `loop26 settings`"

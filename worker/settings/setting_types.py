@@ -3,11 +3,16 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from worker.task import TASK_TYPES
+
+# A field of HTTP, RFC 9110, 5.1 and 5.5; beyond ASCII its meaning is the receiver's guess.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
 def _split(value: Any) -> Any:
@@ -34,9 +39,25 @@ def _web_address(value: str) -> str:
     return value
 
 
-def _pairs(value: SecretStr) -> SecretStr:
-    if not all("=" in part for part in value.get_secret_value().split(",")):
+def header_fields(text: str) -> dict[str, str]:
+    """Read the headers of an OTLP exporter: name=value, parted by commas, percent-encoded.
+
+    The encoding is that of OpenTelemetry's protocol exporter specification, which takes it from
+    W3C Baggage. No message of the `ValueError` holds a part of the text: it is a secret.
+    """
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    fields = {unquote(name).strip(): unquote(value).strip() for name, _, value in pairs}
+    if not all(equals for _, equals, _ in pairs):
         raise ValueError("must be name=value, parted by commas")
+    if not all(map(_HEADER_NAME.fullmatch, fields)):
+        raise ValueError("a name is none that an HTTP header can have")
+    if not all(map(_HEADER_VALUE.fullmatch, fields.values())):
+        raise ValueError("a value is none that an HTTP header can have: printable ASCII only")
+    return fields
+
+
+def _headers(value: SecretStr) -> SecretStr:
+    header_fields(value.get_secret_value())
     return value
 
 
@@ -53,5 +74,5 @@ TaskTypes = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_known_types)
 ]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-Headers = Annotated[SecretStr, AfterValidator(_pairs)]
+Headers = Annotated[SecretStr, AfterValidator(_headers)]
 Dsn = Annotated[SecretStr, AfterValidator(_dsn)]

@@ -1,11 +1,13 @@
 """Every setting of the worker, and the only place where the environment is read."""
 
+import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -13,11 +15,20 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from worker.settings.setting_types import AbsolutePath, Dsn, Headers, Paths, TaskTypes, WebAddress
+from worker.settings.setting_types import (
+    AbsolutePath,
+    Dsn,
+    Headers,
+    Paths,
+    TaskTypes,
+    WebAddress,
+    header_fields,
+)
 from worker.task import TASK_TYPES
 
 CONFIG_FILE = "config.toml"
 PREFIX = "LOOP26_"
+_FOREIGN_SECRET = re.compile(r"SUPABASE_.*|OTEL_EXPORTER_.*_HEADERS")
 
 
 class Settings(BaseSettings):
@@ -175,7 +186,7 @@ class Settings(BaseSettings):
     otlp_headers: Headers | None = Field(
         default=None,
         validation_alias="OTEL_EXPORTER_OTLP_HEADERS",
-        description="Headers for the collector: name=value, parted by commas.",
+        description="Headers for the collector: name=value, percent-encoded, parted by commas.",
     )
     sentry_dsn: Dsn | None = Field(
         default=None,
@@ -218,6 +229,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def otlp_headers_map(self) -> dict[str, str]:
+        """The headers for the collector by name, decoded; empty where none are set."""
+        return header_fields(self.otlp_headers.get_secret_value()) if self.otlp_headers else {}
+
+    @property
     def config_path(self) -> Path:
         """The file in which settings may stand; it need not be there."""
         return self.home / CONFIG_FILE
@@ -257,6 +273,34 @@ def environment_values() -> Mapping[str, Any]:
     """Read the settings that the environment gives, by field name."""
     found = EnvSettingsSource(Settings)()
     return {name: found[key] for name in Settings.model_fields if (key := key_of(name)) in found}
+
+
+def secret_names() -> frozenset[str]:
+    """Name the settings whose values are shown to nobody."""
+    return frozenset(name for name in Settings.model_fields if _is_secret(name))
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for a process that runs tasks or native code: without our secrets.
+
+    Left out are the variables of secret settings, every other OTLP exporter's headers, and all of
+    Supabase's: a task process sends no telemetry and knows no queue.
+    """
+    # The settings' variables are read in any case of letters, so they are left out in any.
+    ours = {variable_of(name).upper() for name in secret_names()}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() not in ours and not _FOREIGN_SECRET.fullmatch(name.upper())
+    }
+
+
+def _is_secret(name: str) -> bool:
+    return SecretStr in _types_in(Settings.model_fields[name].annotation)
+
+
+def _types_in(annotation: Any) -> set[Any]:
+    return {annotation}.union(*(_types_in(part) for part in get_args(annotation)))
 
 
 def key_of(name: str) -> str:
