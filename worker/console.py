@@ -17,14 +17,19 @@ from rich.text import Text
 from worker.task import Task, TaskStatus
 
 STYLES: Mapping[str, str] = {"warning": "yellow", "error": "red"}
+# What has become of a task, by the status that its settling gave it: its colour and its words.
 OUTCOMES: Mapping[str, tuple[str, str]] = {
-    "Done": ("green", "complete"),
-    "Spawned": ("cyan", "spawned"),
-    "Retry": ("yellow", "will be tried again"),
-    "Failed": ("red", "failed"),
-    "Died": ("red", "its process died"),
-    "Released": ("yellow", "given back"),
-    "Cancelled": ("yellow", "cancelled"),
+    TaskStatus.COMPLETE: ("green", "complete"),
+    TaskStatus.FAILED: ("red", "failed"),
+    TaskStatus.QUEUED: ("yellow", "queued again"),
+    TaskStatus.CANCELLED: ("yellow", "cancelled"),
+    TaskStatus.IN_PROGRESS: ("cyan", "waits for its children"),
+    "superseded": ("yellow", "superseded"),
+}
+LEVELS: Mapping[str, str] = {
+    TaskStatus.FAILED: "error",
+    TaskStatus.QUEUED: "warning",
+    "superseded": "warning",
 }
 
 
@@ -54,7 +59,12 @@ class Console(Protocol):
     def settled(
         self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
     ) -> None:
-        """The task is settled: its outcome, one sentence, where the output is, how long it took."""
+        """The attempt is over.
+
+        `outcome` is the task's status since then, In Progress where it waits for its children, or
+        "superseded" where the task was no longer this worker's; `sentence` says why, "" where
+        nothing is to be said; `location` is the output's; `seconds` is how long the attempt took.
+        """
         ...
 
     def note(self, level: str, message: str, **facts: Any) -> None:
@@ -62,7 +72,7 @@ class Console(Protocol):
         ...
 
     def close(self) -> None:
-        """Nothing more will be said."""
+        """Nothing more will be said. May be called again."""
         ...
 
 
@@ -114,9 +124,9 @@ class JsonConsole:
     def settled(
         self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
     ) -> None:
-        """Write `settled`; its level is error for a failure."""
+        """Write `settled`; its level is error for a failure, warning for what did not come off."""
         self._write(
-            "error" if outcome == "Failed" else "info",
+            LEVELS.get(outcome, "info"),
             "settled",
             task_id=str(task_id),
             outcome=outcome,
@@ -180,8 +190,9 @@ class TerminalConsole:
         self._console = console or RichConsole(stderr=True, highlight=False)
         self._running: _Running | None = None
         # Redrawn by the calls below, not by a thread: the supervisor forks from this process.
+        # Started at the first of them, since it hides the cursor: a start may yet be refused.
         self._live = Live("", console=self._console, auto_refresh=False, transient=True)
-        self._live.start()
+        self._closed = False
 
     def ready(self, device: Mapping[str, Any]) -> None:
         """Say which device is ready."""
@@ -214,12 +225,14 @@ class TerminalConsole:
     def settled(
         self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
     ) -> None:
-        """Say how the task ended, and where its output is."""
+        """Say what has become of the task, and where its output is."""
         self._running = None
         style, word = OUTCOMES.get(outcome, ("white", outcome))
+        if outcome == TaskStatus.IN_PROGRESS and sentence:
+            word, sentence = sentence, ""  # it says for how many
         rest = [clock(seconds)]
         rest += [escape(text) for text in (sentence, location) if text]
-        self._say(f"[bold]{str(task_id)[:8]}[/] [{style}]{word}[/] {'  '.join(rest)}")
+        self._say(f"[bold]{str(task_id)[:8]}[/] [{style}]{escape(word)}[/] {'  '.join(rest)}")
 
     def note(self, level: str, message: str, **facts: Any) -> None:
         """Say what happened beside the tasks."""
@@ -228,7 +241,8 @@ class TerminalConsole:
         self._say(f"[{style}]{escape(message)}{escape(tail)}[/]")
 
     def close(self) -> None:
-        """Take the moving line away."""
+        """Take the moving line away, and show the cursor again."""
+        self._closed = True
         self._live.stop()
 
     def _say(self, markup: str) -> None:
@@ -237,7 +251,9 @@ class TerminalConsole:
         self._console.print(f"[dim]{time}[/] {markup}", soft_wrap=True)
 
     def _draw(self) -> None:
-        self._live.update(self._running or "", refresh=True)
+        if not self._closed:
+            self._live.start()
+            self._live.update(self._running or "", refresh=True)
 
 
 def clock(seconds: float) -> str:

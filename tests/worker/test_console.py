@@ -13,6 +13,7 @@ from worker.console import JsonConsole, TerminalConsole, clock
 from worker.task import Task, TaskStatus
 
 ID = UUID("11111111-2222-4333-8444-555555555555")
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 NOW = datetime(2026, 2, 24, 14, 10, 34, tzinfo=UTC)
 
 
@@ -84,8 +85,46 @@ def test_a_json_line_has_all_that_the_call_had() -> None:
     assert (claimed["task_type"], claimed["attempt"]) == ("travel_segment", 2)
     assert (progress["stage"], progress["step"], progress["steps"]) == ("generate", 3, 6)
     assert (progress["fraction"], progress["eta_s"]) == (0.5, 12.3)
-    assert (settled["outcome"], settled["level"], settled["seconds"]) == ("Failed", "error", 75.2)
+    assert (settled["outcome"], settled["seconds"]) == ("Failed", 75.2)
     assert (note["level"], note["tries"]) == ("warning", 3)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [
+        ("Complete", "info"),
+        ("Failed", "error"),
+        ("Queued", "warning"),
+        ("Cancelled", "info"),
+        ("In Progress", "info"),
+        ("superseded", "warning"),
+    ],
+)
+def test_the_level_of_an_ending_tells_whether_to_look(outcome: str, level: str) -> None:
+    """Error for what is lost, warning for what did not come off, info for what was asked."""
+    stream = io.StringIO()
+    JsonConsole(stream).settled(ID, outcome, "", None, 1.0)
+    line = json.loads(stream.getvalue())
+    assert (line["outcome"], line["level"]) == (outcome, level)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence", "words"),
+    [
+        ("Complete", "", "complete 1.0 s"),
+        ("Failed", "no such model", "failed 1.0 s  no such model"),
+        ("Queued", "again in 2 s", "queued again 1.0 s  again in 2 s"),
+        ("Cancelled", "by its user", "cancelled 1.0 s  by its user"),
+        ("In Progress", "", "waits for its children 1.0 s"),
+        ("In Progress", "waits for 4 children", "waits for 4 children 1.0 s"),
+        ("superseded", "another worker has it", "superseded 1.0 s  another worker has it"),
+    ],
+)
+def test_a_terminal_says_what_became_of_the_task(outcome: str, sentence: str, words: str) -> None:
+    """By the task's status, in words."""
+    stream = io.StringIO()
+    TerminalConsole(RichConsole(file=stream, width=100)).settled(ID, outcome, sentence, None, 1.0)
+    assert f"11111111 {words}\n" in stream.getvalue()
 
 
 def test_a_reader_that_left_does_not_stop_the_worker() -> None:
@@ -125,6 +164,24 @@ def test_the_moving_line_goes_when_the_task_is_settled() -> None:
     before, _, after = terminal_text(terminal=True).partition("failed")
     assert "step 3/6" in before
     assert "step 3/6" not in after
+
+
+def test_a_console_that_says_nothing_leaves_the_cursor_alone() -> None:
+    """A start may be refused before there is anything to draw."""
+    stream = io.StringIO()
+    TerminalConsole(RichConsole(file=stream, force_terminal=True)).close()
+    assert stream.getvalue() == ""
+
+
+def test_the_cursor_is_shown_again_however_often_it_is_closed() -> None:
+    """It is hidden while a line moves, and once over, nothing hides it any more."""
+    stream = io.StringIO()
+    console = TerminalConsole(RichConsole(file=stream, force_terminal=True))
+    told(console)
+    console.note("info", "a last word")
+    console.close()
+    _, _, after = stream.getvalue().rpartition(HIDE_CURSOR)
+    assert "a last word" in after.partition(SHOW_CURSOR)[2]
 
 
 def test_a_file_gets_no_moving_line() -> None:

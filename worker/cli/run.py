@@ -29,8 +29,11 @@ def run(
       loop26 run --until-idle
       loop26 --set device=cpu --set threads=2 run
     """
+    from contextlib import closing
+
     from worker.composition import run as supervise
     from worker.console import for_this_stream
 
     settings = session_of(context, home).settings()
-    raise typer.Exit(supervise(settings, until_idle=until_idle, console=for_this_stream()))
+    with closing(for_this_stream()) as console:
+        raise typer.Exit(supervise(settings, until_idle=until_idle, console=console))

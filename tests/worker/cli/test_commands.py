@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -313,6 +315,38 @@ def test_a_queue_file_that_is_none_is_refused(run: Run, home: Path) -> None:
     refused(result, str(home / "queue.db"))
     assert result.code == 78
     assert (home / "queue.db").read_text().startswith("this is no database")
+
+
+def test_a_refused_start_leaves_the_terminal_as_it_was(home: Path) -> None:
+    """One line, and a cursor that can be seen."""
+    home.mkdir()
+    (home / "queue.db").write_text("this is no database, whatever its name says\n" * 100)
+    shown = on_a_terminal("--home", str(home), "run")
+    assert "queue.db" in shown
+    assert shown.rfind("\x1b[?25l") <= shown.rfind("\x1b[?25h")
+
+
+def on_a_terminal(*argv: str) -> str:
+    """Run a command line on a pseudo terminal; return all that it wrote."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", "from worker.cli import main; main()", *argv],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ):
+        os.close(theirs)
+        shown = b"".join(iter(lambda: read_terminal(ours), b""))
+    os.close(ours)
+    return shown.decode()
+
+
+def read_terminal(descriptor: int) -> bytes:
+    """Read what there is; nothing once the other end is closed."""
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # how Linux says that nobody has the terminal open any more
+        return b""
 
 
 def test_a_command_line_that_is_wrong_ends_with_2(run: Run) -> None:
