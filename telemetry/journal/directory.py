@@ -1,7 +1,9 @@
 """The directory of a process's journal: its name, its files, whether its process is alive."""
 
+import contextlib
 import fcntl
 import os
+import re
 import secrets
 import socket
 import time
@@ -15,19 +17,43 @@ from telemetry.journal.format import ProcessFacts
 SUFFIX: Final = ".journal"
 ALIVE: Final = "alive"
 INDEX: Final = "index.jsonl"
+# Stands there once the record of the process's end has been written.
+ENDED: Final = "ended"
 # Directories that are still being made; renamed when their process holds its lock.
 UNFINISHED: Final = ".new-"
+# Directories that are being deleted; renamed first, so that nobody meets half a journal.
+DOOMED: Final = ".old-"
 _PROBED_S: Final = 0.5
 _TIME_FORMAT: Final = "%Y%m%dT%H%M%S.%fZ"
+_is_name: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z]+-\d+-[0-9a-f]{8}").fullmatch
 
 
 def process_directories(spool: Path) -> list[Path]:
     """Return the directory of every process's journal under a spool, oldest first."""
+    return [spool / name for name in sorted(process_names(spool))]
+
+
+def process_names(spool: Path) -> set[str]:
+    """Return the names of these directories: known by their form, not looked into."""
     try:
-        found = sorted(path for path in spool.iterdir() if not path.name.startswith("."))
+        with os.scandir(spool) as entries:
+            return {one.name for one in entries if _is_name(one.name) and one.is_dir()}
     except FileNotFoundError:
-        return []
-    return [directory for directory in found if journal_files(directory)]
+        return set()
+
+
+def mark_ended(directory: Path) -> None:
+    """Note that the record of the process's end has been written, so that nobody looks for it.
+
+    Without room for the note, or killed before it is made, whoever wants to know reads the journal.
+    """
+    with contextlib.suppress(OSError):
+        os.close(os.open(directory / ENDED, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def is_marked_ended(directory: Path) -> bool:
+    """Whether the note is there; where it is not, the process may have ended all the same."""
+    return os.path.lexists(f"{directory}/{ENDED}")
 
 
 def is_alive(directory: Path) -> bool:

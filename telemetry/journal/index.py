@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from telemetry.journal.directory import INDEX
+from telemetry.journal.directory import INDEX, journal_files
 from telemetry.journal.format import Position
 from telemetry.journal.reader import JournalReader
 from telemetry.records import Kind, TaskBegin, TaskEnd
@@ -64,15 +64,16 @@ def append_line(directory: Path, line: bytes) -> None:
 
 
 def read_index(directory: Path) -> list[IndexEntry]:
-    """Return the attempts in a journal, in order.
+    """Return the attempts in a journal, in order, but for those whose files retention has deleted.
 
     A missing or damaged index is made up for by reading the whole journal.
     """
     try:
-        lines = (directory / INDEX).read_bytes().splitlines()
-        return _folded(lines)
+        entries = _folded((directory / INDEX).read_bytes().splitlines())
     except (OSError, msgspec.MsgspecError, KeyError):
         return _scanned(directory)
+    oldest = min(journal_files(directory), default=1)
+    return [entry for entry in entries if entry.last is None or entry.last.file >= oldest]
 
 
 def _folded(lines: list[bytes]) -> list[IndexEntry]:

@@ -35,7 +35,8 @@ class JournalReader:
     Attributes:
         facts: Who wrote the journal.
         position: The end of the last record that was handed out.
-        gaps: Sequence numbers, first and last, that are missing between records that were read.
+        gaps: Sequence numbers, first and last, that are missing between records that were read;
+            what stood before the oldest file that retention has left is none.
         damaged_bytes: Bytes that were no record, with records after them.
         tail_bytes: Bytes after the last record: being written, or torn when the process is dead.
     """
@@ -67,6 +68,8 @@ class JournalReader:
             number = next((n for n in files if n >= self.position.file), None)
             if number is None:
                 return
+            if number > 1 and self.position <= (1, 0):
+                self._expected = None  # retention has deleted the oldest files of a long life
             yield from self._read_file(number, files[number], stop)
             following = next((n for n in files if n > number), None)
             if following is None or (stop is not None and stop.file <= number):

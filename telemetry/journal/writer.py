@@ -22,6 +22,7 @@ from telemetry.journal.directory import (
     journal_file,
     journal_files,
     lock_alive,
+    mark_ended,
     new_name,
     this_process,
 )
@@ -41,6 +42,7 @@ ROTATE_BYTES: Final = 64 * 2**20
 # Members of an enumeration are slow to look up; this is done for every record.
 _TASK_BEGIN: Final = Kind.TASK_BEGIN
 _TASK_END: Final = Kind.TASK_END
+_PROCESS_END: Final = Kind.PROCESS_END
 _JOURNAL_SEQ: Final = names.JOURNAL_SEQ
 _WARN: Final = 13  # severity number of OpenTelemetry's log data model
 _OPEN_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -154,8 +156,11 @@ class JournalWriter:
             frame = pack_frame(kind, seq, data)
             if kind is _TASK_BEGIN or kind is _TASK_END:
                 self._write_indexed(kind, body, frame)
-            elif self._write(frame) and self.lost > self._told_lost:
-                self._tell_lost()
+            elif self._write(frame):
+                if kind is _PROCESS_END:
+                    mark_ended(self.directory)
+                if self.lost > self._told_lost:
+                    self._tell_lost()
             return seq
 
     def close(self) -> None:
