@@ -12,8 +12,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from telemetry import names
-
 
 class Kind(IntEnum):
     """The kind byte of a record's frame."""
@@ -198,15 +196,6 @@ class ProcessEnd(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     exit_code: int | None = None
     message: str = ""
     attributes: Attributes = {}
-
-    def on_spans(self) -> Attributes:
-        """Return what a span says that ended because of this."""
-        said = {
-            names.DEATH_KIND: self.kind,
-            names.DEATH_SIGNAL: self.signal or None,
-            names.DEATH_EXIT_CODE: self.exit_code,
-        }
-        return {name: value for name, value in said.items() if value is not None}
 
 
 RECORD_TYPES: dict[Kind, type[msgspec.Struct]] = {

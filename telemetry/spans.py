@@ -226,6 +226,16 @@ class Folder:
                 self.logs.append(body)
 
 
+def death_attributes(end: records.ProcessEnd) -> dict[str, Any]:
+    """Return what a span says that ended because its process did."""
+    said = {
+        names.DEATH_KIND: end.kind,
+        names.DEATH_SIGNAL: end.signal or None,
+        names.DEATH_EXIT_CODE: end.exit_code,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _record_death(innermost: _Open, end: records.ProcessEnd) -> None:
     """Give the innermost span its exception event, unless an exception has given it one."""
     if any(event.name == names.EXCEPTION_EVENT for event in innermost.events):
@@ -236,7 +246,7 @@ def _record_death(innermost: _Open, end: records.ProcessEnd) -> None:
 
 def _closed_by_death(span: _Open, end: records.ProcessEnd) -> Span:
     span.attributes.setdefault(names.ERROR_TYPE, end.kind)
-    span.attributes.update(end.on_spans())
+    span.attributes.update(death_attributes(end))
     return span.span(
         end_ns=max(end.at_ns, span.begin.start_ns),
         status=records.Status.ERROR,

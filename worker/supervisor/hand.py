@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from telemetry.records import ProcessEnd
+from telemetry.spans import death_attributes
 from worker.console import Console
 from worker.errors import QueueUnavailable
 from worker.messages import Finished, Progress, Started, outcome_of
@@ -103,7 +104,7 @@ class Hand:
         attempt = self.running
         if attempt is None:
             return
-        attempt.span.set(end.on_spans())
+        attempt.span.set(death_attributes(end))
         if attempt.cancel_reason:
             cancelled = Cancelled(reason=attempt.cancel_reason)
             self._settle_by(lambda: self._settler.settle(attempt, cancelled, {}), "Cancelled")
