@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import IO, Any, Protocol
 
 from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
@@ -16,6 +17,8 @@ from rich.text import Text
 
 from worker.task import Task, TaskStatus
 
+MOVING_WIDTH = 100
+NAME_WIDTH = len("travel_orchestrator")
 STYLES: Mapping[str, str] = {"warning": "yellow", "error": "red"}
 # What has become of a task, by the status that its settling gave it: its colour and its words.
 OUTCOMES: Mapping[str, tuple[str, str]] = {
@@ -161,30 +164,34 @@ class _Running:
     """The task whose progress is drawn."""
 
     task_id: str
-    task_type: str
+    name: str
     stage: str = ""
     step: int = 0
     steps: int = 0
     fraction: float = 0.0
     eta_s: float | None = None
 
-    def __rich__(self) -> Table:
+    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
         grid = Table.grid(padding=(0, 1))
+        grid.width = min(options.max_width, MOVING_WIDTH)
+        for width in (10, NAME_WIDTH, None, 4, 10, 9, 9):  # what can wrap, the bar, gives way
+            grid.add_column(min_width=width, no_wrap=width is not None)
         steps = f"step {self.step}/{self.steps}" if self.steps else ""
-        left = "" if self.eta_s is None else f"{clock(self.eta_s)} left"
+        left = "" if self.eta_s is None else f"{_left(self.eta_s)} left"
         grid.add_row(
             Text(f"  {self.task_id[:8]}", style="bold"),
-            ProgressBar(total=1.0, completed=self.fraction, width=24),
+            Text(self.name),
+            ProgressBar(total=1.0, completed=self.fraction),
             f"{self.fraction:4.0%}",
             Text(self.stage, style="cyan"),
             steps,
             Text(left, style="dim"),
         )
-        return grid
+        yield grid
 
 
 class TerminalConsole:
-    """Lines that stay for what has happened, and below them one that moves."""
+    """A line that stays for each task that is over, and below them one that moves."""
 
     def __init__(self, console: RichConsole | None = None) -> None:
         self._console = console or RichConsole(stderr=True, highlight=False)
@@ -200,10 +207,11 @@ class TerminalConsole:
         self._say(f"[green]ready[/] on {escape(str(name))}")
 
     def claimed(self, task: Task) -> None:
-        """Say which task has begun, and start drawing its progress."""
-        attempt = f", attempt {task.attempts}" if task.attempts > 1 else ""
-        self._running = _Running(task_id=str(task.id), task_type=task.task_type)
-        self._say(f"[bold]{str(task.id)[:8]}[/] {escape(task.task_type)}{attempt}")
+        """Start drawing the task's progress."""
+        self._running = _Running(task_id=str(task.id), name=name_of(task))
+        if task.attempts > 1:
+            self._running.name += f", attempt {task.attempts}"
+        self._draw()
 
     def progress(
         self,
@@ -216,7 +224,7 @@ class TerminalConsole:
     ) -> None:
         """Redraw the line that moves."""
         if self._running is None:
-            self._running = _Running(task_id=str(task_id), task_type="")
+            self._running = _Running(task_id=str(task_id), name="")
         running = self._running
         running.stage, running.step, running.steps = stage, step, steps
         running.fraction, running.eta_s = min(max(fraction, 0.0), 1.0), eta_s
@@ -226,13 +234,14 @@ class TerminalConsole:
         self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
     ) -> None:
         """Say what has become of the task, and where its output is."""
+        name = "" if self._running is None else self._running.name
         self._running = None
         style, word = OUTCOMES.get(outcome, ("white", outcome))
         if outcome == TaskStatus.IN_PROGRESS and sentence:
             word, sentence = sentence, ""  # it says for how many
-        rest = [clock(seconds)]
-        rest += [escape(text) for text in (sentence, location) if text]
-        self._say(f"[bold]{str(task_id)[:8]}[/] [{style}]{escape(word)}[/] {'  '.join(rest)}")
+        rest = "".join(f"  {escape(text)}" for text in (sentence, location) if text)
+        head = f"[bold]{str(task_id)[:8]}[/] {escape(name):{NAME_WIDTH}} {clock(seconds):>7}"
+        self._say(f"{head}  [{style}]{escape(word)}[/]{rest}")
 
     def note(self, level: str, message: str, **facts: Any) -> None:
         """Say what happened beside the tasks."""
@@ -254,6 +263,17 @@ class TerminalConsole:
         if not self._closed:
             self._live.start()
             self._live.update(self._running or "", refresh=True)
+
+
+def name_of(task: Task) -> str:
+    """Name a task for people: its type, and which segment of its journey it is."""
+    index = task.params.get("segment_index")
+    return task.task_type if index is None else f"{task.task_type} {index}"
+
+
+def _left(seconds: float) -> str:
+    """Write what is left for people: nobody reads tenths that change all the time."""
+    return "<1 s" if seconds < 1 else clock(round(seconds)).replace(".0", "")
 
 
 def clock(seconds: float) -> str:

@@ -41,7 +41,7 @@ def through_the_worker(home: Home, worker: Worker, picture: str) -> float:
     }
     (task_id,) = home.enqueue({"task_type": "i2v", "params": params})
     settled = worker.wait_for("settled", task_id=str(task_id))
-    assert settled["outcome"] == "Done", settled
+    assert settled["outcome"] == "Complete", settled
     return float(settled["seconds"])
 
 

@@ -22,7 +22,7 @@ def a_task(attempts: int = 1) -> Task:
     return Task(
         id=ID,
         task_type="travel_segment",
-        params={},
+        params={"segment_index": 2},
         status=TaskStatus.IN_PROGRESS,
         dependant_on=(),
         parent_id=None,
@@ -111,20 +111,20 @@ def test_the_level_of_an_ending_tells_whether_to_look(outcome: str, level: str) 
 @pytest.mark.parametrize(
     ("outcome", "sentence", "words"),
     [
-        ("Complete", "", "complete 1.0 s"),
-        ("Failed", "no such model", "failed 1.0 s  no such model"),
-        ("Queued", "again in 2 s", "queued again 1.0 s  again in 2 s"),
-        ("Cancelled", "by its user", "cancelled 1.0 s  by its user"),
-        ("In Progress", "", "waits for its children 1.0 s"),
-        ("In Progress", "waits for 4 children", "waits for 4 children 1.0 s"),
-        ("superseded", "another worker has it", "superseded 1.0 s  another worker has it"),
+        ("Complete", "", "complete"),
+        ("Failed", "no such model", "failed  no such model"),
+        ("Queued", "again in 2 s", "queued again  again in 2 s"),
+        ("Cancelled", "by its user", "cancelled  by its user"),
+        ("In Progress", "", "waits for its children"),
+        ("In Progress", "waits for 4 children", "waits for 4 children"),
+        ("superseded", "another worker has it", "superseded  another worker has it"),
     ],
 )
 def test_a_terminal_says_what_became_of_the_task(outcome: str, sentence: str, words: str) -> None:
     """By the task's status, in words."""
     stream = io.StringIO()
     TerminalConsole(RichConsole(file=stream, width=100)).settled(ID, outcome, sentence, None, 1.0)
-    assert f"11111111 {words}\n" in stream.getvalue()
+    assert stream.getvalue().endswith(f" 1.0 s  {words}\n")
 
 
 def test_a_reader_that_left_does_not_stop_the_worker() -> None:
@@ -144,16 +144,23 @@ def test_a_reader_that_left_does_not_stop_the_worker() -> None:
 def test_a_terminal_shows_stage_step_and_time_left() -> None:
     """While it runs."""
     text = terminal_text(terminal=True)
-    for part in ("11111111", "generate", "step 3/6", "12.3 s left", "50%"):
+    for part in (
+        "11111111",
+        "travel_segment 2, attempt 2",
+        "generate",
+        "step 3/6",
+        "12 s left",
+        "50%",
+    ):
         assert part in text
 
 
 def test_a_terminal_keeps_what_has_happened() -> None:
-    """The device, the task and its attempt, how it ended, what went on beside it."""
+    """The device, how the task ended, what went on beside it."""
     text = terminal_text(terminal=False)
     for part in (
-        *("ready on CPU", "travel_segment, attempt 2"),
-        *("failed 1:15", "no such picture: [bold].png"),
+        "ready on CPU",
+        "11111111 travel_segment 2, attempt 2    1:15  failed  no such picture: [bold].png",
         *("the queue cannot be reached", "tries=3"),
     ):
         assert part in text
@@ -182,6 +189,32 @@ def test_the_cursor_is_shown_again_however_often_it_is_closed() -> None:
     console.close()
     _, _, after = stream.getvalue().rpartition(HIDE_CURSOR)
     assert "a last word" in after.partition(SHOW_CURSOR)[2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.04, "<1 s left"), (1.2, "1 s left"), (59.9, "1:00 left"), (75, "1:15 left")],
+)
+def test_the_time_left_is_in_whole_seconds(seconds: float, words: str) -> None:
+    """Tenths that change with every step cannot be read."""
+    stream = io.StringIO()
+    console = TerminalConsole(RichConsole(file=stream, force_terminal=True, width=100))
+    console.progress(ID, "generate", 3, 6, 0.5, seconds)
+    console.close()
+    assert words in stream.getvalue()
+
+
+def test_a_finished_task_is_one_line() -> None:
+    """From its claim to its end; in a long run the eye follows a column."""
+    stream = io.StringIO()
+    console = TerminalConsole(RichConsole(file=stream, width=100))
+    for _ in range(2):
+        console.claimed(a_task())
+        console.settled(ID, "Complete", "", "/home/video.mp4", 61.0)
+    lines = stream.getvalue().splitlines()
+    assert [line[9:] for line in lines] == [
+        "11111111 travel_segment 2       1:01  complete  /home/video.mp4"
+    ] * 2
 
 
 def test_a_file_gets_no_moving_line() -> None:

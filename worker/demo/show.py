@@ -2,6 +2,8 @@
 
 import shlex
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,18 +14,19 @@ from rich.text import Text
 
 from telemetry.recorder import Recorder
 from worker.composition import run
-from worker.console import TerminalConsole, clock
+from worker.console import TerminalConsole, clock, name_of
 from worker.demo.journey import FRAMES, build_loras, journey, lay_out_pictures
 from worker.settings import Settings
-from worker.store.base import TaskStore
+from worker.store.base import Event, TaskStore
 from worker.store.local import LocalStore
 from worker.submission import submit
-from worker.task import ORCHESTRATOR, Task, TaskStatus
+from worker.task import Task, TaskStatus
 
 if TYPE_CHECKING:
     from worker.output.video import VideoFacts
 
 EXIT_FAILED = 1
+ENDS = ("completed", "spawned")
 # What the supervisor counted in the record of each task before it settled it.
 MEASURES = ("iterations", "steps", "spans", "records", "lost")
 
@@ -31,12 +34,14 @@ MEASURES = ("iterations", "steps", "spans", "records", "lost")
 def run_demo(settings: Settings) -> int:
     """Make the demo's video in this home; print where it is; return the exit code."""
     out = Console(highlight=False)
-    out.print("Preparing four pictures and three LoRAs …", style="dim")
+    out.print("Laying out four pictures, building three LoRAs …", style="dim")
     pictures = lay_out_pictures(settings.home / "demo-pictures")
     loras = build_loras(settings.models_dir)
     began = time.monotonic()
     task_id = _enqueue(settings, pictures, loras)
-    code = run(settings, until_idle=True, console=TerminalConsole())
+    out.print("One journey is in the queue; starting a worker …", style="dim")
+    with closing(TerminalConsole()) as console:
+        code = run(settings, until_idle=True, console=console)
     seconds = time.monotonic() - began
     store = LocalStore(settings.queue_path)
     try:
@@ -76,7 +81,7 @@ def _report(store: TaskStore, task: Task, settings: Settings, seconds: float) ->
         Text(f"  {video}", style="bold"),
         Text(f"  {_in_words(facts)}{expected}"),
         Text("\nMeasured:", style="bold"),
-        _measures([task, *children]),
+        _measures(store, [task, *children]),
         Text(f"  model loads {loads}; from the queue to the video {clock(seconds)}"),
         _next_commands(settings, task),
     )
@@ -89,7 +94,7 @@ def _in_words(facts: "VideoFacts") -> str:
     )
 
 
-def _measures(tasks: list[Task]) -> Table:
+def _measures(store: TaskStore, tasks: list[Task]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("  task")
     table.add_column("id")
@@ -98,21 +103,16 @@ def _measures(tasks: list[Task]) -> Table:
     for task in tasks:
         record = (task.result_data or {}).get("record", {})
         measured = [str(record.get(name, "")) for name in MEASURES]
-        table.add_row(f"  {_name(task)}", str(task.id)[:8], _took(task), *measured)
+        took = clock(_attempt_s(store.events(task.id)))
+        table.add_row(f"  {name_of(task)}", str(task.id)[:8], took, *measured)
     return table
 
 
-def _name(task: Task) -> str:
-    index = task.params.get("segment_index")
-    return task.task_type if index is None else f"{task.task_type} {index}"
-
-
-def _took(task: Task) -> str:
-    if task.generation_started_at is None or task.generation_processed_at is None:
-        return ""
-    if task.task_type == ORCHESTRATOR:
-        return ""  # its time is its children's
-    return clock((task.generation_processed_at - task.generation_started_at).total_seconds())
+def _attempt_s(events: Sequence[Event]) -> float:
+    """Return the seconds from the last claim to its end; an orchestrator's end is its plan's."""
+    claimed = next(event for event in reversed(events) if event.name == "claimed")
+    ended = next(event for event in events if event.seq > claimed.seq and event.name in ENDS)
+    return (ended.at - claimed.at).total_seconds()
 
 
 def _next_commands(settings: Settings, task: Task) -> Text:
