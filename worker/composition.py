@@ -3,7 +3,7 @@
 import os
 import queue
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from uuid import uuid4
@@ -11,10 +11,12 @@ from uuid import uuid4
 from telemetry.recorder import Recorder
 from telemetry.shipper import OtlpTarget, Retention, SentryTarget, Shipper
 from worker.console import Console
+from worker.errors import HomeError, WorkerError
 from worker.messages import Configure
 from worker.output.storage import LocalStorage
 from worker.settings import Settings
 from worker.settings.limits import MEGA, input_policy
+from worker.settings.settings import child_environment
 from worker.store.base import TaskStore
 from worker.store.local import LocalStore
 from worker.store.mounts import network_file_system_warning
@@ -27,9 +29,11 @@ from worker.supervisor.lifeline import Lifeline
 from worker.supervisor.presence import Presence
 from worker.supervisor.recovery import recover
 from worker.supervisor.settling import Settler
+from worker.supervisor.signals import stop_signals
 from worker.supervisor.supervisor import Habits, LeaseLost, Parts, Supervisor, SupervisorEvent
 
 SHIP_AT_EXIT_S = 3.0
+EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h, as the command line gives it
 
 
 def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
@@ -37,45 +41,21 @@ def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
 
     The home must be there: see `worker.settings.home`. Must be called from the main thread.
     """
+    inbox: queue.SimpleQueue[SupervisorEvent] = queue.SimpleQueue()
     worker_id = new_worker_id(settings.worker_name)
-    with _recorder(settings, worker_id) as recorder:
-        store = LocalStore(settings.queue_path)
-        storage = LocalStorage(settings.outputs_dir)
-        shipper = make_shipper(settings)
-        if warning := network_file_system_warning(settings.queue_path):
-            console.note("warning", warning)
-        recovered = recover(settings.spool_dir, store, storage, max_deaths=settings.max_deaths)
-        if recovered:
-            console.note("warning", "tasks of a worker that died are settled", tasks=recovered)
-        shipper.adopt()
-        storage.sweep_stale()
-        parts, lease = _parts(settings, worker_id, store, storage, recorder, console)
-        lifeline = Lifeline(
-            store,
-            recorder,
-            every_s=settings.lease_s / 4,
-            max_deaths=settings.max_deaths,
-            chores=(shipper.retain, parts.presence.record),
-        )
-        habits = Habits(
-            poll_s=settings.poll_s,
-            grace_s=settings.grace_s,
-            recycle_after_tasks=settings.recycle_after_tasks,
-            until_idle=until_idle,
-        )
-        threads = (lifeline, lease, shipper)
-        for thread in threads:
-            thread.start()
-        try:
-            return Supervisor(parts, habits).run()
-        finally:
-            for thread in threads[:2]:
-                thread.stop()
-            store.close()
-            console.close()
-            recorder.close()
-            shipper.drain(SHIP_AT_EXIT_S)
-            shipper.stop(SHIP_AT_EXIT_S)
+    shipper = make_shipper(settings)
+    with (
+        stop_signals(inbox.put),
+        closing(console),
+        _shipping(shipper),
+        _recording(settings, worker_id) as recorder,
+        closing(LocalStore(settings.queue_path)) as store,
+    ):
+        worker = _Worker(settings, worker_id, store, recorder, console, inbox)
+        worker.prepare(shipper)
+        code = worker.run(until_idle=until_idle)
+        recorder.close(exit_code=code)
+    return code
 
 
 def new_worker_id(name: str) -> str:
@@ -106,64 +86,125 @@ def make_shipper(settings: Settings) -> Shipper:
 
 
 @contextmanager
-def _recorder(settings: Settings, worker_id: str) -> Iterator[Recorder]:
-    recorder = Recorder.open(
-        settings.spool_dir,
-        role="supervisor",
-        facts={"worker_id": worker_id},
-        record_prompts=settings.record_prompts,
-    )
+def _shipping(shipper: Shipper) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        shipper.stop(SHIP_AT_EXIT_S)
+
+
+@contextmanager
+def _recording(settings: Settings, worker_id: str) -> Iterator[Recorder]:
+    try:
+        recorder = Recorder.open(
+            settings.spool_dir,
+            role="supervisor",
+            facts={"worker_id": worker_id},
+            rotate_bytes=int(settings.journal_rotate_mb * MEGA),
+            record_prompts=settings.record_prompts,
+        )
+    except OSError as exc:
+        raise HomeError(settings.home, f"no journal can be written: {exc.strerror}") from exc
     recorder.install()
     try:
         yield recorder
-    finally:
-        recorder.close()
+    except BaseException as exc:
+        recorder.error(exc)
+        recorder.close(exit_code=exc.exit_code if isinstance(exc, WorkerError) else EXIT_BUG)
+        raise
 
 
-def _parts(
-    settings: Settings,
-    worker_id: str,
-    store: TaskStore,
-    storage: LocalStorage,
-    recorder: Recorder,
-    console: Console,
-) -> tuple[Parts, LeaseKeeper]:
-    inbox: queue.SimpleQueue[SupervisorEvent] = queue.SimpleQueue()
-    presence = Presence(store, HealthFile(recorder.writer.directory), worker_id)
-    settler = Settler(
-        store=store,
-        storage=storage,
-        lease_s=settings.lease_s,
-        max_attempts=settings.max_attempts,
-        max_deaths=settings.max_deaths,
-    )
-    lease = LeaseKeeper(
-        store,
-        lease_s=settings.lease_s,
-        heartbeat_s=settings.heartbeat_s,
-        check_s=settings.cancel_check_s,
-        on_lost=lambda token, reason: inbox.put(LeaseLost(token=token, reason=reason)),
-    )
-    keeper = Keeper(
-        configure(settings, worker_id),
-        inbox,  # type: ignore[arg-type]  # a queue of more than the keeper puts in
-        start_timeout_s=settings.child_start_timeout_s,
-    )
-    parts = Parts(
-        claimer=Claimer(
+class _Worker:
+    """The parts of one worker, put together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        worker_id: str,
+        store: TaskStore,
+        recorder: Recorder,
+        console: Console,
+        inbox: "queue.SimpleQueue[SupervisorEvent]",
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._recorder = recorder
+        self._console = console
+        self._inbox = inbox
+        self._worker_id = worker_id
+        self._settler = Settler(
             store=store,
-            worker_id=worker_id,
-            task_types=settings.task_types,
+            storage=LocalStorage(settings.outputs_dir),
+            recorder=recorder,
             lease_s=settings.lease_s,
-        ),
-        hand=Hand(settler, lease, console, presence),
-        keeper=keeper,
-        presence=presence,
-        recorder=recorder,
-        console=console,
-        inbox=inbox,
-    )
-    return parts, lease
+            max_attempts=settings.max_attempts,
+            max_deaths=settings.max_deaths,
+        )
+
+    def prepare(self, shipper: Shipper) -> None:
+        """Settle what a dead supervisor left, then let its journals be shipped."""
+        if warning := network_file_system_warning(self._settings.queue_path):
+            self._console.note("warning", warning)
+        if recovered := recover(self._settings.spool_dir, self._settler):
+            self._console.note(
+                "warning", "tasks of a worker that died are settled", tasks=recovered
+            )
+        self._settler.storage.sweep_stale()
+        shipper.start()
+        shipper.adopt()
+
+    def run(self, *, until_idle: bool) -> int:
+        """Run the supervisor with its threads; return its exit code."""
+        settings = self._settings
+        lease = LeaseKeeper(
+            self._store,
+            lease_s=settings.lease_s,
+            heartbeat_s=settings.heartbeat_s,
+            check_s=settings.cancel_check_s,
+            on_lost=lambda token, reason: self._inbox.put(LeaseLost(token=token, reason=reason)),
+        )
+        presence = Presence(
+            self._store, HealthFile(self._recorder.writer.directory), self._worker_id
+        )
+        lifeline = Lifeline(
+            self._store,
+            self._recorder,
+            every_s=settings.lease_s / 4,
+            max_deaths=settings.max_deaths,
+            before=lease.renew,
+            chores=(presence.record,),
+        )
+        habits = Habits(
+            poll_s=settings.poll_s,
+            grace_s=settings.grace_s,
+            recycle_after_tasks=settings.recycle_after_tasks,
+            until_idle=until_idle,
+        )
+        supervisor = Supervisor(self._parts(lease, presence), habits)
+        with lease, lifeline:
+            return supervisor.run()
+
+    def _parts(self, lease: LeaseKeeper, presence: Presence) -> Parts:
+        settings = self._settings
+        return Parts(
+            claimer=Claimer(
+                self._store,
+                worker_id=self._worker_id,
+                task_types=settings.task_types,
+                lease_s=settings.lease_s,
+            ),
+            hand=Hand(self._settler, lease, self._console, presence),
+            keeper=Keeper(
+                configure(settings, self._worker_id),
+                self._inbox,  # type: ignore[arg-type]  # a queue of more than the keeper puts in
+                start_timeout_s=settings.child_start_timeout_s,
+                environment=child_environment(),
+            ),
+            presence=presence,
+            recorder=self._recorder,
+            console=self._console,
+            inbox=self._inbox,
+        )
 
 
 def configure(settings: Settings, worker_id: str) -> Configure:

@@ -27,7 +27,14 @@ WorkerError                 says what was wrong, with the value, and the way out
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+# Exit codes of `loop26 run` that are no error's own; 70 (a bug) is the command line's.
+EXIT_DRAINED: Final = 0
+EXIT_QUEUE: Final = 69
+EXIT_RECYCLE: Final = 75
+EXIT_CONFIGURATION: Final = 78
+EXIT_GPU: Final = 80
 
 
 class WorkerError(Exception):
@@ -40,13 +47,13 @@ class WorkerError(Exception):
 class SettingsError(WorkerError):
     """Raised at start, by `worker.settings`, when a setting is missing or wrong."""
 
-    exit_code = 78
+    exit_code = EXIT_CONFIGURATION
 
 
 class HomeError(WorkerError):
     """Raised at start when the home folder cannot be created, read or written."""
 
-    exit_code = 78
+    exit_code = EXIT_CONFIGURATION
 
     def __init__(self, home: Path, reason: str) -> None:
         super().__init__(
@@ -63,14 +70,14 @@ class QueueError(WorkerError):
 class QueueUnavailable(QueueError):
     """Raised by a store that cannot be reached or opened now; trying again may help."""
 
-    exit_code = 69
+    exit_code = EXIT_QUEUE
     retryable = True
 
 
 class QueueIncompatible(QueueError):
     """Raised by a store that is there and is not a queue this version can use."""
 
-    exit_code = 78
+    exit_code = EXIT_CONFIGURATION
 
 
 class TaskNotFound(QueueError):

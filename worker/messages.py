@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -94,6 +94,7 @@ class Finished(msgspec.Struct, tag="finished", frozen=True, kw_only=True):
     recycle: str = ""
 
 
+T = TypeVar("T")
 ToTaskProcess: TypeAlias = Configure | Run | Cancel | Exit
 FromTaskProcess: TypeAlias = Hello | Ready | Unready | Progress | Started | Finished
 
@@ -107,7 +108,7 @@ def finished(token: UUID, outcome: Outcome, *, recycle: str = "") -> Finished:
     return Finished(
         token=token,
         outcome=type(outcome).__name__,
-        body=msgspec.Raw(_encode(outcome)),
+        body=msgspec.Raw(encode(outcome)),
         recycle=recycle,
     )
 
@@ -138,8 +139,11 @@ class Channel:
         return cls(end, ToTaskProcess)
 
     def send(self, message: ToTaskProcess | FromTaskProcess) -> bool:
-        """Send a message; False when the other end is gone, which its process's death tells."""
-        data = _encode(message) + b"\n"
+        """Send a message; False when the other end is gone, which its process's death tells.
+
+        Raises `ValueError` for a message that holds text which is no Unicode.
+        """
+        data = encode(message) + b"\n"
         try:
             with self._sending:
                 self._socket.sendall(data)
@@ -148,7 +152,10 @@ class Channel:
         return True
 
     def __iter__(self) -> Iterator[Any]:
-        """Read messages until the other end is gone; a line cut off by its death is dropped."""
+        """Read messages until the other end is gone; a line cut off by its death is dropped.
+
+        Raises `msgspec.MsgspecError` for a line that is no message.
+        """
         with self._socket.makefile("rb") as stream:
             while line := _line(stream):
                 yield self._decoder.decode(line)
@@ -166,8 +173,14 @@ def _line(stream: Any) -> bytes:
     return line if line.endswith(b"\n") else b""
 
 
-def _encode(value: object) -> bytes:
+def encode(value: object) -> bytes:
+    """Encode a message, or what holds one. Raises `ValueError` for text that is no Unicode."""
     return msgspec.json.encode(value, enc_hook=_encode_foreign)
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """Decode what `encode` made. Raises `msgspec.MsgspecError`."""
+    return msgspec.json.decode(data, type=kind, dec_hook=_decode_foreign)
 
 
 def _encode_foreign(value: Any) -> Any:

@@ -15,18 +15,19 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from opentelemetry import context as otel_context
 
 from telemetry.propagation import remote_context, trace_id_of
 from telemetry.recorder import Recorder
 from worker.engines.base import Engine
 from worker.engines.registry import engine_named
-from worker.errors import SettingsError, TaskCancelled, WorkerError
+from worker.errors import EXIT_CONFIGURATION, EXIT_GPU, TaskCancelled, WorkerError
 from worker.failure import failure_of
 from worker.handlers.base import Context
 from worker.handlers.registry import handler_for
@@ -47,7 +48,7 @@ from worker.messages import (
 from worker.output.storage import LocalStorage
 from worker.task import Cancelled, Claim, Failed, Outcome, Retry
 
-EXIT_GPU = 80
+EXIT_MISUNDERSTOOD = 76  # EX_PROTOCOL of sysexits.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _log = logging.getLogger(__name__)
 
@@ -110,16 +111,27 @@ class TaskProcess:
     recorder: Recorder
     storage: LocalStorage
     observer: ChannelObserver | None = None
+    cancelled: dict[UUID, str] = field(default_factory=dict)
 
     def run(self, claim: Claim) -> None:
         """Run one task and send its outcome, whatever happens in it."""
         self.observer = ChannelObserver(self.channel, claim.token, self.engine)
+        if claim.token in self.cancelled:  # before its thread had come here
+            self.observer.cancel(self.cancelled[claim.token])
         attached = otel_context.attach(remote_context(claim.task.process_context))
         try:
             self.channel.send(self._attempt(claim, self.observer))
         finally:
             otel_context.detach(attached)
             self.observer = None
+            self.cancelled.pop(claim.token, None)
+
+    def cancel(self, message: Cancel) -> None:
+        """Have a task stop at its next check, also one that has not begun yet."""
+        self.cancelled[message.token] = message.reason
+        observer = self.observer
+        if observer is not None and observer.token == message.token:
+            observer.cancel(message.reason)
 
     def _attempt(self, claim: Claim, observer: ChannelObserver) -> Finished:
         task = claim.task
@@ -130,29 +142,33 @@ class TaskProcess:
             trace_id=trace_id_of(task.process_context),
             worker_id=self.configure.worker_id,
         ) as scope:
-            outcome, recycle = self._outcome(claim, observer)
-            scope.outcome = type(outcome).__name__
-        return finished(claim.token, outcome, recycle=recycle)
+            message = self._finish(claim, observer)
+            scope.outcome = message.outcome
+        return message
 
-    def _outcome(self, claim: Claim, observer: ChannelObserver) -> tuple[Outcome, str]:
+    def _finish(self, claim: Claim, observer: ChannelObserver) -> Finished:
         """Run the handler. This is the task boundary: every exception ends here, by boundary."""
         try:
-            context = Context(
-                claim=claim,
-                engine=self.engine,
-                observer=observer,
-                work_dir=self.storage.attempt_dir(claim.task.id, claim.token),
-                inputs=self.configure.inputs,
-            )
-            return handler_for(claim.task.task_type).run(context), ""
+            return finished(claim.token, self._handle(claim, observer))
         except TaskCancelled as cancelled:
-            return Cancelled(reason=str(cancelled)), ""
+            return finished(claim.token, Cancelled(reason=str(cancelled)))
         except BaseException as exc:  # noqa: BLE001 - a task may raise anything; it fails alone
             error = self.recorder.error(exc)
             failure = failure_of(error, exc)
             _log.error("%s", failure.sentence)
             outcome = Retry(failure=failure) if failure.retryable else Failed(failure=failure)
-            return outcome, device_poisoned(exc)
+            return finished(claim.token, outcome, recycle=device_poisoned(exc))
+
+    def _handle(self, claim: Claim, observer: ChannelObserver) -> Outcome:
+        context = Context(
+            claim=claim,
+            engine=self.engine,
+            observer=observer,
+            work_dir=self.storage.attempt_dir(claim.task.id, claim.token),
+            inputs=self.configure.inputs,
+            video_crf=self.configure.video_crf,
+        )
+        return handler_for(claim.task.task_type).run(context)
 
 
 def device_poisoned(exc: BaseException) -> str:
@@ -179,13 +195,18 @@ def main(argv: list[str]) -> int:
     if not isinstance(configure, Configure):
         return 0  # the supervisor was gone before it had said anything
     _die_with(configure.supervisor_pid)
-    recorder = Recorder.open(
-        Path(configure.spool),
-        role="task",
-        facts={"worker_id": configure.worker_id, "supervisor_pid": configure.supervisor_pid},
-        rotate_bytes=configure.rotate_bytes,
-        record_prompts=configure.record_prompts,
-    )
+    try:
+        recorder = Recorder.open(
+            Path(configure.spool),
+            role="task",
+            facts={"worker_id": configure.worker_id, "supervisor_pid": configure.supervisor_pid},
+            rotate_bytes=configure.rotate_bytes,
+            record_prompts=configure.record_prompts,
+        )
+    except OSError as exc:
+        problem = f"no journal can be written in {configure.spool}: {exc}"
+        channel.send(Unready(problem=problem, exit_code=EXIT_CONFIGURATION))
+        return EXIT_CONFIGURATION
     recorder.install()
     _write_stacks_to(recorder.writer.directory / "stacks.txt")
     channel.send(Hello(journal=str(recorder.writer.directory)))
@@ -206,8 +227,8 @@ def _serve(configure: Configure, channel: Channel, messages: Any, recorder: Reco
     except (ImportError, WorkerError) as exc:
         recorder.error(exc)
         problem = f"the engine {configure.engine!r} cannot start: {exc}"
-        channel.send(Unready(problem=problem, exit_code=SettingsError.exit_code))
-        return SettingsError.exit_code
+        channel.send(Unready(problem=problem, exit_code=EXIT_CONFIGURATION))
+        return EXIT_CONFIGURATION
     if not device.ready:
         channel.send(Unready(problem=device.problem, exit_code=EXIT_GPU))
         return EXIT_GPU
@@ -230,17 +251,22 @@ def _listen(messages: Any, process: TaskProcess) -> "queue.SimpleQueue[Run | Non
     runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
 
     def listen() -> None:
-        for message in messages:
-            match message:
-                case Run():
-                    runs.put(message)
-                case Cancel():
-                    observer = process.observer
-                    if observer is not None and observer.token == message.token:
-                        observer.cancel(message.reason)
-                case Exit():
-                    runs.put(None)
-        os._exit(0)  # the supervisor is gone; nobody is left to give an outcome to
+        code = EXIT_MISUNDERSTOOD
+        try:
+            for message in messages:
+                match message:
+                    case Run():
+                        runs.put(message)
+                    case Cancel():
+                        process.cancel(message)
+                    case Exit():
+                        runs.put(None)
+            code = 0  # the supervisor is gone; nobody is left to give an outcome to
+        except msgspec.MsgspecError as exc:
+            sys.stderr.write(f"what the supervisor says is not understood: {exc}\n")
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
 
     threading.Thread(target=listen, name="supervisor", daemon=True).start()
     return runs

@@ -59,9 +59,9 @@ def task_of(row: sqlite3.Row) -> Task:
         worker_id=row["worker_id"],
         output_location=row["output_location"],
         error_message=row["error_message"],
-        error=_json(row["error"]),
-        result_data=_json(row["result_data"]),
-        progress=_json(row["progress"]),
+        error=_object(row["error"]),
+        result_data=_object(row["result_data"]),
+        progress=_object(row["progress"]),
         created_at=datetime.fromisoformat(row["created_at"]),
         updated_at=datetime.fromisoformat(row["updated_at"]),
         generation_started_at=_time(row["generation_started_at"]),
@@ -98,5 +98,10 @@ def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _json(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+def _object(text: str | None) -> dict[str, Any] | None:
+    """Read a JSON object; what another application may have put in its place counts as none."""
+    try:
+        found = json.loads(text or "null")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,15 +1,12 @@
 """One attempt at a task, from its claim to its settle, as the supervisor sees it."""
 
-import logging
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind
 
@@ -19,9 +16,6 @@ from telemetry.recorder import RecordedSpan, Recorder
 from worker.messages import Progress
 from worker.store.base import ClaimRequest, TaskStore
 from worker.task import Claim
-
-CLAIM_FILE = "claim.json"
-_log = logging.getLogger(__name__)
 
 # Where each stage begins and ends in a task that is 1 long. Nearly all of it is denoising.
 _SPANS_OF_STAGES: Mapping[str, tuple[float, float]] = {
@@ -35,22 +29,9 @@ _SPANS_OF_STAGES: Mapping[str, tuple[float, float]] = {
 }
 
 
-class ClaimNote(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next supervisor needs to know when this one dies over a task.
-
-    Kept as `claim.json` beside the supervisor's journal from the claim to the settle.
-    """
-
-    token: UUID
-    task_id: UUID
-    attempt: int
-    journal: str  # of the task process that had it
-    task_type: str
-
-
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """The task in hand: its `process` span, how far it is, the note for whoever comes after."""
+    """The task in hand: its `process` span, and how far it is."""
 
     claim: Claim
     recorder: Recorder
@@ -64,7 +45,12 @@ class Attempt:
 
     @classmethod
     def begin(
-        cls, recorder: Recorder, store: TaskStore, request: ClaimRequest, claim: Claim, t0_ns: int
+        cls,
+        recorder: Recorder,
+        store: TaskStore,
+        request: ClaimRequest,
+        claim: Claim,
+        asked_ns: int,
     ) -> "Attempt":
         """Open the `process` span in the trace that the task's row carries.
 
@@ -87,7 +73,7 @@ class Attempt:
                 kind=SpanKind.CONSUMER,
                 context=remote_context(task.trace_context),
                 links=_links(claim.previous_context),
-                start_ns=t0_ns,
+                start_ns=asked_ns,
                 trace_id=trace_id_of(task.process_context),
                 span_id=bytes.fromhex(request.span_id),
             )
@@ -96,34 +82,12 @@ class Attempt:
             names.receive(store.queue),
             queue_attributes(store, "receive", task.id),
             kind=SpanKind.CLIENT,
-            start_ns=t0_ns,
+            start_ns=asked_ns,
         ):
             pass
         return cls(
             claim=claim, recorder=recorder, span=span, began_at=time.monotonic(), exits=exits
         )
-
-    def note(self, journal: Path | None) -> None:
-        """Leave word of this attempt for the next supervisor, should this one die."""
-        task = self.claim.task
-        note = ClaimNote(
-            token=self.claim.token,
-            task_id=task.id,
-            attempt=task.attempts,
-            journal=str(journal or ""),
-            task_type=task.task_type,
-        )
-        path = self.recorder.writer.directory / CLAIM_FILE
-        temporary = path.with_suffix(".new")
-        try:
-            temporary.write_bytes(msgspec.json.encode(note))
-            temporary.replace(path)
-        except OSError as trouble:
-            _log.warning("no note of task %s is left, its lease must do: %s", task.id, trouble)
-
-    def forget(self) -> None:
-        """Take the note away: the attempt is settled."""
-        (self.recorder.writer.directory / CLAIM_FILE).unlink(missing_ok=True)
 
     @property
     def fraction(self) -> float:
@@ -147,9 +111,9 @@ class Attempt:
         }
         return entered
 
-    def close(self, outcome: str) -> None:
-        """End the `process` span."""
-        self.span.set_attribute(names.TASK_OUTCOME, outcome)
+    def close(self, status: str) -> None:
+        """End the `process` span; `status` is the task's now."""
+        self.span.set_attribute(names.TASK_STATUS, status)
         self.exits.close()
 
     @property
@@ -190,5 +154,5 @@ def _process_attributes(store: TaskStore, request: ClaimRequest, claim: Claim) -
         names.TASK_ID: str(task.id),
         names.TASK_TYPE: task.task_type,
         names.TASK_ATTEMPT: task.attempts,
-        names.TASK_PARAMS: msgspec.json.encode(task.params).decode(),
+        names.TASK_PARAMS: task.params,
     }

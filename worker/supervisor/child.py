@@ -1,22 +1,31 @@
 """The task process as its supervisor sees it: started, spoken to, listened to, ended."""
 
+import contextlib
 import logging
 import os
 import queue
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
+from telemetry.recorder.redaction import redacted
 from worker.messages import Channel, Configure, FromTaskProcess, Hello, ToTaskProcess
 
 LAST_WORDS = 50  # lines of output kept for the report of a death
+LONGEST_LINE = 65_536  # bytes; a progress bar may never end its line
+SEND_TIMEOUT_S = 10
+OUTPUT_WAIT_S = 0.5
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,26 +65,35 @@ class Child:
     """
 
     def __init__(
-        self, configure: Configure, inbox: "queue.SimpleQueue[ChildEvent]", *, python: str = ""
+        self,
+        configure: Configure,
+        inbox: "queue.SimpleQueue[ChildEvent]",
+        *,
+        environment: Mapping[str, str],
     ) -> None:
         self._inbox = inbox
+        self._over = threading.Event()
         self.journal: Path | None = None
         self.ready = False
+        self.returncode: int | None = None
         self.last_words: deque[str] = deque(maxlen=LAST_WORDS)
         ours, theirs = socket.socketpair()
+        # A task process that does not read must not hold up the supervisor.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT_S, 0))
         with theirs:
             self._process = subprocess.Popen(
-                [python or sys.executable, "-m", "worker.process", str(theirs.fileno())],
+                [sys.executable, "-m", "worker.process", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                env=environment,
             )
         self.pid = self._process.pid
         self._channel = Channel.of_supervisor(ours)
-        self._listeners = [
-            self._thread("said", self._listen),
+        self._hearing = self._thread("said", self._listen)
+        self._reading = [
             self._thread("stdout", self._read_output, self._process.stdout),
             self._thread("stderr", self._read_output, self._process.stderr),
         ]
@@ -83,28 +101,20 @@ class Child:
         self.send(configure)
 
     def send(self, message: ToTaskProcess) -> bool:
-        """Send a message; False when the process is gone, which its `Exited` will tell."""
+        """Send a message; False when the process is gone, which its `Exited` will tell.
+
+        Raises `ValueError` for a message that holds text which is no Unicode.
+        """
         return self._channel.send(message)
 
     def end(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to the process and to everything that it started."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            logging.getLogger(__name__).debug("task process %d was gone already", self.pid)
-
-    @property
-    def returncode(self) -> int | None:
-        """Exit code, or minus the number of the signal that ended it; None while it lives."""
-        return self._process.returncode
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the process's end; False when it did not come in time."""
-        try:
-            self._process.wait(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        return self._over.wait(timeout_s)
 
     def _thread(self, name: str, target: object, *args: object) -> threading.Thread:
         thread = threading.Thread(
@@ -117,28 +127,30 @@ class Child:
         return thread
 
     def _listen(self) -> None:
-        for message in self._channel:
-            if isinstance(message, Hello):
-                self.journal = Path(message.journal)
-            self._inbox.put(Said(child=self, message=message))
+        try:
+            for message in self._channel:
+                if isinstance(message, Hello):
+                    self.journal = Path(message.journal)
+                self._inbox.put(Said(child=self, message=message))
+        except msgspec.MsgspecError:
+            _log.exception("task process %d says what nobody understands, and is ended", self.pid)
+            self.end()
 
     def _read_output(self, stream: IO[bytes]) -> None:
         name = "stdout" if stream is self._process.stdout else "stderr"
-        for line in _lines(stream):
-            self.last_words.append(line)
-            self._inbox.put(Printed(child=self, stream=name, line=line))
+        while raw := stream.readline(LONGEST_LINE):
+            line = redacted(raw.decode(errors="replace").rstrip())
+            if line:
+                self.last_words.append(line)
+                self._inbox.put(Printed(child=self, stream=name, line=line))
 
     def _wait(self) -> None:
-        returncode = self._process.wait()
-        # What a grandchild keeps open must not keep the news of the death from the supervisor.
-        for listener in self._listeners:
-            listener.join(timeout=0.5)
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        self.end()  # what it has started; its own number is still taken, so it can be nobody else's
+        self.returncode = self._process.wait()
+        self._over.set()
+        self._hearing.join()  # its end of the socket is closed: what it said is there to be read
+        for reading in self._reading:
+            reading.join(timeout=OUTPUT_WAIT_S)  # a descendant that left the session may hold it
         self._channel.close()
-        self._inbox.put(Exited(child=self, returncode=returncode))
-
-
-def _lines(stream: Iterable[bytes]) -> Iterable[str]:
-    for raw in stream:
-        line = raw.decode(errors="replace").rstrip()
-        if line:
-            yield line
+        self._inbox.put(Exited(child=self, returncode=self.returncode))

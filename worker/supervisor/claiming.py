@@ -1,39 +1,73 @@
 """Claiming: asks the queue for the next task that this worker can do."""
 
+import time
 from dataclasses import dataclass
 from uuid import uuid4
 
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
+from worker.errors import Fenced
 from worker.store.base import ClaimRequest, TaskStore
-from worker.task import TaskStatus
+from worker.task import Claim, TaskStatus
 
+LOOK_AT_MOST = 10_000
 _IDS = RandomIdGenerator()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A claim, the request that it answers, and when that was made."""
+
+    claim: Claim
+    request: ClaimRequest
+    asked_ns: int
+
+
 class Claimer:
-    """Makes claim requests for one worker, and knows when the queue has nothing left for it."""
+    """Claims for one worker.
 
-    store: TaskStore
-    worker_id: str
-    task_types: tuple[str, ...]
-    lease_s: float
+    A request whose answer was lost is made again with its token, so that the task which the store
+    may have given away is this worker's all the same.
+    """
 
-    def request(self, loaded_model: str | None) -> ClaimRequest:
-        """Make a request with a token, and the ids of the span that its task would have."""
-        return ClaimRequest(
-            worker_id=self.worker_id,
-            token=uuid4(),
-            task_types=self.task_types,
-            lease_s=self.lease_s,
-            trace_id=f"{_IDS.generate_trace_id():032x}",
-            span_id=f"{_IDS.generate_span_id():016x}",
-            loaded_model=loaded_model,
-        )
+    def __init__(
+        self, store: TaskStore, *, worker_id: str, task_types: tuple[str, ...], lease_s: float
+    ) -> None:
+        self.store = store
+        self._worker_id = worker_id
+        self._task_types = task_types
+        self._lease_s = lease_s
+        self._unanswered: ClaimRequest | None = None
+
+    def claim(self, loaded_model: str | None) -> Claimed | None:
+        """Take the next task, or None. Raises `QueueUnavailable`."""
+        request = self._unanswered or self._request(loaded_model)
+        self._unanswered = request
+        asked_ns = time.time_ns()
+        try:
+            claim = self.store.claim(request)
+        except Fenced:  # it was answered, and its lease ran out before we heard of it
+            claim = None
+        self._unanswered = None
+        if claim is None:
+            return None
+        return Claimed(claim=claim, request=request, asked_ns=asked_ns)
 
     def nothing_left(self) -> bool:
         """Whether no task of this worker's types is queued or running, here or elsewhere."""
         statuses = (TaskStatus.QUEUED, TaskStatus.IN_PROGRESS)
-        tasks = self.store.list_tasks(statuses=statuses, limit=1000)
-        return not any(task.task_type in self.task_types for task in tasks)
+        tasks = self.store.list_tasks(statuses=statuses, limit=LOOK_AT_MOST)
+        if len(tasks) == LOOK_AT_MOST:
+            return False
+        return not any(task.task_type in self._task_types for task in tasks)
+
+    def _request(self, loaded_model: str | None) -> ClaimRequest:
+        return ClaimRequest(
+            worker_id=self._worker_id,
+            token=uuid4(),
+            task_types=self._task_types,
+            lease_s=self._lease_s,
+            trace_id=f"{_IDS.generate_trace_id():032x}",
+            span_id=f"{_IDS.generate_span_id():016x}",
+            loaded_model=loaded_model,
+        )

@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from opentelemetry.trace import SpanKind, StatusCode
+
+from telemetry import names
 from telemetry.records import ProcessEnd
 from telemetry.spans import death_attributes
 from worker.console import Console
 from worker.errors import QueueUnavailable
+from worker.failure import failure_of
 from worker.messages import Finished, Progress, Started, outcome_of
-from worker.supervisor.attempt import Attempt
+from worker.supervisor import note
+from worker.supervisor.attempt import Attempt, queue_attributes
 from worker.supervisor.drain import drained
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.presence import Presence
 from worker.supervisor.settling import Settled, Settler
-from worker.task import Cancelled, Failure
+from worker.task import Cancelled, Failed, Failure, TaskStatus
 
 RETRY_S = 1.0
 _log = logging.getLogger(__name__)
@@ -29,14 +35,17 @@ class _Settle:
 
     write: Callable[[], Settled]
     outcome: str
+    note: note.Note
     due_at: float = 0.0
+    tries: int = 0
 
 
 class Hand:
     """Holds at most one attempt, keeps its lease, and settles it.
 
     A settle that finds the queue unreachable is tried again, for as long as it takes; meanwhile
-    the attempt stays in hand, and nothing else is claimed.
+    the attempt stays in hand, its lease is kept, its note tells the next supervisor what is to be
+    told, and nothing else is claimed.
 
     Attributes:
         attempt: The attempt in hand, or None.
@@ -50,7 +59,9 @@ class Hand:
         self._lease = lease
         self._console = console
         self._presence = presence
+        self._directory = settler.recorder.writer.directory
         self._settle: _Settle | None = None
+        self._journal = ""
         self.attempt: Attempt | None = None
         self.settled = 0
 
@@ -67,7 +78,8 @@ class Hand:
     def take(self, attempt: Attempt, journal: Path | None) -> None:
         """Take an attempt that has just been claimed; `journal` is its task process's."""
         self.attempt = attempt
-        attempt.note(journal)
+        self._journal = str(journal or "")
+        note.leave(self._directory, self._note(attempt))
         self._lease.keep(attempt.claim)
         self._console.claimed(attempt.claim.task)
 
@@ -91,47 +103,62 @@ class Hand:
         if attempt is None or attempt.claim.token != message.token:
             _log.warning("the outcome of a task that is not in hand is passed over")
             return
-        outcome, task = outcome_of(message), attempt.claim.task
-        facts: dict[str, Any] = {"attempt": task.attempts, "model_loads": attempt.load_count}
+        outcome, claim = outcome_of(message), attempt.claim
+        facts: dict[str, Any] = {"attempt": claim.task.attempts, "model_loads": attempt.load_count}
         if journal is not None:
-            facts["record"] = drained(journal, task.id, task.attempts)
+            facts["record"] = drained(journal, claim.task.id, claim.task.attempts)
+        left = msgspec.structs.replace(self._note(attempt), finished=message, facts=facts)
         self._settle_by(
-            lambda: self._settler.settle(attempt, outcome, facts), type(outcome).__name__
+            lambda: self._settler.settle(claim, outcome, facts), type(outcome).__name__, left
         )
+
+    def refuse(self, exc: Exception) -> None:
+        """Fail the task in hand for what it says, before its task process has heard of it."""
+        attempt = self.running
+        if attempt is None:
+            return
+        failed = Failed(failure=failure_of(self._settler.recorder.error(exc), exc))
+        self._settle_by(lambda: self._settler.settle(attempt.claim, failed, {}), "Failed")
 
     def bury(self, failure: Failure, end: ProcessEnd) -> None:
         """Settle the task, if one was running, by the death of its task process."""
         attempt = self.running
         if attempt is None:
             return
+        claim, reason = attempt.claim, attempt.cancel_reason
         attempt.span.set(death_attributes(end))
-        if attempt.cancel_reason:
-            cancelled = Cancelled(reason=attempt.cancel_reason)
-            self._settle_by(lambda: self._settler.settle(attempt, cancelled, {}), "Cancelled")
+        if reason:
+            cancelled = Cancelled(reason=reason)
+            self._settle_by(lambda: self._settler.settle(claim, cancelled, {}), "Cancelled")
         else:
-            self._settle_by(lambda: self._settler.settle_death(attempt, failure), "Died")
+            self._settle_by(lambda: self._settler.settle_death(claim, failure), "Died")
 
     def give_back(self, reason: str) -> None:
-        """Give the running task back to the queue, and its attempt.
-
-        An attempt whose settle waits for the queue keeps its note: the next supervisor reads it.
-        """
+        """Give the running task back to the queue, and its attempt."""
         attempt = self.running
         if attempt is not None:
-            self._settle_by(lambda: self._settler.release(attempt, reason), "Released")
+            left = msgspec.structs.replace(self._note(attempt), release=reason)
+            self._settle_by(lambda: self._settler.release(attempt.claim, reason), "Released", left)
 
     def settle_if_due(self) -> None:
         """Try again to settle what could not be settled before."""
         settle, attempt = self._settle, self.attempt
         if settle is None or attempt is None or time.monotonic() < settle.due_at:
             return
+        self._lease.drop()  # settling extends it where that is needed
+        began_ns = time.time_ns()
+        settle.tries += 1
         try:
             settled = settle.write()
         except QueueUnavailable as trouble:
             settle.due_at = time.monotonic() + RETRY_S
+            self._lease.keep(attempt.claim)
+            if settle.tries == 1:
+                note.leave(self._directory, settle.note)
             self.trouble(trouble)
             return
-        self._let_go(attempt, settle.outcome, settled)
+        self._record(attempt, settle, settled, began_ns)
+        self._let_go(attempt, settled)
 
     def trouble(self, trouble: QueueUnavailable) -> None:
         """Say once that the queue cannot be reached, until it could be again."""
@@ -139,20 +166,40 @@ class Hand:
             self._console.note("warning", f"the queue cannot be reached: {trouble}")
         self._presence.trouble = str(trouble)
 
-    def _settle_by(self, write: Callable[[], Settled], outcome: str) -> None:
-        self._lease.drop()  # settling extends it where that is needed
-        self._settle = _Settle(write, outcome)
-        self.settle_if_due()
+    def _settle_by(
+        self, write: Callable[[], Settled], outcome: str, left: note.Note | None = None
+    ) -> None:
+        if self.attempt is not None:
+            self._settle = _Settle(write, outcome, left or self._note(self.attempt))
+            self.settle_if_due()
 
-    def _let_go(self, attempt: Attempt, outcome: str, settled: Settled) -> None:
+    def _record(self, attempt: Attempt, settle: _Settle, settled: Settled, began_ns: int) -> None:
+        store, recorder = self._settler.store, self._settler.recorder
+        attributes = {
+            **queue_attributes(store, "settle", attempt.claim.task.id),
+            names.TASK_OUTCOME: settle.outcome,
+            names.TASK_STATUS: settled.status,
+            names.SETTLE_TRIES: settle.tries,
+        }
+        with recorder.span(
+            names.settle(store.queue), attributes, kind=SpanKind.CLIENT, start_ns=began_ns
+        ):
+            if settle.outcome == "Died" or settled.status == TaskStatus.FAILED:
+                attempt.span.set_status(StatusCode.ERROR, settled.sentence)
+
+    def _let_go(self, attempt: Attempt, settled: Settled) -> None:
         self._presence.trouble = ""
         self._settle = self.attempt = None
         self.settled += 1
-        attempt.close(outcome)
-        attempt.forget()
+        attempt.close(settled.status)
+        note.remove(self._directory)
+        task_id = attempt.claim.task.id
         self._console.settled(
-            attempt.claim.task.id, outcome, settled.sentence, settled.location, attempt.seconds
+            task_id, settled.status, settled.sentence, settled.location, attempt.seconds
         )
+
+    def _note(self, attempt: Attempt) -> note.Note:
+        return note.Note(claim=attempt.claim, journal=self._journal)
 
     def _tell(self, attempt: Attempt, message: Progress) -> None:
         self._console.progress(

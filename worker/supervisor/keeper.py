@@ -3,15 +3,17 @@
 import logging
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from worker.errors import EXIT_GPU, EXIT_RECYCLE
 from worker.messages import Configure, Exit, ToTaskProcess
 from worker.supervisor.child import Child, ChildEvent
 from worker.task import Failure
 
 STARTS_BEFORE_GIVING_UP = 3
-EXIT_WAIT_S = 10.0
+EXIT_WAIT_S = 3.0
+KILL_WAIT_S = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -22,10 +24,12 @@ class Keeper:
         configure: What a task process is told first.
         inbox: Where its messages, its output and its end arrive.
         start_timeout_s: Seconds in which it must report its device ready.
+        environment: Of the task process.
 
     Attributes:
         child: The task process, or None between two of them.
         given_up: Why no task process can be had, or "".
+        exit_code: What the supervisor is to end with when this has given up.
     """
 
     def __init__(
@@ -34,19 +38,24 @@ class Keeper:
         inbox: "queue.SimpleQueue[ChildEvent]",
         *,
         start_timeout_s: float,
+        environment: Mapping[str, str],
     ) -> None:
         self._configure = configure
         self._inbox = inbox
         self._start_timeout_s = start_timeout_s
+        self._environment = environment
         self._start_at = 0.0
         self._ready_by = 0.0
+        self._gone_by: float | None = None
         self._failed_starts = 0
+        self._got_ready = False
         self.child: Child | None = None
         self.given_up = ""
+        self.exit_code = EXIT_RECYCLE
 
     @property
     def ready(self) -> bool:
-        """Whether a task process is there and has reported its device ready."""
+        """Whether a task process is there, has reported its device ready, and is to stay."""
         return self.child is not None and self.child.ready
 
     @property
@@ -60,50 +69,86 @@ class Keeper:
         return self.child.journal if self.child else None
 
     def tend(self) -> None:
-        """Start a task process when one is missing and due; end one that does not get ready."""
+        """Start a task process when one is missing and due."""
+        if self.child is not None or time.monotonic() < self._start_at:
+            return
+        try:
+            self.child = Child(self._configure, self._inbox, environment=self._environment)
+        except OSError as trouble:  # no memory, no process or descriptor left
+            self._start_failed(f"{trouble}")
+            return
+        self._got_ready = False
+        self._gone_by = None
+        self._ready_by = time.monotonic() + self._start_timeout_s
+        _log.info("task process %d started", self.pid)
+
+    def watch(self) -> None:
+        """End a task process that does not get ready; give up on one that cannot be ended."""
         now = time.monotonic()
-        if self.child is None and now >= self._start_at:
-            self.child = Child(self._configure, self._inbox)
-            self._ready_by = now + self._start_timeout_s
-            _log.info("task process %d started", self.pid)
-        elif self.child is not None and not self.child.ready and now >= self._ready_by:
+        if self.child is None:
+            return
+        if self._gone_by is None and not self._got_ready and now >= self._ready_by:
             _log.error("task process %d did not get ready in time", self.pid)
-            self._ready_by = now + EXIT_WAIT_S
+            self.kill()
+        elif self._gone_by is not None and now >= self._gone_by:
+            self.given_up = f"task process {self.pid} cannot be ended: its driver is stuck"
+            self.exit_code = EXIT_GPU
+
+    def kill(self) -> None:
+        """End the task process and what it started, now; its end will be told."""
+        if self.child is not None:
+            self.child.ready = False
             self.child.end()
+            self._gone_by = time.monotonic() + KILL_WAIT_S
 
     def send(self, message: ToTaskProcess) -> None:
-        """Send a message; one that finds nobody there is dropped: the end will be told."""
+        """Send a message; one that finds nobody there is dropped: the end will be told.
+
+        Raises `ValueError` for a message that holds text which is no Unicode.
+        """
         if self.child is not None:
             self.child.send(message)
 
     def became_ready(self) -> None:
         """The task process has reported its device ready."""
         self._failed_starts = 0
+        self._got_ready = True
         if self.child is not None:
             self.child.ready = True
 
+    def retire(self) -> None:
+        """Have the task process end instead of taking another task; its successor follows."""
+        self.send(Exit())
+        if self.child is not None:
+            self.child.ready = False
+
     def exited(self, death: Failure, last_words: Sequence[str]) -> None:
         """The task process is gone; the next is started at once if this one ever got ready."""
-        was_ready, self.child = self.ready, None
-        if was_ready:
+        self.child = None
+        if self._got_ready:
             self._start_at = 0.0
-            return
-        self._failed_starts += 1
-        self._start_at = time.monotonic() + float(2**self._failed_starts)
-        if self._failed_starts >= STARTS_BEFORE_GIVING_UP:
+        else:
             said = f"; its last words: {last_words[-1]}" if last_words else ""
-            self.given_up = f"the task process cannot start: {death.sentence}{said}"
-
-    def retire(self) -> None:
-        """Ask the task process to end once it is idle; its successor follows by itself."""
-        self.send(Exit())
+            self._start_failed(f"{death.sentence}{said}")
 
     def end(self, *, busy: bool) -> bool:
-        """End the task process now; False when not even SIGKILL ends it, as in a stuck driver."""
+        """End the task process and wait; False when not even SIGKILL ends it.
+
+        One that is idle is asked, and has a moment to; one that is busy or only starting is killed.
+        """
         child = self.child
         if child is None:
             return True
-        child.send(Exit())
-        if busy or not child.wait(EXIT_WAIT_S):
+        if busy or not self.ready:
             child.end()
-        return child.wait(EXIT_WAIT_S)
+        else:
+            child.send(Exit())
+            if not child.wait(EXIT_WAIT_S):
+                child.end()
+        return child.wait(KILL_WAIT_S)
+
+    def _start_failed(self, why: str) -> None:
+        self._failed_starts += 1
+        self._start_at = time.monotonic() + float(2**self._failed_starts)
+        if self._failed_starts >= STARTS_BEFORE_GIVING_UP:
+            self.given_up = f"the task process cannot start: {why}"

@@ -1,17 +1,20 @@
 """The lease: extends the claim of the task in hand, and learns when it is lost or cancelled."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
-from worker.errors import Fenced, QueueUnavailable
+from worker.errors import Fenced, QueueUnavailable, TaskNotFound
 from worker.store.base import TaskStore
+from worker.supervisor.duty import STOP_WAIT_S, contained
 from worker.task import Claim, TaskStatus
 
 OnLost = Callable[[UUID, str], None]
+DROP_WAIT_S = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +49,8 @@ class LeaseKeeper:
         self._check_s = check_s
         self._on_lost = on_lost
         self._clock = clock
-        self._lock = threading.Lock()
+        self._noting = threading.Lock()  # held for an instant
+        self._calling = threading.Lock()  # held over a call to the store
         self._claim: Claim | None = None
         self._progress: dict[str, Any] | None = None
         self._progress_due = False
@@ -56,6 +60,13 @@ class LeaseKeeper:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
@@ -64,77 +75,90 @@ class LeaseKeeper:
         """Stop the thread; the claim in hand runs out unless it is settled."""
         self._stopping = True
         self._wake.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=STOP_WAIT_S)
 
     def keep(self, claim: Claim) -> None:
         """Keep this claim alive from now on; it has just been made."""
-        with self._lock:
+        with self._noting:
             self._claim = claim
             self._progress = None
-            self._progress_due = False
-            self._started_due = False
+            self._progress_due = self._started_due = False
             self._extended_at = self._clock()
         self._wake.set()
 
     def drop(self) -> None:
-        """Keep nothing alive; no extension is made after this returns."""
-        with self._lock:
+        """Keep nothing alive. An extension that is under way is waited for, but not for long."""
+        with self._noting:
             self._claim = None
+        if self._calling.acquire(timeout=DROP_WAIT_S):
+            self._calling.release()
 
     def progress(self, progress: dict[str, Any], *, at_once: bool) -> None:
         """Note how far the task is; `at_once` writes it with the next look, not the next beat."""
-        with self._lock:
+        with self._noting:
             self._progress = progress
             self._progress_due = self._progress_due or at_once
 
     def started(self) -> None:
         """Note that the model is loaded; the row is told at once, or when the store is back."""
-        with self._lock:
+        with self._noting:
             self._started_due = True
         self._wake.set()
 
+    def renew(self) -> None:
+        """Extend the lease now: after a pause it may have run out, and still be ours to keep."""
+        with self._noting:
+            self._extended_at = -math.inf
+        self.beat()
+
     def beat(self) -> None:
         """Extend the lease if that is due, else look whether the task is still ours."""
-        with self._lock:  # held over the store's call, so that `drop` means what it says
+        with self._calling:
             claim = self._claim
             if claim is None:
                 return
             try:
-                if self._started_due:
-                    self._store.mark_started(claim.token)
-                    self._started_due = False
-                if self._progress_due or self._clock() - self._extended_at >= self._heartbeat_s:
-                    self._store.extend(claim.token, lease_s=self._lease_s, progress=self._progress)
-                    self._extended_at = self._clock()
-                    self._progress_due = False
-                    return
-                status = self._store.get(claim.task.id).status
-                if status is TaskStatus.IN_PROGRESS:
-                    return
-                reason = f"the task is {status}"
+                reason = self._tell_store(claim)
             except Fenced as fenced:
                 reason = fenced.reason
+            except TaskNotFound as gone:
+                reason = str(gone)
             except QueueUnavailable as trouble:
                 _log.warning("the lease is not extended: %s", trouble)  # the next beat tries
                 return
-            if not reason:
-                return
-            self._claim = None
-        self._on_lost(claim.token, reason)
+        if reason:
+            with self._noting:
+                ours, self._claim = self._claim is claim, None
+            if ours:
+                self._on_lost(claim.token, reason)
 
-    def _extend_or_look(self, claim: Claim) -> str:
+    def _tell_store(self, claim: Claim) -> str:
         """Say why the claim is lost, or ""."""
-        if self._progress_due or self._clock() - self._extended_at >= self._heartbeat_s:
-            self._store.extend(claim.token, lease_s=self._lease_s, progress=self._progress)
-            self._extended_at = self._clock()
-            self._progress_due = False
+        with self._noting:
+            started, self._started_due = self._started_due, False
+            due = self._progress_due or self._clock() - self._extended_at >= self._heartbeat_s
+            progress = self._progress
+        if started:
+            try:
+                self._store.mark_started(claim.token)
+            except QueueUnavailable:
+                self._started_due = True
+                raise
+        if due:
+            self._store.extend(claim.token, lease_s=self._lease_s, progress=progress)
+            with self._noting:
+                self._extended_at = self._clock()
+                self._progress_due = self._progress is not progress
             return ""
-        status = self._store.get(claim.task.id).status
-        return "" if status is TaskStatus.IN_PROGRESS else f"the task is {status}"
+        task = self._store.get(claim.task.id)
+        if task.status is TaskStatus.IN_PROGRESS:
+            return ""
+        return task.error_message or f"the task is {task.status}"
 
     def _run(self) -> None:
         while not self._stopping:
             self._wake.wait(self._check_s if self._claim else None)
             self._wake.clear()
             if not self._stopping:
-                self.beat()
+                with contained(_log, "the lease"):
+                    self.beat()

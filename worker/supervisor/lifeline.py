@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from opentelemetry.trace import SpanKind
 
@@ -12,6 +13,7 @@ from telemetry.recorder import Recorder
 from worker.errors import QueueUnavailable
 from worker.store.base import TaskStore
 from worker.supervisor.attempt import queue_attributes
+from worker.supervisor.duty import STOP_WAIT_S, contained
 from worker.task import Task
 
 _log = logging.getLogger(__name__)
@@ -22,7 +24,8 @@ class Lifeline:
 
     Each is a death of a worker: its task is queued again, or failed at `max_deaths`. The machine
     may be gone for good, and its journal with it: what is known is added to the attempt's trace.
-    `chores` are done at each round too.
+    `before` is called before each sweep: after a pause of the whole machine, or an hour without the
+    queue, this worker's own claim must be extended, not swept. `chores` are done at each round too.
     """
 
     def __init__(
@@ -32,15 +35,24 @@ class Lifeline:
         *,
         every_s: float,
         max_deaths: int,
+        before: Callable[[], None],
         chores: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._store = store
         self._recorder = recorder
         self._every_s = every_s
         self._max_deaths = max_deaths
+        self._before = before
         self._chores = chores
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lifeline", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Start the thread; its first sweep is at once."""
@@ -49,7 +61,7 @@ class Lifeline:
     def stop(self) -> None:
         """Stop the thread."""
         self._stop.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=STOP_WAIT_S)
 
     def sweep(self) -> int:
         """Sweep once; return how many claims had expired."""
@@ -84,9 +96,8 @@ class Lifeline:
             )
 
     def _run(self) -> None:
-        while True:
-            self.sweep()
-            for chore in self._chores:
-                chore()
-            if self._stop.wait(self._every_s):
-                return
+        while not self._stop.is_set():
+            for chore in (self._before, self.sweep, *self._chores):
+                with contained(_log, "the lifeline"):
+                    chore()
+            self._stop.wait(self._every_s)

@@ -28,6 +28,6 @@ def bury(journal: Path | None, end: ProcessEnd, *, last_words: Sequence[str] = (
         end = msgspec.structs.replace(end, attributes=attributes)
     try:
         return failure_of(death.close_dead(journal, end))
-    except (JournalBusy, JournalTooNew) as trouble:
+    except (JournalBusy, JournalTooNew, OSError) as trouble:
         _log.warning("the end of %s is not written: %s", journal.name, trouble)
         return failure_of(death.failure_of(journal, end))

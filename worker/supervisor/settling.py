@@ -1,29 +1,22 @@
-"""Settling: an outcome becomes one call to the store, after the task's record has been drained."""
+"""Settling: an outcome becomes one call to the store."""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind
 
 from telemetry import names
-from worker.errors import Fenced, OutputError
+from telemetry.recorder import Recorder
+from worker.errors import Fenced, QueueUnavailable
 from worker.failure import failure_of
 from worker.output.storage import LocalStorage
 from worker.store.base import TaskStore
-from worker.supervisor.attempt import Attempt, queue_attributes
-from worker.task import (
-    Cancelled,
-    Done,
-    Failed,
-    Failure,
-    Outcome,
-    Retry,
-    Spawned,
-    TaskStatus,
-)
+from worker.supervisor.attempt import queue_attributes
+from worker.task import Cancelled, Claim, Done, Failed, Failure, Outcome, Retry, Spawned, TaskStatus
 
+SUPERSEDED = "superseded"
 _log = logging.getLogger(__name__)
 
 
@@ -38,101 +31,97 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settler:
-    """Writes outcomes to the store, each inside a span `settle <queue>`.
+    """Writes outcomes to the store.
 
-    Every method may be called again with the same attempt after `QueueUnavailable`. Outputs are
-    published first, under a lease that has just been extended: whoever was superseded finds out
-    before it overwrites anything.
+    Every method may be called again with the same claim after `QueueUnavailable`, the only thing
+    they raise: a claim that is another's by now is "superseded", and an outcome that the store
+    refuses fails its task. Outputs are published first, under a lease that has just been extended:
+    whoever was superseded finds out before it overwrites anything.
     """
 
     store: TaskStore
     storage: LocalStorage
+    recorder: Recorder
     lease_s: float
     max_attempts: int
     max_deaths: int
 
-    def settle(self, attempt: Attempt, outcome: Outcome, facts: dict[str, Any]) -> Settled:
+    def settle(self, claim: Claim, outcome: Outcome, facts: dict[str, Any]) -> Settled:
         """Write the outcome that the task process returned; `facts` join the result."""
 
         def write() -> Settled:
             match outcome:
                 case Done():
-                    return self._complete(attempt, outcome, facts)
+                    return self._complete(claim, outcome, facts)
                 case Spawned():
-                    return self._spawn(attempt, outcome, facts)
+                    return self._spawn(claim, outcome, facts)
                 case Retry(failure=failure):
-                    return self._retry(attempt, failure)
+                    return self._retry(claim, failure)
                 case Failed(failure=failure):
-                    return self._fail(attempt, failure)
+                    return self._fail(claim, failure)
                 case Cancelled(reason=reason):
                     # The store has known it before the task did; there is nothing to write.
-                    return Settled(status=TaskStatus.CANCELLED, sentence=reason)
+                    return Settled(status=self.store.get(claim.task.id).status, sentence=reason)
 
-        return self._in_span(attempt, type(outcome).__name__, write)
+        return self._bounded(claim, write)
 
-    def settle_death(self, attempt: Attempt, failure: Failure) -> Settled:
+    def settle_death(self, claim: Claim, failure: Failure) -> Settled:
         """Count a death; the task is queued again, or failed at the limit."""
 
         def write() -> Settled:
-            status = self.store.record_death(
-                attempt.claim.token, failure, max_deaths=self.max_deaths
-            )
+            status = self.store.record_death(claim.token, failure, max_deaths=self.max_deaths)
             return Settled(status=status, sentence=failure.sentence)
 
-        return self._in_span(attempt, "Died", write, failure)
+        return self._bounded(claim, write)
 
-    def release(self, attempt: Attempt, reason: str) -> Settled:
+    def release(self, claim: Claim, reason: str) -> Settled:
         """Give the task back, and its attempt."""
 
         def write() -> Settled:
-            self.store.release(attempt.claim.token, reason=reason, give_back=True)
+            self.store.release(claim.token, reason=reason, give_back=True)
             return Settled(status=TaskStatus.QUEUED, sentence=reason)
 
-        return self._in_span(attempt, "Released", write)
+        return self._bounded(claim, write)
 
-    def _in_span(
-        self,
-        attempt: Attempt,
-        outcome: str,
-        write: Callable[[], Settled],
-        failure: Failure | None = None,
-    ) -> Settled:
-        task = attempt.claim.task
-        attributes = queue_attributes(self.store, "settle", task.id)
-        with attempt.recorder.span(
-            names.settle(self.store.queue),
-            {**attributes, names.TASK_OUTCOME: outcome},
-            kind=SpanKind.CLIENT,
-        ) as span:
-            try:
-                settled = write()
-            except Fenced as fenced:
-                settled = Settled(status="superseded", sentence=fenced.reason)
-                _log.warning("the outcome of task %s is refused: %s", task.id, fenced.reason)
-            span.set_attribute("loop26.task.status", settled.status)
-        if failure is not None or settled.status == TaskStatus.FAILED:
-            attempt.span.set_status(StatusCode.ERROR, settled.sentence)
-        self.storage.discard(task.id, attempt.claim.token)
+    def _bounded(self, claim: Claim, write: Callable[[], Settled]) -> Settled:
+        """Write within the boundary of the task: what the store refuses fails this task alone."""
+        settled = self._fenced(claim, lambda: self._refusable(claim, write))
+        self.storage.discard(claim.task.id, claim.token)
         return settled
 
-    def _complete(self, attempt: Attempt, done: Done, facts: dict[str, Any]) -> Settled:
-        claim = attempt.claim
-        self.store.extend(claim.token, lease_s=self.lease_s, progress=attempt.progress)
+    def _refusable(self, claim: Claim, write: Callable[[], Settled]) -> Settled:
         try:
-            locations = self.storage.publish(claim.task.id, claim.token, list(done.files))
-        except OutputError as exc:
-            return self._fail(attempt, failure_of(attempt.recorder.error(exc), exc))
+            return write()
+        except (Fenced, QueueUnavailable):
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it must not end the worker
+            return self._fail(claim, failure_of(self.recorder.error(exc), exc))
+
+    def _fenced(self, claim: Claim, write: Callable[[], Settled]) -> Settled:
+        try:
+            return write()
+        except QueueUnavailable:
+            raise
+        except Fenced as fenced:
+            _log.warning("the outcome of task %s is refused: %s", claim.task.id, fenced.reason)
+            return Settled(status=SUPERSEDED, sentence=fenced.reason)
+        except Exception as exc:  # noqa: BLE001 - as above; not even its failure can be written
+            _log.exception("task %s is left to its lease", claim.task.id)
+            return Settled(status=SUPERSEDED, sentence=f"it cannot be settled: {exc}")
+
+    def _complete(self, claim: Claim, done: Done, facts: dict[str, Any]) -> Settled:
+        self.store.extend(claim.token, lease_s=self.lease_s, progress=None)
+        locations = self.storage.publish(claim.task.id, claim.token, list(done.files))
         location = str(locations[0])
         result = {**done.result, **facts, "files": [str(path) for path in locations]}
         self.store.complete(claim.token, output_location=location, result=result)
         return Settled(status=TaskStatus.COMPLETE, location=location)
 
-    def _spawn(self, attempt: Attempt, spawned: Spawned, facts: dict[str, Any]) -> Settled:
-        claim = attempt.claim
+    def _spawn(self, claim: Claim, spawned: Spawned, facts: dict[str, Any]) -> Settled:
         children = [
             replace(child, trace_context=claim.task.process_context) for child in spawned.children
         ]
-        with attempt.recorder.span(
+        with self.recorder.span(
             names.send(self.store.queue),
             {
                 **queue_attributes(self.store, "send", claim.task.id),
@@ -145,22 +134,20 @@ class Settler:
             status=TaskStatus.IN_PROGRESS, sentence=f"waits for {len(children)} children"
         )
 
-    def _retry(self, attempt: Attempt, failure: Failure) -> Settled:
-        task = attempt.claim.task
-        if task.attempts >= self.max_attempts:
-            return self._fail(attempt, failure)
-        delay_s = float(2**task.attempts)
+    def _retry(self, claim: Claim, failure: Failure) -> Settled:
+        if claim.task.attempts >= self.max_attempts:
+            return self._fail(claim, failure)
+        delay_s = float(2**claim.task.attempts)
         self.store.release(
-            attempt.claim.token,
+            claim.token,
             reason=failure.sentence,
             give_back=False,
             delay_s=delay_s,
             failure=failure,
         )
-        return Settled(
-            status=TaskStatus.QUEUED, sentence=f"again in {delay_s:g} s: {failure.sentence}"
-        )
+        sentence = f"again in {delay_s:g} s: {failure.sentence}"
+        return Settled(status=TaskStatus.QUEUED, sentence=sentence)
 
-    def _fail(self, attempt: Attempt, failure: Failure) -> Settled:
-        self.store.fail(attempt.claim.token, failure)
+    def _fail(self, claim: Claim, failure: Failure) -> Settled:
+        self.store.fail(claim.token, failure)
         return Settled(status=TaskStatus.FAILED, sentence=failure.sentence)

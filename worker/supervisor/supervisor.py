@@ -2,7 +2,6 @@
 
 import logging
 import queue
-import signal
 import time
 from dataclasses import dataclass
 from uuid import UUID
@@ -10,28 +9,26 @@ from uuid import UUID
 from telemetry import death
 from telemetry.recorder import Recorder
 from worker.console import Console
-from worker.errors import QueueUnavailable
+from worker.errors import (
+    EXIT_DRAINED,
+    EXIT_GPU,
+    EXIT_QUEUE,
+    EXIT_RECYCLE,
+    InvalidTask,
+    QueueUnavailable,
+)
 from worker.messages import Cancel, Finished, Hello, Progress, Ready, Run, Started, Unready
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.child import ChildEvent, Exited, Printed, Said
-from worker.supervisor.claiming import Claimer
+from worker.supervisor.claiming import Claimed, Claimer
 from worker.supervisor.hand import Hand
 from worker.supervisor.keeper import Keeper
 from worker.supervisor.postmortem import bury
 from worker.supervisor.presence import Presence
+from worker.supervisor.signals import StopAsked
 
-EXIT_DRAINED = 0
-EXIT_RECYCLE = 75
-EXIT_GPU = 80
 CANCEL_GRACE_S = 30.0
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopAsked:
-    """SIGTERM or SIGINT has come."""
-
-    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,29 +91,30 @@ class Supervisor:
     def run(self) -> int:
         """Work until drained, idle (when so asked) or unable; return the exit code.
 
-        Must be called from the main thread: it takes the signals, and the kernel ends the task
-        process when the thread that started it ends.
+        Must be called from the main thread: the kernel ends the task process when the thread that
+        started it ends.
         """
-        previous = {
-            number: signal.signal(number, self._on_signal)
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
         try:
             while self._exit_code is None:
                 self._turn()
         finally:
             self._end_task_process()
+            self._hand.give_back("the worker stops")
             self._presence.state = "stopped"
-            self._presence.record()
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            if not self._presence.trouble:
+                self._presence.record()
+        if self._hand.attempt is not None and self._exit_code == EXIT_DRAINED:
+            return EXIT_QUEUE  # the note tells the next supervisor what could not be told
         return self._exit_code
 
     def _turn(self) -> None:
+        """Look at what is due, then wait for news."""
+        self._keeper.watch()
         self._check_deadlines()
         self._hand.settle_if_due()
-        if self._hand.attempt is None:
+        if self._hand.running is None:
             self._cancel_by = None
+        if self._hand.attempt is None:
             self._stop_if_done()
         if not self._draining:
             self._keeper.tend()
@@ -178,19 +176,31 @@ class Supervisor:
         if not free or time.monotonic() < self._claim_at:
             return
         self._claim_at = time.monotonic() + self._habits.poll_s
-        t0_ns, request = time.time_ns(), self._claimer.request(self._presence.model)
         try:
-            claim = self._claimer.store.claim(request)
-            if claim is None and self._habits.until_idle and self._claimer.nothing_left():
+            claimed = self._claimer.claim(self._presence.model)
+            if claimed is None and self._habits.until_idle and self._claimer.nothing_left():
                 self._stop(EXIT_DRAINED)
         except QueueUnavailable as trouble:
             self._hand.trouble(trouble)
             return
         self._presence.trouble = ""
-        if claim is not None:
-            attempt = Attempt.begin(self._recorder, self._claimer.store, request, claim, t0_ns)
-            self._hand.take(attempt, self._keeper.journal)
-            self._keeper.send(Run(claim=claim))
+        if claimed is not None:
+            self._hand_over(claimed)
+
+    def _hand_over(self, claimed: Claimed) -> None:
+        attempt = Attempt.begin(
+            self._recorder,
+            self._claimer.store,
+            request=claimed.request,
+            claim=claimed.claim,
+            asked_ns=claimed.asked_ns,
+        )
+        self._hand.take(attempt, self._keeper.journal)
+        try:
+            self._keeper.send(Run(claim=claimed.claim))
+        except ValueError as exc:
+            problem = f"holds text that is no Unicode ({exc})"
+            self._hand.refuse(InvalidTask("params", claimed.claim.task.params, problem))
 
     def _cancel(self, lost: LeaseLost) -> None:
         attempt = self._hand.running
@@ -206,12 +216,12 @@ class Supervisor:
         failure = bury(child.journal, end, last_words=child.last_words)
         self._keeper.exited(failure, child.last_words)
         self._presence.model = None
-        if self._keeper.given_up:
-            self._console.note("error", self._keeper.given_up)
-            self._stop(EXIT_GPU)
         if self._hand.running is None:
             _log.warning("task process %d: %s", child.pid, end.message)
-        self._hand.bury(failure, end)
+        if end.kind == "sigterm" and self._draining:  # it went to all of us, as systemd sends it
+            self._hand.give_back("the worker stops")
+        else:
+            self._hand.bury(failure, end)
         self._claim_at = 0.0
 
     def _end_task_process(self) -> None:
@@ -225,30 +235,27 @@ class Supervisor:
             bury(child.journal, death.from_returncode(child.returncode))
         self._keeper.child = None
 
-    def _on_signal(self, number: int, _frame: object) -> None:
-        self._inbox.put(StopAsked(number=number))
-
     def _drain(self, asked: StopAsked) -> None:
-        name = signal.Signals(asked.number).name
         if self._drain_by is None:
             self._drain_by = time.monotonic() + self._habits.grace_s
             self._console.note(
-                "info", f"{name}: finishing the task in hand", grace_s=self._habits.grace_s
+                "info", f"{asked.name}: finishing the task in hand", grace_s=self._habits.grace_s
             )
         else:
             self._drain_by = 0.0
-            self._console.note("warning", f"{name} again: giving the task back")
+            self._console.note("warning", f"{asked.name} again: giving the task back")
 
     def _check_deadlines(self) -> None:
-        now, child = time.monotonic(), self._keeper.child
-        if self._drain_by is not None and now >= self._drain_by and self._hand.attempt:
-            self._end_task_process()
-            self._hand.give_back("the worker stops")
+        now = time.monotonic()
+        if self._keeper.given_up:
+            self._console.note("error", self._keeper.given_up)
+            self._stop(self._keeper.exit_code)
+        elif self._drain_by is not None and now >= self._drain_by and self._hand.attempt:
             self._stop(EXIT_DRAINED)
-        elif self._cancel_by is not None and now >= self._cancel_by and child is not None:
+        elif self._cancel_by is not None and now >= self._cancel_by:
             self._cancel_by = None
             self._console.note("warning", "the cancelled task does not stop; its process is ended")
-            child.end()
+            self._keeper.kill()
 
     def _stop_if_done(self) -> None:
         if self._draining:
