@@ -2,17 +2,56 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
+
+import pytest
 
 from telemetry.journal import JournalReader, process_directories, read_index
 from telemetry.spans import Folder, Span
-from tests.acceptance.home import Home, assert_whole
+from tests.acceptance.home import Home, Worker, assert_whole
 from worker.output.video import read_frames
-from worker.task import TaskStatus
+from worker.task import Task, TaskStatus
 
 SEGMENTS = 3
 OVERLAP = 2
 FRAMES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A home in which one journey was worked off; tests look at it and change nothing."""
+
+    home: Home
+    worker: Worker
+    orchestrator: UUID
+
+    @property
+    def task(self) -> Task:
+        """The orchestrator's task."""
+        return self.home.task(self.orchestrator)
+
+    @property
+    def children(self) -> list[Task]:
+        """The segments' tasks, then the stitch's."""
+        return self.home.children(self.orchestrator)
+
+    @property
+    def spans(self) -> list[Span]:
+        """Every span that was journalled, but for the look at the device before any task."""
+        return [span for span in spans_of(self.home) if span.name != "engine device"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    """Work off one journey of three segments and a stitch."""
+    home = Home(tmp_path_factory.mktemp("journey") / "home")
+    home.path.mkdir()
+    (orchestrator,) = home.enqueue(home.journey(SEGMENTS))
+    yield Finished(home=home, worker=home.work_until_idle(), orchestrator=orchestrator)
+    home.close()
 
 
 def spans_of(home: Home) -> list[Span]:
@@ -26,42 +65,69 @@ def spans_of(home: Home) -> list[Span]:
     return found
 
 
-def test_a_journey_becomes_one_video_and_one_trace(home: Home) -> None:
-    """Three segments and a stitch: one model load, 32 iterations each, every span in one trace."""
-    (orchestrator,) = home.enqueue(home.journey(SEGMENTS))
-    worker = home.work_until_idle()
-    assert_whole(home, [orchestrator], SEGMENTS)
-    task = home.task(orchestrator)
-    assert task.output_location is not None
-    frames = read_frames(Path(task.output_location))
+def test_a_journey_becomes_one_video(finished: Finished) -> None:
+    """Of exactly the segments' frames less the overlaps."""
+    assert_whole(finished.home, [finished.orchestrator], SEGMENTS)
+    frames = read_frames(Path(finished.task.output_location or ""))
     assert frames.shape == (SEGMENTS * FRAMES - (SEGMENTS - 1) * OVERLAP, 32, 32, 3)
-    segments = home.children(orchestrator)[:SEGMENTS]
-    for segment in segments:
-        result = segment.result_data or {}
-        assert result["record"]["iterations"] == 32
-        assert result["record"]["steps"] == 2
-        assert result["record"]["complete"] is True
-        assert result["model_loads"] == 1
+
+
+def test_a_journey_is_one_trace(finished: Finished) -> None:
+    """That of the span that sent it."""
+    traces = {span.trace_id.hex() for span in finished.spans}
+    assert traces == {(finished.task.trace_context or "").split("-")[1]}
+
+
+def test_every_step_of_a_journey_is_a_span(finished: Finished) -> None:
+    """All iterations over parameters, all denoising steps, all calls to the queue."""
+    names = Counter(span.name for span in finished.spans)
+    expected = {
+        "loop iteration": SEGMENTS * 32,
+        "denoise step": SEGMENTS * 2,
+        "process travel_segment": SEGMENTS,
+        "process travel_orchestrator": 1,
+        "process travel_stitch": 1,
+        "send tasks": 2,
+        "receive tasks": SEGMENTS + 2,
+        "settle tasks": SEGMENTS + 2,
+    }
+    assert {name: names[name] for name in expected} == expected
+
+
+def test_a_segments_row_says_what_its_record_holds(finished: Finished) -> None:
+    """Counted before it was settled: 32 iterations, 2 steps, nothing missing."""
+    for segment in finished.children[:SEGMENTS]:
+        record = (segment.result_data or {})["record"]
+        assert (record["iterations"], record["steps"], record["complete"]) == (32, 2, True)
+
+
+def test_a_journey_loads_its_model_once(finished: Finished) -> None:
+    """The task process keeps it from segment to segment."""
+    loads = [(segment.result_data or {})["model_loads"] for segment in finished.children[:SEGMENTS]]
+    assert loads == [1] * SEGMENTS
+
+
+def test_a_finished_row_keeps_its_start_and_its_last_stage(finished: Finished) -> None:
+    """An application that bills by the row can."""
+    for segment in finished.children[:SEGMENTS]:
         assert segment.generation_started_at is not None
         assert (segment.progress or {})["stage"] == "output"
-    spans = spans_of(home)
-    traced = [span for span in spans if span.name != "engine device"]
-    assert {span.trace_id.hex() for span in traced} == {(task.trace_context or "").split("-")[1]}
-    names = Counter(span.name for span in traced)
-    assert names["loop iteration"] == SEGMENTS * 32
-    assert names["denoise step"] == SEGMENTS * 2
-    assert names["process travel_segment"] == SEGMENTS
-    assert names["process travel_orchestrator"] == names["process travel_stitch"] == 1
-    assert names["send tasks"] == 2
-    assert names["receive tasks"] == names["settle tasks"] == SEGMENTS + 2
-    assert worker.heard("settled", task_id=str(orchestrator)) is not None
 
 
-def test_every_span_has_its_parent_in_the_trace(home: Home) -> None:
+def test_the_console_tells_of_each_task_what_became_of_it(finished: Finished) -> None:
+    """The orchestrator waits for its children; they are Complete."""
+    told = {
+        line["task_id"]: line["outcome"]
+        for line in finished.worker.lines()
+        if line["event"] == "settled"
+    }
+    children = {str(child.id): "Complete" for child in finished.children}
+    assert told == {str(finished.orchestrator): "In Progress", **children}
+
+
+def test_every_span_has_its_parent_in_the_trace(finished: Finished) -> None:
     """The tree has one root, the producer's span; segments hang on the orchestrator."""
-    home.enqueue(home.journey(1))
-    home.work_until_idle()
-    spans = {span.span_id: span for span in spans_of(home) if span.name != "engine device"}
+    spans = {span.span_id: span for span in finished.spans}
     roots = [span.name for span in spans.values() if span.parent_id is None]
     assert roots == ["send tasks"]
     assert all(span.parent_id in spans for span in spans.values() if span.parent_id)
@@ -70,6 +136,55 @@ def test_every_span_has_its_parent_in_the_trace(home: Home) -> None:
     assert parents["stage generate"] == "process travel_segment"
     assert parents["denoise step"] == "engine generate"
     assert parents["loop iteration"] == "stage parameters"
+
+
+def test_the_journal_can_be_read_task_by_task(finished: Finished) -> None:
+    """The index names each attempt once, and its range has an end."""
+    wanted = sorted([str(finished.orchestrator), *(str(child.id) for child in finished.children)])
+    for directory in process_directories(finished.home.path / "spool"):
+        if JournalReader(directory).facts.role == "cli":
+            continue
+        entries = read_index(directory)
+        assert sorted(entry.task_id for entry in entries) == wanted
+        assert all(entry.last is not None for entry in entries)
+
+
+def test_tasks_lists_the_journey(finished: Finished) -> None:
+    """The orchestrator, its segments and the stitch, as JSON for programs."""
+    rows = json.loads(finished.home.run("tasks", "--json").stdout)
+    assert [row["status"] for row in rows] == ["Complete"] * (SEGMENTS + 2)
+
+
+def test_tasks_shows_one_task(finished: Finished) -> None:
+    """By the beginning of its id, with its children."""
+    shown = finished.home.run("tasks", str(finished.orchestrator)[:8]).stdout
+    assert "Complete" in shown
+    assert shown.count("travel_segment") >= SEGMENTS
+
+
+def test_trace_prints_the_journey_as_a_tree(finished: Finished) -> None:
+    """Whichever of its ids is given."""
+    for task in (finished.task, finished.children[0]):
+        tree = finished.home.run("trace", str(task.id))
+        assert tree.returncode == 0, tree.stderr
+        assert tree.stdout.count("process travel_segment") == SEGMENTS
+
+
+def test_trace_prints_the_journey_as_otlp(finished: Finished) -> None:
+    """Every span that was journalled, once."""
+    document = json.loads(finished.home.run("trace", str(finished.orchestrator), "--json").stdout)
+    printed = Counter(
+        span["spanId"]
+        for resource in document["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    )
+    assert printed == Counter(span.span_id.hex() for span in finished.spans)
+
+
+def test_health_is_1_once_the_worker_has_ended(finished: Finished) -> None:
+    """A worker that is done is no worker."""
+    assert finished.home.run("health").returncode == 1
 
 
 def test_a_single_generation_of_text_needs_no_picture(home: Home) -> None:
@@ -114,34 +229,3 @@ def test_a_failed_segment_takes_its_family_and_names_its_line(home: Home) -> Non
             f"Cascaded failed from related task {failed.id}"
         )
         assert (relative.error or {})["root_cause"]["type"] == "worker.errors.InputError"
-
-
-def test_the_journal_can_be_read_task_by_task(home: Home) -> None:
-    """The index names each attempt once, and its range holds that attempt's records alone."""
-    (orchestrator,) = home.enqueue(home.journey(1))
-    home.work_until_idle()
-    wanted = {str(orchestrator), *(str(child.id) for child in home.children(orchestrator))}
-    for directory in process_directories(home.path / "spool"):
-        reader = JournalReader(directory)
-        if reader.facts.role == "cli":
-            continue
-        entries = read_index(directory)
-        assert sorted(entry.task_id for entry in entries) == sorted(wanted)
-        assert all(entry.last is not None for entry in entries)
-
-
-def test_the_commands_tell_what_happened(home: Home) -> None:
-    """`tasks`, `tasks ID`, `trace ID` and `health` say it for people and for programs."""
-    (orchestrator,) = home.enqueue(home.journey(1))
-    home.work_until_idle()
-    rows = json.loads(home.run("tasks", "--json").stdout)
-    assert [row["status"] for row in rows] == ["Complete"] * 3
-    shown = home.run("tasks", str(orchestrator)[:8])
-    assert "Complete" in shown.stdout
-    tree = home.run("trace", str(orchestrator))
-    assert tree.returncode == 0, tree.stderr
-    assert "process travel_segment" in tree.stdout
-    assert "32" in tree.stdout
-    spans = json.loads(home.run("trace", str(orchestrator), "--json").stdout)
-    assert spans["resourceSpans"]
-    assert home.run("health").returncode == 1
