@@ -30,6 +30,25 @@ def wait_for(condition: Callable[[], Any], what: str, patience_s: float = PATIEN
     return value
 
 
+def a_slow_task(steps: int = 1000) -> dict[str, Any]:
+    """Make the payload of a generation that takes its time, in many small steps."""
+    params = {
+        "model_name": "tiny_t2v",
+        "prompt": "a clock that ticks",
+        "resolution": "32x32",
+        "video_length": 5,
+        "num_inference_steps": steps,
+        "seed": 1,
+        "guidance_phases": 1,
+    }
+    return {"task_type": "t2v", "params": params}
+
+
+def a_quick_task() -> dict[str, Any]:
+    """Make the payload of the smallest generation there is."""
+    return a_slow_task(2)
+
+
 class Worker:
     """One `loop26 run`, and what it prints."""
 

@@ -38,23 +38,29 @@ def strike(worker: Worker, victim: str) -> bool:
     return True
 
 
-def storm(home: Home, kills: int, dice: random.Random) -> Counter[str]:
-    """Kill workers at random moments until that is done so often; return what was killed."""
+def storm(home: Home, kills: int, dice: random.Random) -> tuple[Counter[str], list[UUID]]:
+    """Kill workers at random moments until that is done so often, with work for them all along.
+
+    Return what was killed, and the journeys.
+    """
     struck: Counter[str] = Counter()
-    worker = home.worker(*PATIENT)
-    while struck.total() < kills and not finished(home):
-        if worker.process.poll() is not None:
+    journeys: list[UUID] = []
+    worker = None
+    while struck.total() < kills:
+        if finished(home):
+            journeys += home.enqueue(home.journey(SEGMENTS), home.journey(SEGMENTS))
+        if worker is None or worker.process.poll() is not None:
             worker = home.worker(*PATIENT)
         if dice.random() < 0.75:  # most of the time let it get to work, then strike somewhere
             wait_for(lambda w=worker: busy(w) or w.process.poll() is not None, "work")
         # The dice decide the moment: at once, in the first task, in a later one.
-        time.sleep(dice.random() * dice.choice((0.5, 3.0, 12.0)))
+        time.sleep(dice.random() * dice.choice((0.5, 3.0, 8.0)))
         victim = dice.choice(VICTIMS)
         if worker.process.poll() is None and strike(worker, victim):
             struck[victim] += 1
             if victim != "task process":
                 worker.process.wait()
-    return struck
+    return struck, journeys
 
 
 def busy(worker: Worker) -> bool:
@@ -65,6 +71,8 @@ def busy(worker: Worker) -> bool:
 
 def finished(home: Home) -> bool:
     """Whether no task is left to do."""
+    if not (home.path / "queue.db").exists():
+        return True
     store = home.store()
     try:
         return not store.list_tasks(statuses=(TaskStatus.QUEUED, TaskStatus.IN_PROGRESS))
@@ -120,8 +128,7 @@ def test_random_kills_lose_and_double_nothing(
 ) -> None:
     """Strike supervisor, task process or both at random moments; then let it finish."""
     kills = request.config.getoption("--kills")
-    journeys = home.enqueue(*[home.journey(SEGMENTS) for _ in range(max(2, kills // 8))])
-    struck = storm(home, kills, dice)
+    struck, journeys = storm(home, kills, dice)
     worker = home.worker(*PATIENT)
     assert worker.process.wait(timeout=60 * len(journeys) + 240) == 0, worker.lines()
     assert_nothing_lost_or_doubled(home, journeys)

@@ -4,27 +4,10 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-from tests.acceptance.home import Home, wait_for
+from tests.acceptance.home import Home, a_quick_task, a_slow_task, wait_for
 from worker.task import TaskStatus
-
-MANY_STEPS = 1000
-
-
-def a_long_task(steps: int = MANY_STEPS) -> dict[str, Any]:
-    """Make the payload of a generation that takes its time, in many small steps."""
-    params = {
-        "model_name": "tiny_t2v",
-        "prompt": "a clock that ticks",
-        "resolution": "32x32",
-        "video_length": 5,
-        "num_inference_steps": steps,
-        "seed": 1,
-        "guidance_phases": 1,
-    }
-    return {"task_type": "t2v", "params": params}
 
 
 def events_of(home: Home, task_id: UUID) -> list[str]:
@@ -38,7 +21,7 @@ def events_of(home: Home, task_id: UUID) -> list[str]:
 
 def test_sigterm_lets_the_running_task_finish(home: Home) -> None:
     """The first SIGTERM stops claiming; the task in hand is done, the next stays queued."""
-    first, second = home.enqueue(a_long_task(60), a_long_task(60))
+    first, second = home.enqueue(a_slow_task(60), a_slow_task(60))
     worker = home.worker(until_idle=False)
     worker.wait_for("claimed")
     assert worker.end() == 0
@@ -48,7 +31,7 @@ def test_sigterm_lets_the_running_task_finish(home: Home) -> None:
 
 def test_a_second_sigterm_gives_the_task_and_its_attempt_back(home: Home) -> None:
     """Nobody waits for a task that cannot finish in time, and it is not a failed attempt."""
-    (task_id,) = home.enqueue(a_long_task())
+    (task_id,) = home.enqueue(a_slow_task())
     worker = home.worker(until_idle=False)
     worker.wait_for("progress", stage="generate", step=2)
     worker.process.send_signal(signal.SIGTERM)
@@ -62,7 +45,7 @@ def test_a_second_sigterm_gives_the_task_and_its_attempt_back(home: Home) -> Non
 
 def test_the_end_of_the_grace_period_gives_the_task_back(home: Home) -> None:
     """One SIGTERM is enough when the task takes longer than the grace period."""
-    (task_id,) = home.enqueue(a_long_task())
+    (task_id,) = home.enqueue(a_slow_task())
     worker = home.worker("--set", "grace_s=1", until_idle=False)
     worker.wait_for("progress", stage="generate", step=2)
     began = time.monotonic()
@@ -74,7 +57,7 @@ def test_the_end_of_the_grace_period_gives_the_task_back(home: Home) -> None:
 
 def test_a_cancelled_task_stops_within_a_step_and_the_process_stays(home: Home) -> None:
     """`loop26 cancel` ends the running task; the same task process takes the next one."""
-    first, second = home.enqueue(a_long_task(), a_long_task(2))
+    first, second = home.enqueue(a_slow_task(), a_quick_task())
     worker = home.worker(until_idle=False)
     worker.wait_for("progress", task_id=str(first), stage="generate", step=2)
     child = worker.task_process()
@@ -90,7 +73,7 @@ def test_a_cancelled_task_stops_within_a_step_and_the_process_stays(home: Home) 
 
 def test_a_task_that_kills_its_process_fails_at_the_limit(home: Home) -> None:
     """Each death is counted and recorded; at `max_deaths` the task fails and says of what."""
-    (task_id,) = home.enqueue(a_long_task())
+    (task_id,) = home.enqueue(a_slow_task())
     worker = home.worker("--set", "max_deaths=2")
     for death in (1, 2):
         wait_for(lambda n=death: home.task(task_id).attempts == n, f"attempt {death}")
@@ -127,7 +110,7 @@ def test_the_task_process_dies_with_its_supervisor(home: Home) -> None:
 
 def test_health_follows_the_worker(home: Home) -> None:
     """`loop26 health` is 0 while a worker is well, 1 before and after."""
-    home.enqueue(a_long_task(2))
+    home.enqueue(a_quick_task())
     assert home.run("health").returncode == 1
     worker = home.worker(until_idle=False)
     worker.wait_for("settled")
