@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from worker import errors
+from worker.cli import EXIT_BUG
+from worker.cli.run import run
+from worker.settings import Settings
+
 ROOT = Path(__file__).parents[1]
+NO_SETTINGS = {"name", "eta_s"}  # a placeholder, a field of an event
 
 
 def commands(document: str) -> str:
@@ -18,6 +24,38 @@ def commands(document: str) -> str:
     )
     lines = [line for block in blocks for line in block.splitlines()]
     return "\n".join(line for line in lines if not line.startswith("make "))
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/operating.md"])
+def test_every_path_in_the_documents_is_there(document: str) -> None:
+    """Modules move; what tells where they are moves with them."""
+    named = re.findall(
+        r"`((?:worker|telemetry|tests|docs|tools|engines|handlers)/[\w./]*)`",
+        (ROOT / document).read_text(),
+    )
+    assert [
+        path for path in named if not any((top / path).exists() for top in (ROOT, ROOT / "worker"))
+    ] == []
+
+
+def test_every_exit_code_of_a_worker_is_explained() -> None:
+    """In the table for operators, and in the command's own help."""
+    codes = {str(value) for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    assert len(codes) == 5
+    table = re.findall(r"^\| (\d+) \|", (ROOT / "docs" / "operating.md").read_text(), re.MULTILINE)
+    helped = re.findall(r"^ +(\d+)  ", run.__doc__ or "", re.MULTILINE)
+    assert codes | {str(EXIT_BUG)} <= set(table)
+    assert codes | {str(EXIT_BUG)} == set(helped)
+
+
+def test_every_setting_in_the_documents_exists() -> None:
+    """By the settings' names in the text, their variables, and what follows `--set`."""
+    text = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/operating.md"))
+    named = re.findall(r"`(\w+_(?:s|mb|days|tasks|deaths|dirs|roots|prompts|addresses))\b", text)
+    named += [name.lower() for name in re.findall(r"\bLOOP26_(\w+)", text)]
+    named += re.findall(r"--set (\w+)=\w", text)
+    assert len(named) > 10
+    assert set(named) - {*Settings.model_fields, *NO_SETTINGS} == set()
 
 
 @pytest.mark.timeout(300)

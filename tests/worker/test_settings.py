@@ -267,7 +267,7 @@ def test_the_home_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     """It holds prompts and pictures."""
     settings = Settings(home=tmp_path / "a" / "b")
     prepare_home(settings)
-    for folder in (settings.home, settings.spool_dir, settings.outputs_dir, settings.run_dir):
+    for folder in (settings.home, settings.spool_dir, settings.outputs_dir, settings.cache_dir):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert (settings.home / "version").read_text() == f"{HOME_VERSION}\n"
 

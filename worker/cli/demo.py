@@ -8,9 +8,10 @@ from worker.cli.session import HomeOption, session_of
 def demo(context: typer.Context, home: HomeOption = None) -> None:
     """Make a video from four pictures that ship with loop26, on this machine, in a minute.
 
-    It enqueues one journey, works it off as `loop26 run` would, and says where the video is and
-    what was measured. The model is built from a seed: nothing is downloaded, and its pictures are
-    noise. Without --home it works in a folder `demo` of the home, apart from a real queue.
+    It enqueues one journey, works it off as `loop26 run` would, and says where
+    the video is and what was measured. The model is built from a seed: nothing is
+    downloaded, and its pictures are noise. Without --home it works in a folder
+    `demo` of the home, apart from a real queue.
 
     [bold]Example[/]
 

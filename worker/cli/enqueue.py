@@ -16,10 +16,12 @@ def enqueue(
 ) -> None:
     """Put tasks into the queue and print their ids, one a line, in order.
 
-    A file holds one task, a JSON list of tasks, or one task a line. Everything is checked before
-    anything is inserted: it is all of the tasks or none. A task is
-    {"task_type": "...", "params": {...}} and may have id, dependant_on, project_id and
-    idempotency_key; a second task with the key of a first is the first.
+    A file holds one task, a JSON list of tasks, or one task a line. Everything
+    is checked before anything is inserted: it is all of the tasks or none.
+
+    A task is {"task_type": "...", "params": {...}} and may have id, dependant_on,
+    project_id and idempotency_key; a second task with the key of a first is the
+    first. Relative paths of pictures and LoRAs begin at the file's own folder.
 
     [bold]Examples[/]
 

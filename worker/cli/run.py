@@ -16,12 +16,19 @@ def run(
 ) -> None:
     """Work on the queue until SIGTERM or Ctrl-C.
 
-    The first signal drains: no new task, and the running one may finish within grace_s. A second
-    one gives it back to the queue, its attempt not counted. In a terminal this shows live
-    progress, otherwise one JSON object a line.
+    The first signal drains: no new task, and the running one may finish within
+    grace_s. A second one gives it back to the queue, its attempt not counted. In
+    a terminal this shows live progress, otherwise one JSON object a line.
 
-    Exit codes: 0 drained, 69 queue unreachable, 75 please start again, 78 settings wrong,
-    80 GPU unusable.
+    [bold]Exit codes[/]
+
+       0  drained, or idle when so asked
+      69  the queue cannot be reached, at the start or for the last task's outcome
+      70  a bug in loop26
+      75  please start again: recycle_after_tasks is reached, or no task process
+          could be started
+      78  a setting, the home or the install is wrong
+      80  the GPU is unusable
 
     [bold]Examples[/]
 

@@ -38,8 +38,8 @@ def health(context: typer.Context, as_json: JsonOption = False, home: HomeOption
 def settings(context: typer.Context, as_json: JsonOption = False, home: HomeOption = None) -> None:
     """List every setting: its value, where that came from, and what it is for.
 
-    Later wins: the default, HOME/config.toml, the environment, the command line. The values of
-    secrets are not shown.
+    Later wins: the default, HOME/config.toml, the environment, the command line.
+    The values of secrets are not shown.
 
     [bold]Examples[/]
 

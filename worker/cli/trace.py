@@ -35,8 +35,8 @@ def trace(
 ) -> None:
     """Print a task's whole trace as a tree with times, from the journals on this machine.
 
-    A journey is one trace: the orchestrator's, its segments' and the stitch's spans are in it,
-    whichever of their ids is given.
+    A journey is one trace: the orchestrator's, its segments' and the stitch's
+    spans are in it, whichever of their ids is given.
 
     [bold]Examples[/]
 

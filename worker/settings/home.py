@@ -31,7 +31,6 @@ def prepare_home(settings: Settings) -> None:
             settings.outputs_dir,
             settings.models_dir,
             settings.cache_dir,
-            settings.run_dir,
         ):
             folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

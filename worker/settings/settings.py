@@ -104,8 +104,7 @@ class Settings(BaseSettings):
     recycle_after_tasks: int = Field(
         0,
         ge=0,
-        description="Tasks after which the worker ends with exit code 75, to be started anew; "
-        "0 is never.",
+        description="Attempts at tasks after which the worker ends with exit code 75; 0 is never.",
     )
     child_start_timeout_s: float = Field(
         default=300.0,
@@ -234,11 +233,6 @@ class Settings(BaseSettings):
         return header_fields(self.otlp_headers.get_secret_value()) if self.otlp_headers else {}
 
     @property
-    def config_path(self) -> Path:
-        """The file in which settings may stand; it need not be there."""
-        return self.home / CONFIG_FILE
-
-    @property
     def queue_path(self) -> Path:
         """The SQLite file of the local queue."""
         return self.home / "queue.db"
@@ -255,18 +249,13 @@ class Settings(BaseSettings):
 
     @property
     def models_dir(self) -> Path:
-        """Models that were built or downloaded, and the operator's own definitions."""
+        """Models that were built from a seed, and weights that the operator put there."""
         return self.home / "models"
 
     @property
     def cache_dir(self) -> Path:
         """Downloads, by URL."""
         return self.home / "cache"
-
-    @property
-    def run_dir(self) -> Path:
-        """Status file, work folders: what means nothing once the worker has ended."""
-        return self.home / "run"
 
 
 def environment_values() -> Mapping[str, Any]:

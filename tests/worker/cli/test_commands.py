@@ -1,5 +1,6 @@
 """The commands, on a real queue: what they print, what they refuse, and the code they end with."""
 
+import inspect
 import io
 import json
 import os
@@ -12,9 +13,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from typer.models import CommandInfo
 
 from telemetry.reports.trace import read_trace
 from worker.cli import exit_code_of
+from worker.cli.app import app
 from worker.store.base import ClaimRequest
 from worker.store.local import LocalStore
 from worker.task import Failure, NewTask, TaskStatus
@@ -363,6 +366,13 @@ def test_the_help_of_a_command_teaches_by_example(run: Run, command: str) -> Non
     assert result.code == 0
     assert f"loop26 {command}" in result.out.partition("Example")[2] or command in {"run", "demo"}
     assert "Example" in result.out
+
+
+@pytest.mark.parametrize("command", app.registered_commands, ids=lambda command: command.name)
+def test_the_help_of_a_command_fits_a_terminal(command: CommandInfo) -> None:
+    """From the second on, its lines are kept as they are written, and folded where too long."""
+    text = inspect.getdoc(command.callback) or ""
+    assert [line for line in text.splitlines()[1:] if len(line) > 78] == []
 
 
 def test_a_bug_shows_a_traceback_and_ends_with_70(
