@@ -1,6 +1,7 @@
 """How a process died: from what the kernel says of it to a journal's last record and an error."""
 
 import contextlib
+import errno
 import signal
 import time
 import uuid
@@ -115,7 +116,7 @@ def close_dead(directory: Path, end: ProcessEnd) -> Error:
 
     The error is journalled when the death cut something off, or is known to have been none of the
     process's choice. A journal that has its end already is left as it is. Raises `JournalBusy`
-    while the process is alive.
+    while the process is alive, and `OSError` when the disk takes no more: then it is still to do.
 
     Returns:
         The error, journalled or not: what a supervisor settles the task with.
@@ -129,6 +130,8 @@ def close_dead(directory: Path, end: ProcessEnd) -> Error:
         if error.task_id or folder.open_spans or not orderly:
             writer.append(Kind.ERROR, error)
         writer.append(Kind.PROCESS_END, end)
+        if writer.lost:
+            raise OSError(errno.ENOSPC, "the end of a process is not written", str(directory))
     return error
 
 

@@ -2,9 +2,10 @@
 
 ```
 TelemetryError              says what was wrong, with the value, and the way out
-└── JournalError            a journal
-    ├── JournalTooNew       it was written by a newer version
-    └── JournalBusy         the process that writes it is alive
+├── JournalError            a journal
+│   ├── JournalTooNew       it was written by a newer version
+│   └── JournalBusy         the process that writes it is alive
+└── Unencodable             an item that no backend can be sent
 ```
 """
 
@@ -40,3 +41,7 @@ class JournalBusy(JournalError):
             "wait for its end before writing there"
         )
         self.directory = directory
+
+
+class Unencodable(TelemetryError):
+    """Raised by a stream for items that cannot be put into its backend's format."""

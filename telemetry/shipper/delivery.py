@@ -2,17 +2,24 @@
 
 import gzip
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from telemetry.errors import Unencodable
 
 if TYPE_CHECKING:
     import urllib3
 
 _TOO_LARGE: Final = 413
 _SUCCESS: Final = range(200, 300)
-# Refused for what it is, not for when it came: sending it again would be refused again.
-_PERMANENT: Final = frozenset(range(300, 500)) - {408, 425, 429}
+# Refused for what it is: sending it again would be refused again. Every other answer speaks of
+# the moment, the address or the headers, which somebody will mend: 401, 403, 404, a redirect.
+_REFUSED: Final = frozenset({400, 422})
+_REDIRECT: Final = range(300, 400)
+_MISPLACED: Final = frozenset({401, 403, 404, 405, 407, 410, 415, *_REDIRECT})
+_ABSENT: Final = frozenset({404, 405, 410, 501})
 
 
 class Verdict(Enum):
@@ -21,14 +28,14 @@ class Verdict(Enum):
     ACCEPTED = "accepted"
     REFUSED = "refused"  # for good: it is counted and passed over
     TOO_LARGE = "too large"  # to be sent in halves
-    LATER = "later"  # the backend is down or busy
+    LATER = "later"  # the backend is down, busy, not where it was sought, or not for us
 
 
 class Answer(NamedTuple):
     """A backend's answer.
 
-    `refused` counts the items of an accepted batch that the backend did not take; `retry_after_s`
-    is what it asked for, 0.0 if nothing.
+    `status` is HTTP's, 0 where there was no answer. `refused` counts the items of an accepted batch
+    that the backend did not take; `retry_after_s` is what it asked for, 0.0 if nothing.
     """
 
     verdict: Verdict
@@ -36,6 +43,26 @@ class Answer(NamedTuple):
     refused: int = 0
     retry_after_s: float = 0.0
     body: bytes = b""
+    status: int = 0
+
+    @property
+    def absent(self) -> bool:
+        """Whether the backend answered that it has no place for this kind of telemetry."""
+        return self.status in _ABSENT
+
+
+@contextmanager
+def encoding() -> Iterator[None]:
+    """Turn what goes wrong in the block into `Unencodable`, but for what is not the items' fault.
+
+    A missing module, no memory and no file speak of this machine: they pass as they are.
+    """
+    try:
+        yield
+    except (ImportError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise Unencodable(f"{type(error).__name__}: {error}") from error
 
 
 class Post:
@@ -54,25 +81,31 @@ class Post:
         self._pool: urllib3.PoolManager | None = None
 
     def send(self, body: bytes, timeout_s: float) -> Answer:
-        """Send a body and judge the answer. Raises nothing for a backend that is not there."""
+        """Send a body and judge the answer.
+
+        Raises nothing: without an answer, be it for a backend that is not there or a header that
+        cannot be written, what was sent is to be sent later.
+        """
+        try:
+            response = self._request(body, timeout_s)
+        except Exception as error:  # noqa: BLE001 - see above
+            return Answer(Verdict.LATER, f"{type(error).__name__}: {error}")
+        return _judge(response.status, response.headers, response.data)
+
+    def _request(self, body: bytes, timeout_s: float) -> "urllib3.BaseHTTPResponse":
         import urllib3
 
         if self._pool is None:
             self._pool = urllib3.PoolManager(num_pools=1, maxsize=1)
-        data = gzip.compress(body, compresslevel=5) if self._compress else body
-        try:
-            response = self._pool.request(
-                "POST",
-                self.url,
-                body=data,
-                headers=self._headers,
-                timeout=urllib3.Timeout(total=timeout_s),
-                retries=False,
-                redirect=False,
-            )
-        except urllib3.exceptions.HTTPError as error:
-            return Answer(Verdict.LATER, f"{type(error).__name__}: {error}")
-        return _judge(response.status, response.headers.get("retry-after"), response.data)
+        return self._pool.request(
+            "POST",
+            self.url,
+            body=gzip.compress(body, compresslevel=5) if self._compress else body,
+            headers=self._headers,
+            timeout=urllib3.Timeout(total=timeout_s),
+            retries=False,
+            redirect=False,
+        )
 
     def close(self) -> None:
         """Close the connection; a later `send` opens another."""
@@ -81,16 +114,21 @@ class Post:
             self._pool = None
 
 
-def _judge(status: int, retry_after: str | None, body: bytes) -> Answer:
+def _judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     if status in _SUCCESS:
-        return Answer(Verdict.ACCEPTED, body=body)
-    reason = f"HTTP {status}"
+        return Answer(Verdict.ACCEPTED, body=body, status=status)
+    said = body[:200].decode("utf-8", "replace").strip()
+    reason = f"HTTP {status} {said}".strip()
     if status == _TOO_LARGE:
-        return Answer(Verdict.TOO_LARGE, reason, body=body)
-    if status in _PERMANENT:
-        said = body[:200].decode("utf-8", "replace").strip()
-        return Answer(Verdict.REFUSED, f"{reason} {said}".strip(), body=body)
-    return Answer(Verdict.LATER, reason, retry_after_s=_seconds(retry_after), body=body)
+        return Answer(Verdict.TOO_LARGE, reason, body=body, status=status)
+    if status in _REFUSED:
+        return Answer(Verdict.REFUSED, reason, body=body, status=status)
+    if status in _REDIRECT:
+        reason += f" (to {headers.get('location', 'nowhere')})"
+    if status in _MISPLACED:
+        reason += "; look at the backend's address and headers"
+    asked_s = _seconds(headers.get("retry-after"))
+    return Answer(Verdict.LATER, reason, retry_after_s=asked_s, body=body, status=status)
 
 
 def _seconds(retry_after: str | None) -> float:

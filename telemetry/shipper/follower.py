@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -16,12 +16,18 @@ from telemetry.spans import Folder, Span
 SHIPPED: Final = "shipped.json"
 # A backend that is down must not make the supervisor hold what the disk holds already.
 MOST_WAITING: Final = 4096
+_RECORDS_PER_LOOK: Final = 256  # at the clock, while reading
 
 
 class Stream(Protocol):
-    """One kind of telemetry on its way to one backend."""
+    """One kind of telemetry on its way to one backend.
+
+    Attributes:
+        optional: Whether backends are known that have no place for it, and answer with 404.
+    """
 
     name: str
+    optional: bool
     batch_size: int
 
     def select(
@@ -34,7 +40,10 @@ class Stream(Protocol):
         ...
 
     def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
-        """Send items of one process, waiting for the answer."""
+        """Send items of one process, waiting for the answer.
+
+        Raises `Unencodable` for an item that is at fault itself; what else is raised is not.
+        """
         ...
 
     def close(self) -> None:
@@ -86,11 +95,17 @@ def journal_bytes(directory: Path) -> int:
 
 
 class Follower:
-    """Reads a journal from its beginning and holds what its backend has not acknowledged."""
+    """Reads a journal from its beginning and holds what its backend has not acknowledged.
+
+    Attributes:
+        complete: Whether all has been read that there will ever be, but for an end that its
+            supervisor may still write.
+    """
 
     def __init__(self, directory: Path, stream: Stream, mark: Mark) -> None:
         self.stream = stream
         self.mark = mark
+        self.complete = False
         self._reader = JournalReader(directory)
         self._folder = Folder(keep_logs=False)
         self._waiting: deque[tuple[Mark, Any]] = deque()
@@ -110,18 +125,36 @@ class Follower:
         """Whether the end of the process has been read."""
         return self._folder.end is not None
 
-    def pull(self) -> bool:
-        """Read on; False when it stopped because enough is waiting, not because all is read."""
+    @property
+    def needed_from(self) -> int:
+        """Number of the oldest file that has something to send, or that is yet to be read."""
+        return self._waiting[0][0].file if self._waiting else self._reader.position.file
+
+    def pull(self, remaining: Callable[[], float], *, dead: bool) -> bool:
+        """Read on; False when it stopped because enough is waiting, or there is no time.
+
+        Args:
+            remaining: Seconds left to read in.
+            dead: Whether the process was dead before: then what is read now is all.
+        """
+        if self.complete and self.ended:
+            return True
+        everything = self._read_on(remaining)
+        self.complete = everything and dead
+        return everything
+
+    def _read_on(self, remaining: Callable[[], float]) -> bool:
         if len(self._waiting) >= MOST_WAITING:
             return False
-        for record in self._reader.read():
+        for count, record in enumerate(self._reader.read(), start=1):
             finished = self._folder.feed(record)
             selected = self.stream.select(record, finished, self._folder)
             for number, item in enumerate(selected, start=1):
                 mark = Mark(*record.end, number)
                 if mark > self.mark:
                     self._waiting.append((mark, item))
-            if len(self._waiting) >= MOST_WAITING:
+            no_time = count % _RECORDS_PER_LOOK == 0 and remaining() <= 0
+            if no_time or len(self._waiting) >= MOST_WAITING:
                 return False
         return True
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from telemetry.journal import JournalRecord, ProcessFacts
 from telemetry.records import Log
-from telemetry.shipper.delivery import Answer, Post, Verdict
+from telemetry.shipper.delivery import Answer, Post, Verdict, encoding
 from telemetry.spans import Folder, Span
 
 # The encoders load OpenTelemetry's SDK and protobuf: 20 MB that a worker without a collector
@@ -40,6 +40,7 @@ class SpanStream:
     """Ended spans, to `/v1/traces`."""
 
     name = "traces"
+    optional = False
     batch_size = 512
 
     def __init__(self, target: OtlpTarget) -> None:
@@ -56,7 +57,9 @@ class SpanStream:
         """Export spans of one process."""
         from telemetry.shipper import otlp_encoding
 
-        body = otlp_encoding.trace_request(facts, items, self._target.resource).SerializeToString()
+        with encoding():
+            request = otlp_encoding.trace_request(facts, items, self._target.resource)
+            body = request.SerializeToString()
         answer = self._post.send(body, min(timeout_s, self._target.timeout_s))
         if answer.verdict is Verdict.ACCEPTED:
             refused, reason = otlp_encoding.refused_spans(answer.body)
@@ -69,9 +72,10 @@ class SpanStream:
 
 
 class LogStream:
-    """Log records, to `/v1/logs`."""
+    """Log records, to `/v1/logs`, which a backend for traces alone does not have."""
 
     name = "logs"
+    optional = True
     batch_size = 512
 
     def __init__(self, target: OtlpTarget) -> None:
@@ -88,7 +92,9 @@ class LogStream:
         """Export log records of one process."""
         from telemetry.shipper import otlp_encoding
 
-        body = otlp_encoding.log_request(facts, items, self._target.resource).SerializeToString()
+        with encoding():
+            request = otlp_encoding.log_request(facts, items, self._target.resource)
+            body = request.SerializeToString()
         answer = self._post.send(body, min(timeout_s, self._target.timeout_s))
         if answer.verdict is Verdict.ACCEPTED:
             refused, reason = otlp_encoding.refused_logs(answer.body)

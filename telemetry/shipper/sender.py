@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from telemetry.errors import Unencodable
 from telemetry.shipper.delivery import Answer, Verdict
 from telemetry.shipper.follower import Follower, Stream
 
@@ -21,8 +22,11 @@ class Sender:
     Attributes:
         exported: Items that the backend has acknowledged.
         refused: Items that it refused for good; the first refusal of each kind is logged.
-        failures: Requests without an answer, or answered with "not now".
+        failures: Requests that could not be made, had no answer, or were answered with "not now"
+            or "not here"; the first of a kind is logged, until one succeeds.
         down: Whether the newest request failed.
+        absent: Whether it failed because the backend has no place for this kind of telemetry, as
+            Jaeger has none for logs.
     """
 
     def __init__(self, stream: Stream, clock: Callable[[], float]) -> None:
@@ -31,10 +35,12 @@ class Sender:
         self.refused = 0
         self.failures = 0
         self.down = False
+        self.absent = False
         self._clock = clock
         self._delay_s = 0.0
         self._not_before = clock()
         self._refusals: set[str] = set()
+        self._failures: set[int] = set()
 
     def retry_now(self) -> None:
         """Ask the backend again at once, whatever it said before."""
@@ -71,10 +77,11 @@ class Sender:
     def _answer(self, follower: Follower, count: int, timeout_s: float) -> Answer:
         try:
             return follower.send(count, max(_SHORTEST_TIMEOUT_S, timeout_s))
-        except Exception as error:  # noqa: BLE001 - an item that cannot be encoded stops no other
+        except Unencodable as error:
             # Halved until it is alone, as what is too large is.
-            reason = f"cannot be encoded: {type(error).__name__}: {error}"
-            return Answer(Verdict.TOO_LARGE, reason)
+            return Answer(Verdict.TOO_LARGE, f"cannot be encoded: {error}")
+        except Exception as error:  # noqa: BLE001 - no item's fault: it is kept, and said
+            return Answer(Verdict.LATER, f"{type(error).__name__}: {error}")
 
     def _passed(self, count: int, answer: Answer) -> None:
         accepted = answer.verdict is Verdict.ACCEPTED
@@ -86,15 +93,17 @@ class Sender:
             _log.warning("%s are refused and passed over: %s", self.stream.name, answer.reason)
         if self.down:
             _log.info("%s are shipped again", self.stream.name)
-        self.down, self._delay_s = False, 0.0
+        self.down, self.absent, self._delay_s = False, False, 0.0
+        self._failures.clear()
 
     def _failed(self, answer: Answer) -> None:
         self.failures += 1
-        if not self.down:
+        if answer.status not in self._failures:
+            self._failures.add(answer.status)
             _log.warning(
                 "%s cannot be shipped now and are kept: %s", self.stream.name, answer.reason
             )
-        self.down = True
+        self.down, self.absent = True, answer.absent and self.stream.optional
         self._delay_s = min(max(2 * self._delay_s, _FIRST_DELAY_S), _LONGEST_DELAY_S)
         asked_s = min(answer.retry_after_s, _LONGEST_ASKED_S)
         self._not_before = self._clock() + max(self._delay_s, asked_s)

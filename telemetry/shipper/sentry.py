@@ -11,7 +11,7 @@ import msgspec
 from telemetry import names
 from telemetry.journal import JournalRecord, ProcessFacts
 from telemetry.records import Error, ExceptionFacts, Frame
-from telemetry.shipper.delivery import Answer, Verdict
+from telemetry.shipper.delivery import Answer, Verdict, encoding
 from telemetry.spans import Folder, Span
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class ErrorStream:
     """Errors, as one Sentry event each."""
 
     name = "sentry"
+    optional = False
     batch_size = 1
 
     def __init__(self, target: SentryTarget) -> None:
@@ -65,7 +66,8 @@ class ErrorStream:
             self._client = SentryClient(self._target.dsn)
         answer = Answer(Verdict.ACCEPTED)
         for error, around in items:
-            event = event_of(error, around, facts, self._target)
+            with encoding():
+                event = event_of(error, around, facts, self._target)
             answer = self._client.send(event, min(timeout_s, self._target.timeout_s))
             if answer.verdict is Verdict.TOO_LARGE:
                 # The server's limit is lower than Sentry's own: what names the line goes through.

@@ -7,7 +7,7 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 from sentry_sdk.types import Event, Hint
 
-from telemetry.shipper.delivery import Answer, Post, Verdict
+from telemetry.shipper.delivery import Answer, Post, Verdict, encoding
 
 _ENVELOPE = {"Content-Type": "application/x-sentry-envelope"}
 _USER_AGENT = f"sentry.python/{sentry_sdk.VERSION}"
@@ -60,7 +60,8 @@ class SentryClient:
         """Send one finished event and return the server's answer."""
         self._transport.answer = Answer(Verdict.REFUSED, "sentry-sdk dropped the event")
         self._transport.timeout_s = timeout_s
-        self._client.capture_event(cast("Event", dict(event)), hint={"finished": event})
+        with encoding():  # what the transport meets is in its answer
+            self._client.capture_event(cast("Event", dict(event)), hint={"finished": event})
         return self._transport.answer
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """One journal on its way to every backend."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from sys import maxsize
 from typing import Self
 
 from telemetry.journal import is_alive
@@ -16,19 +17,29 @@ class Shipment:
     Attributes:
         directory: The journal's.
         settled: Whether its process has ended and every backend has all of it.
-        forsaken: Whether its process is dead, all of it is sent, and its end is not written.
+        forsaken: Whether its process is dead, all of it is read, and its end is not written.
+        needed_from: Number of the oldest file that a backend has not got all of.
     """
 
-    def __init__(self, directory: Path, lock: ShippingLock, senders: Iterable[Sender]) -> None:
+    def __init__(self, directory: Path, lock: ShippingLock, senders: Sequence[Sender]) -> None:
         self.directory = directory
         self.settled = False
         self.forsaken = False
+        self.needed_from = 0
         self._lock = lock
+        self._alive = True
+        self._backends = len(senders)
         self._shipped = read_shipped(directory)
-        self._pairs = [(sender, self._follower(sender)) for sender in senders]
+        self._size = journal_bytes(directory)
+        self._pairs = [
+            (sender, self._follower(sender))
+            for sender in senders
+            if self._shipped.settled.get(sender.stream.name) != self._size
+        ]
+        self.role = self._pairs[0][1].role if self._pairs else ""
 
     @classmethod
-    def begin(cls, directory: Path, senders: Iterable[Sender]) -> Self | None:
+    def begin(cls, directory: Path, senders: Sequence[Sender]) -> Self | None:
         """Follow a journal from its beginning; None when another worker ships it.
 
         Raises `JournalTooNew`, and `FileNotFoundError` when it is gone.
@@ -42,14 +53,15 @@ class Shipment:
             raise
 
     @property
-    def role(self) -> str:
-        """The role of the process whose journal it is."""
-        return next((follower.role for _, follower in self._pairs), "")
-
-    @property
     def waiting(self) -> int:
         """How many items have been read and not been acknowledged."""
-        return sum(follower.waiting for _, follower in self._pairs)
+        return sum(follower.waiting for _, follower in list(self._pairs))
+
+    @property
+    def stalled(self) -> bool:
+        """Whether some backends have all of a dead process's journal, and the others are down."""
+        some = len(self._pairs) < self._backends
+        return some and not self._alive and all(sender.down for sender, _ in self._pairs)
 
     def waiting_for(self, sender: Sender) -> int:
         """How many of them one backend has to take."""
@@ -62,36 +74,56 @@ class Shipment:
             remaining: Seconds left; nothing is begun when there are none.
             may_read: Whether there is room to read on for a backend.
         """
-        # Both asked before reading: what a process wrote before it was dead is read below.
-        alive = is_alive(self.directory)
-        size = journal_bytes(self.directory)
-        done = [
-            may_read(sender) and self._send_all(sender, follower, remaining)
-            for sender, follower in self._pairs
-        ]
-        if all(done) and not alive:
-            self.settled = any(follower.ended for _, follower in self._pairs)
-            self.forsaken = not self.settled
-        if self.settled:
-            self._shipped.settled = {sender.stream.name: size for sender, _ in self._pairs}
-            write_shipped(self.directory, self._shipped)
-        return all(done)
+        if remaining() <= 0:
+            return False
+        self._look()
+        done = True
+        for sender, follower in list(self._pairs):
+            if not self._send_all(sender, follower, remaining, may_read):
+                done = False
+            elif follower.complete and follower.ended:
+                self._settle(sender, follower)
+        self.settled = not self._pairs
+        self.forsaken = any(one.complete and not one.ended for _, one in self._pairs)
+        self.needed_from = min(
+            (follower.needed_from for sender, follower in self._pairs if not sender.absent),
+            default=maxsize,
+        )
+        return done
 
     def release(self) -> None:
         """Let another worker ship it."""
         self._lock.release()
 
+    def _look(self) -> None:
+        """Ask, before reading, whether the process lives: what a dead one wrote is all there is."""
+        if all(follower.complete and follower.ended for _, follower in self._pairs):
+            return  # nothing will ever be added
+        self._alive = is_alive(self.directory)
+        self._size = journal_bytes(self.directory)
+
     def _follower(self, sender: Sender) -> Follower:
         mark = self._shipped.marks.get(sender.stream.name, Mark())
         return Follower(self.directory, sender.stream, mark)
 
-    def _send_all(self, sender: Sender, follower: Follower, remaining: Callable[[], float]) -> bool:
-        while True:
-            everything = follower.pull()
-            if not sender.send_all(follower, remaining, self._note):
-                return False
-            if everything:
-                return True
+    def _send_all(
+        self,
+        sender: Sender,
+        follower: Follower,
+        remaining: Callable[[], float],
+        may_read: Callable[[Sender], bool],
+    ) -> bool:
+        while remaining() > 0:
+            everything = may_read(sender) and follower.pull(remaining, dead=not self._alive)
+            sent = sender.send_all(follower, remaining, self._note)
+            if everything or not sent or sender.down:
+                return everything and sent
+        return False
+
+    def _settle(self, sender: Sender, follower: Follower) -> None:
+        self._shipped.settled[sender.stream.name] = self._size
+        write_shipped(self.directory, self._shipped)
+        self._pairs.remove((sender, follower))
 
     def _note(self, follower: Follower) -> None:
         self._shipped.marks[follower.stream.name] = follower.mark

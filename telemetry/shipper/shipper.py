@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,21 +12,19 @@ from typing import Final
 
 from telemetry import death
 from telemetry.errors import JournalBusy, JournalTooNew
-from telemetry.journal import is_alive, process_directories
 from telemetry.records import ProcessEnd
 from telemetry.shipper import spool
 from telemetry.shipper.follower import MOST_WAITING, Stream
 from telemetry.shipper.otlp import LogStream, OtlpTarget, SpanStream
+from telemetry.shipper.retention import Pruner, Retention
+from telemetry.shipper.roster import Roster
 from telemetry.shipper.sender import Sender
 from telemetry.shipper.sentry import ErrorStream, SentryTarget
 from telemetry.shipper.shipment import Shipment
-from telemetry.shipper.spool import Retention
 
 __all__ = ["Counters", "OtlpTarget", "Retention", "SentryTarget", "Shipper"]
 
 _RETENTION_EVERY_S: Final = 60.0
-# Each followed journal holds a lock, and so a descriptor; a backend may be down for weeks.
-_MOST_JOURNALS: Final = 256
 _FOR_EVER_S: Final = 3600.0
 
 _log = logging.getLogger(__name__)
@@ -37,11 +36,14 @@ class Counters:
 
     Attributes:
         exported: Spans, log records and errors that a backend has acknowledged.
-        refused: Those that a backend refused for good.
-        failures: Requests that a backend did not answer, or answered with "not now".
+        refused: Those that a backend refused for what they are, or that cannot be encoded.
+        failures: Requests that could not be made, had no answer, or were answered with "not now"
+            or "not here".
         behind: Items read and not acknowledged yet; at least this many, while a backend is down.
-        deleted: Journals deleted by retention.
-        lost: Those of them that a backend had not acknowledged.
+        deleted: Journals of dead processes deleted by retention.
+        shortened: Files of live processes' journals deleted by retention.
+        lost: Of both, those that a backend was still to get.
+        unclosed: Journals of dead processes whose end could not be written, as on a full disk.
     """
 
     exported: int = 0
@@ -49,7 +51,9 @@ class Counters:
     failures: int = 0
     behind: int = 0
     deleted: int = 0
+    shortened: int = 0
     lost: int = 0
+    unclosed: int = 0
 
 
 class Shipper:
@@ -58,14 +62,19 @@ class Shipper:
     A span is sent when it has ended, never before; what a dead process left open ends with the
     last record of its journal, which its supervisor writes (`telemetry.death.close_dead`). What
     was acknowledged stands in `shipped.json` beside each journal, so a restart sends nothing
-    twice, but for a batch acknowledged in the instant of a crash. While a backend is down nothing
-    is dropped: its mark does not advance. Without a target nothing is sent and no thread runs.
+    twice, but for a batch acknowledged in the instant of a crash. While a backend is down, or
+    refuses for reasons that are not in what it is sent, nothing is dropped: its mark does not
+    advance. A backend without a place for logs (Jaeger) gets its traces; the logs wait, and are
+    offered again, for as long as retention keeps their journals.
+
+    Two threads run: one applies retention every minute, one ships, where there is a target.
+    Neither waits for the other.
 
     Args:
         root: The spool.
         otlp: Where spans and logs go.
         sentry: Where errors go.
-        retention: How long journals of dead processes are kept.
+        retention: How long journals are kept.
         interval_s: Seconds between two looks at the journals.
         on_dead: Asked, after `adopt`, how a process died whose journal has no end; None leaves it
             to whoever knows.
@@ -86,42 +95,46 @@ class Shipper:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._root = root
-        self._retention = retention or Retention()
         self._interval_s = interval_s
         self._on_dead = on_dead
         self._clock = clock
         self._wall_clock = wall_clock
         self._senders = [Sender(stream, clock) for stream in _streams(otlp, sentry)]
-        self._shipments: dict[Path, Shipment] = {}
-        self._done: set[Path] = set()
+        self._roster = Roster(root, self._senders, self._tell)
+        self._pruner = Pruner(root, retention or Retention(), self._needed_from)
         self._told: set[str] = set()
+        self._unclosed: set[Path] = set()
         self._adopted = False
-        self._retain_at = 0.0
-        self._deleted = self._lost = 0
+        self._complete = False
+        self._deadline = 0.0
         self._passing = threading.RLock()
+        self._pruning = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     @property
     def counters(self) -> Counters:
         """What has been done so far."""
+        shipments = list(self._roster.shipments.values())
         return Counters(
             exported=sum(sender.exported for sender in self._senders),
             refused=sum(sender.refused for sender in self._senders),
             failures=sum(sender.failures for sender in self._senders),
-            behind=sum(shipment.waiting for shipment in list(self._shipments.values())),
-            deleted=self._deleted,
-            lost=self._lost,
+            behind=sum(shipment.waiting for shipment in shipments),
+            deleted=self._pruner.deleted,
+            shortened=self._pruner.shortened,
+            lost=self._pruner.lost,
+            unclosed=len(self._unclosed),
         )
 
     def start(self) -> None:
-        """Begin to ship, in a thread of its own. Without a target: apply retention once."""
-        if not self._senders:
-            self.retain()
-        elif self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
-            self._thread.start()
+        """Begin to ship and to apply retention, in threads of their own."""
+        if self._threads:
+            return
+        self._begin("retention", self._keep_retaining)
+        if self._senders:
+            self._begin("shipper", self._keep_shipping)
 
     def wake(self) -> None:
         """Look at the journals now, not at the next interval."""
@@ -131,12 +144,14 @@ class Shipper:
         """Close the journals of processes that are gone and whose end nobody has written.
 
         For a supervisor to call once, when it has settled what the one before it left. Returns the
-        directories; their processes' ends are recorded as "lost".
+        directories; their processes' ends are recorded as "lost". Those whose end cannot be
+        written are counted (`Counters.unclosed`) and left to the next supervisor.
         """
-        closed = spool.close_lost(spool.leftovers(self._root))
+        outcome = spool.close_lost(spool.leftovers(self._root))
+        self._unclosed.update(outcome.failed)
         self._adopted = True
         self.wake()
-        return closed
+        return outcome.closed
 
     def drain(self, timeout: float) -> bool:
         """Ship what is there now; False when not all of it could be in `timeout` seconds.
@@ -151,125 +166,119 @@ class Shipper:
         try:
             for sender in self._senders:
                 sender.retry_now()
-            return self._pass(lambda: deadline - self._clock())
+            return self._drain(lambda: deadline - self._clock())
         finally:
             self._passing.release()
 
     def stop(self, timeout: float) -> bool:
-        """Drain, and end the thread; False when not all could be shipped in `timeout` seconds."""
-        deadline = self._clock() + timeout
+        """Drain, and end the threads; False when not all could be shipped in `timeout` seconds.
+
+        Returns in that time whatever a backend does: what is not acknowledged then stays in the
+        journals for the next shipper. There is no need to `drain` before.
+        """
+        until = time.monotonic() + timeout
+        self._deadline = self._clock() + timeout
         self._stopping.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join(max(0.0, timeout))
-        complete = self.drain(max(0.0, deadline - self._clock()))
-        if self._passing.acquire(blocking=False):
-            self._let_go()
-            self._passing.release()
-        return complete
+        if not (self._threads and self._senders):
+            self._finish()
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return self._complete
 
     def retain(self) -> None:
-        """Delete journals of dead processes beyond the limits of size and age."""
-        with self._passing:
-            for directory, _size, shipped in spool.surplus(
-                self._root, self._stream_names, self._retention, self._wall_clock()
-            ):
-                self._forget(directory)
-                if spool.delete(directory):
-                    self._done.discard(directory)
-                    self._deleted += 1
-                    self._lost += not shipped
-                    if not shipped:
-                        _log.warning("journal %s is deleted unshipped: no room", directory.name)
+        """Delete journals beyond the limits of size and age; waits for no shipping.
 
-    @property
-    def _stream_names(self) -> list[str]:
-        return [sender.stream.name for sender in self._senders]
+        The thread that `start` begins calls it every minute.
+        """
+        # What a backend has no place for is not waited for beyond the ordinary limits.
+        streams = [sender.stream.name for sender in self._senders if not sender.absent]
+        with self._pruning:
+            self._pruner.prune(streams, self._wall_clock())
 
-    def _run(self) -> None:
+    def _begin(self, name: str, run: Callable[[], None]) -> None:
+        self._threads.append(threading.Thread(target=run, name=name, daemon=True))
+        self._threads[-1].start()
+
+    def _needed_from(self, name: str) -> int | None:
+        shipment = self._roster.shipments.get(name)
+        return None if shipment is None else shipment.needed_from
+
+    def _keep_retaining(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.retain()
+            except Exception as error:  # noqa: BLE001 - it is tried again, whatever happened
+                self._tell(f"retention goes on after {type(error).__name__}: {error}")
+            self._stopping.wait(_RETENTION_EVERY_S)
+
+    def _keep_shipping(self) -> None:
         while not self._stopping.is_set():
             with self._passing:
                 try:
                     self._pass(lambda: 0.0 if self._stopping.is_set() else _FOR_EVER_S)
-                    self._retain_if_due()
                 except Exception as error:  # noqa: BLE001 - shipping goes on whatever happened
                     self._tell(f"shipping goes on after {type(error).__name__}: {error}")
             self._wake.wait(self._interval_s)
             self._wake.clear()
+        self._finish()
 
-    def _retain_if_due(self) -> None:
-        if self._clock() >= self._retain_at:
-            self._retain_at = self._clock() + _RETENTION_EVERY_S
-            self.retain()
+    def _finish(self) -> None:
+        """Ship what there is time for, then let go of journals and connections."""
+        try:
+            self._complete = self.drain(max(0.0, self._deadline - self._clock()))
+        finally:
+            with self._passing:
+                self._roster.let_go()
+                for sender in self._senders:
+                    sender.stream.close()
+
+    def _drain(self, remaining: Callable[[], float]) -> bool:
+        left_out = sys.maxsize
+        while self._pass(remaining) and self._roster.left_out < left_out:
+            left_out = self._roster.left_out
+            if not left_out:
+                return True
+        return False
 
     def _pass(self, remaining: Callable[[], float]) -> bool:
         """Look at every journal once; whether all that could be sent is with the backends."""
-        self._find_journals()
+        self._roster.refresh()
         complete = True
-        for shipment in list(self._shipments.values()):
+        for name, shipment in list(self._roster.shipments.items()):
             try:
                 complete &= shipment.ship(remaining, self._may_read)
             except (FileNotFoundError, PermissionError, JournalTooNew) as error:
-                self._pass_over(shipment.directory, error)
+                self._roster.pass_over(name, error)
                 continue
             except OSError as error:
                 # A full disk: what was acknowledged is still known here, and noted with the next.
-                self._tell(f"journal {shipment.directory.name} is shipped with trouble: {error}")
+                self._tell(f"journal {name} is shipped with trouble: {error}")
                 complete = False
                 continue
             if shipment.settled:
-                self._forget(shipment.directory)
+                self._roster.forget(name)
             elif shipment.forsaken and self._adopted:
                 self._close(shipment)
         return complete
-
-    def _find_journals(self) -> None:
-        for directory in process_directories(self._root):
-            if directory in self._done or directory in self._shipments:
-                continue
-            if len(self._shipments) >= _MOST_JOURNALS and not is_alive(directory):
-                continue
-            try:
-                self._follow(directory)
-            except (FileNotFoundError, PermissionError, JournalTooNew) as error:
-                self._pass_over(directory, error)
-
-    def _follow(self, directory: Path) -> None:
-        if spool.is_shipped(directory, self._stream_names) and not is_alive(directory):
-            self._done.add(directory)
-        elif (shipment := Shipment.begin(directory, self._senders)) is not None:
-            self._shipments[directory] = shipment
 
     def _may_read(self, sender: Sender) -> bool:
         """Whether there is room to read on, which a backend that is down must not fill."""
         if not sender.down:
             return True
-        waiting = sum(shipment.waiting_for(sender) for shipment in self._shipments.values())
-        return waiting < MOST_WAITING
+        shipments = self._roster.shipments.values()
+        return sum(shipment.waiting_for(sender) for shipment in shipments) < MOST_WAITING
 
     def _close(self, shipment: Shipment) -> None:
         """Write the end of a process that died unseen, where it is known how it ended."""
         directory = shipment.directory
+        if directory in self._unclosed:
+            return
         if shipment.role == "cli":
-            spool.close_lost([directory])
+            self._unclosed.update(spool.close_lost([directory]).failed)
         elif self._on_dead is not None and (end := self._on_dead(directory)) is not None:
             with contextlib.suppress(JournalBusy):
                 death.close_dead(directory, end)
-
-    def _pass_over(self, directory: Path, error: Exception) -> None:
-        self._tell(f"journal {directory.name} is passed over: {error}")
-        self._forget(directory)
-
-    def _forget(self, directory: Path) -> None:
-        self._done.add(directory)
-        if (shipment := self._shipments.pop(directory, None)) is not None:
-            shipment.release()
-
-    def _let_go(self) -> None:
-        for directory in list(self._shipments):
-            self._shipments.pop(directory).release()
-        for sender in self._senders:
-            sender.stream.close()
 
     def _tell(self, sentence: str) -> None:
         if sentence not in self._told:

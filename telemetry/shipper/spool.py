@@ -1,11 +1,11 @@
-"""The spool as a whole: which journals have ended, who ships which, how long they are kept."""
+"""The spool as a whole: which journals have ended, who ships which, which are to go."""
 
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -18,10 +18,12 @@ from telemetry.journal import (
     process_directories,
     read_index,
 )
+from telemetry.journal.directory import DOOMED, is_marked_ended, journal_files, mark_ended
 from telemetry.records import Kind
 from telemetry.shipper.follower import journal_bytes, read_shipped
 
 LOCK: Final = "shipping"
+_log = logging.getLogger("telemetry.shipper.shipper")
 
 
 class ShippingLock:
@@ -47,111 +49,92 @@ class ShippingLock:
 
 
 def has_ended(directory: Path) -> bool:
-    """Whether a journal has the record of its process's end, which is in its last file."""
-    numbers = [int(path.stem) for path in directory.glob("*.journal") if path.stem.isdecimal()]
-    if not numbers:
+    """Whether a journal has the record of its process's end.
+
+    The mark beside it says so. Where there is none, because the process was killed before it was
+    made or for an older loop26, the newest file is read, and the mark made for the next to ask.
+    """
+    if is_marked_ended(directory):
+        return True
+    if not (numbers := journal_files(directory)):
         return False
     # It comes after the newest task: a spool of gigabytes is not read for it.
     start = Position(max(numbers), 0)
     if entries := read_index(directory):
         start = max(start, entries[-1].last or entries[-1].first)
     records = JournalReader(directory).read(start=start)
-    return any(record.kind is Kind.PROCESS_END for record in records)
+    ended = any(record.kind is Kind.PROCESS_END for record in records)
+    if ended:
+        mark_ended(directory)
+    return ended
 
 
 def leftovers(spool: Path) -> list[Path]:
     """Return the journals of processes that are gone and whose end nobody has written."""
-    dead = [one for one in process_directories(spool) if not is_alive(one)]
     found = []
-    for directory in dead:
+    for directory in process_directories(spool):
         # Gone meanwhile, or of a newer version: then it is not for this one to close.
-        with contextlib.suppress(FileNotFoundError, JournalTooNew):
-            if not has_ended(directory):
+        with contextlib.suppress(FileNotFoundError, PermissionError, JournalTooNew):
+            if is_marked_ended(directory) or is_alive(directory) or has_ended(directory):
+                continue
+            if journal_files(directory):
                 found.append(directory)
     return found
 
 
-def close_lost(directories: Iterable[Path]) -> list[Path]:
-    """Write the end of processes that nobody saw die; return those it was written for."""
-    closed = []
+class Closed(NamedTuple):
+    """What became of journals that were to be closed."""
+
+    closed: list[Path]
+    failed: list[Path]
+
+
+def close_lost(directories: Iterable[Path]) -> Closed:
+    """Write the end of processes that nobody saw die.
+
+    Where it cannot be written, as on a full disk, the journal has failed and stays a leftover.
+    """
+    outcome = Closed([], [])
     for directory in directories:
         # Busy: another worker is writing this very record.
         with contextlib.suppress(JournalBusy, JournalTooNew, FileNotFoundError):
-            death.close_dead(directory, death.lost())
-            closed.append(directory)
-    return closed
+            try:
+                death.close_dead(directory, death.lost())
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                outcome.failed.append(directory)
+                _log.warning("the end of %s cannot be written: %s", directory.name, error)
+            else:
+                outcome.closed.append(directory)
+    return outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """How long journals of dead processes are kept.
-
-    Attributes:
-        keep_bytes: Size of all journals above which the oldest go.
-        keep_age_s: Seconds since its last record after which a journal goes.
-    """
-
-    keep_bytes: int = 2 * 10**9
-    keep_age_s: float = 14 * 86400.0
-
-
-class Surplus(NamedTuple):
-    """A journal that is to be deleted; `shipped` says whether every backend has all of it."""
-
-    directory: Path
-    bytes: int
-    shipped: bool
-
-
-def surplus(
-    spool: Path, streams: Iterable[str], retention: Retention, now_s: float
-) -> list[Surplus]:
-    """Return the journals of dead processes, oldest first, that are too old or too much.
-
-    What a stream has not shipped stays, unless the spool has grown to twice its limit.
+def delete(directory: Path, *, ours: bool = False) -> bool:
+    """Delete a journal; False when it is not ours to delete.
 
     Args:
-        spool: Where the journals are.
-        streams: Names of the streams that ship; none where telemetry stays local.
-        retention: The limits.
-        now_s: Seconds since the epoch.
+        directory: The journal's; renamed first, so that nobody meets half of it.
+        ours: Whether it is this very worker that ships it; what another ships stays.
     """
-    wanted = tuple(streams)
-    sizes = {directory: _size(directory) for directory in process_directories(spool)}
-    total = sum(sizes.values())
-    found = []
-    for directory, size in sizes.items():
-        old = now_s - _written_s(directory, now_s) > retention.keep_age_s
-        if not (old or total > retention.keep_bytes) or is_alive(directory):
-            continue
-        shipped = is_shipped(directory, wanted)
-        if shipped or total > 2 * retention.keep_bytes:
-            total -= size
-            found.append(Surplus(directory, size, shipped))
-    return found
-
-
-def delete(directory: Path) -> bool:
-    """Delete a journal; False when another worker is shipping it."""
-    with contextlib.suppress(FileNotFoundError):
-        if (lock := ShippingLock.take(directory)) is not None:
-            shutil.rmtree(directory, ignore_errors=True)
-            lock.release()
+    with contextlib.suppress(OSError):  # gone already, or another user's
+        lock = None if ours else ShippingLock.take(directory)
+        if ours or lock is not None:
+            try:
+                doomed = directory.rename(directory.with_name(f"{DOOMED}{directory.name}"))
+            finally:
+                if lock is not None:
+                    lock.release()
+            shutil.rmtree(doomed, ignore_errors=True)
             return True
     return False
 
 
 def is_shipped(directory: Path, streams: Iterable[str]) -> bool:
     """Whether every stream has acknowledged the whole of a dead process's journal."""
+    wanted = tuple(streams)
+    if not wanted:
+        return True
     settled = read_shipped(directory).settled
     size = journal_bytes(directory)
-    return all(settled.get(stream) == size for stream in streams)
-
-
-def _size(directory: Path) -> int:
-    with os.scandir(directory) as entries:
-        return sum(entry.stat().st_size for entry in entries if entry.is_file())
-
-
-def _written_s(directory: Path, default: float) -> float:
-    return max((path.stat().st_mtime for path in directory.glob("*.journal")), default=default)
+    return all(settled.get(stream) == size for stream in wanted)

@@ -1,10 +1,11 @@
 """The shipper, against a real receiver, from journals of real processes."""
 
-import logging
+import shutil
 import struct
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -20,6 +21,8 @@ from telemetry.shipper import OtlpTarget, Shipper
 from telemetry.shipper.follower import read_shipped
 from telemetry.spans import Folder
 from telemetry.testing import OtlpReceiver, Reply
+
+from .conftest import ship, shipper, spans_of
 
 TASK = """
 import os, signal, sys
@@ -40,28 +43,6 @@ def killed(spool: Path) -> Path:
     """Run a task process to its SIGKILL inside of iteration 25; return its journal."""
     subprocess.run([sys.executable, "-c", TASK, str(spool)], check=False)
     return process_directories(spool)[-1]
-
-
-def shipper(spool: Path, receiver: OtlpReceiver, **options: Any) -> Shipper:
-    """Make a shipper to a receiver."""
-    target = OtlpTarget(endpoint=receiver.endpoint, timeout_s=options.pop("timeout_s", 5.0))
-    return Shipper(spool, otlp=target, interval_s=0.01, **options)
-
-
-def ship(spool: Path, receiver: OtlpReceiver) -> Shipper:
-    """Ship all that is there with a shipper that is made and stopped for it."""
-    one = shipper(spool, receiver)
-    assert one.drain(20)
-    one.stop(5)
-    return one
-
-
-def spans_of(script: Any, count: int) -> list[str]:
-    """Write ended spans; return their names."""
-    made = [f"span {number}" for number in range(count)]
-    for name in made:
-        script.span(name, 0, 1)
-    return made
 
 
 def test_every_span_of_a_killed_process_arrives_once(spool: Path) -> None:
@@ -223,20 +204,6 @@ def test_the_thread_follows_a_journal_that_grows(script: Any, spool: Path) -> No
         one.stop(5)
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_not_now_keeps_what_was_sent(script: Any, spool: Path, status: int) -> None:
-    """The backend has not got it; it is sent again."""
-    script.span("x", 0, 1)
-    with OtlpReceiver() as receiver:
-        receiver.answer_next(Reply(status))
-        one = shipper(spool, receiver)
-        assert not one.drain(5)
-        assert one.drain(5)
-        one.stop(1)
-        assert receiver.names == ["x"]
-    assert (one.counters.refused, one.counters.failures) == (0, 1)
-
-
 def test_a_retry_after_is_heeded(script: Any, spool: Path) -> None:
     """A busy collector says when to come back."""
     now = [1000.0]
@@ -274,38 +241,6 @@ def test_one_span_that_is_too_large_is_passed_over(script: Any, spool: Path) -> 
         one = ship(spool, receiver)
         assert receiver.names == ["small", "after"]
     assert (one.counters.exported, one.counters.refused) == (2, 1)
-
-
-def test_a_refusal_is_counted_said_once_and_passed_over(
-    script: Any, spool: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What a backend will never take must not stop what it takes."""
-    script.span("one", 0, 1)
-    with OtlpReceiver() as receiver, caplog.at_level(logging.WARNING, "telemetry.shipper.shipper"):
-        receiver.answer_next(Reply(400, body=b"bad span"), Reply(400, body=b"bad span"))
-        one = shipper(spool, receiver)
-        for name in ("two", "three"):
-            assert one.drain(20)
-            script.span(name, 0, 1)
-        assert one.drain(20)
-        one.stop(1)
-        assert receiver.names == ["three"]
-    assert (one.counters.refused, one.counters.exported) == (2, 1)
-    assert [r.message for r in caplog.records] == [
-        "traces are refused and passed over: HTTP 400 bad span"
-    ]
-
-
-def test_logs_that_are_not_taken_leave_the_spans_alone(script: Any, spool: Path) -> None:
-    """Jaeger has no /v1/logs."""
-    script.begin("x")
-    script.log("hello")
-    script.end(1)
-    with OtlpReceiver() as receiver:
-        receiver.answer_by(lambda path, _body: Reply(404 if path == "/v1/logs" else 200))
-        one = ship(spool, receiver)
-        assert receiver.names == ["x"]
-    assert (one.counters.exported, one.counters.refused) == (1, 1)
 
 
 def test_a_partial_success_is_counted(script: Any, spool: Path) -> None:
@@ -374,13 +309,14 @@ def test_a_backlog_beyond_memory_is_shipped_whole(script: Any, spool: Path) -> N
     assert one.counters.exported == 5000
 
 
-def test_without_a_target_there_is_no_thread(spool: Path) -> None:
-    """Local history needs nobody."""
-    before = threading.active_count()
+def test_without_a_target_only_retention_runs(spool: Path) -> None:
+    """Local history is shipped to nobody, and grows all the same."""
+    before = {thread.name for thread in threading.enumerate()}
     one = Shipper(spool)
     one.start()
-    assert threading.active_count() == before
+    assert {thread.name for thread in threading.enumerate()} - before == {"retention"}
     assert one.stop(1)
+    assert {thread.name for thread in threading.enumerate()} == before
 
 
 def test_a_leftover_is_closed_as_lost_once_adopted(spool: Path) -> None:
@@ -428,8 +364,6 @@ def test_a_command_that_was_killed_is_closed_by_whoever_ships(spool: Path) -> No
 
 def test_a_journal_deleted_under_the_shipper_is_passed_over(script: Any, spool: Path) -> None:
     """An operator may clear the spool."""
-    import shutil
-
     script.span("x", 0, 1)
     with OtlpReceiver() as receiver:
         one = shipper(spool, receiver)
@@ -471,3 +405,89 @@ def test_a_journal_of_a_newer_version_stops_no_other(script: Any, spool: Path) -
     with OtlpReceiver() as receiver:
         ship(spool, receiver)
         assert receiver.names == made
+
+
+def test_the_end_is_on_time_though_the_collector_never_answers(script: Any, spool: Path) -> None:
+    """It takes the connection and says nothing, to each stream in turn."""
+    script.begin("x")
+    script.log("hello")
+    script.end(1)
+    hold = threading.Event()
+    with OtlpReceiver() as receiver:
+        receiver.answer_by(lambda _path, _body: Reply(503, hold=hold))
+        one = shipper(spool, receiver)
+        one.start()
+        receiver.wait_for(lambda: bool(receiver.requests))
+        begun = time.monotonic()
+        assert not one.stop(0.5)
+        took = time.monotonic() - begun
+        hold.set()
+    assert took < 0.7
+
+
+def test_an_end_without_a_beginning_is_on_time(script: Any, spool: Path) -> None:
+    """Nobody started the threads: what is sent, is sent in the time that there is."""
+    for _ in range(3):
+        script.span("x", 0, 1)
+        script.log("hello")
+    hold = threading.Event()
+    with OtlpReceiver() as receiver:
+        receiver.answer_by(lambda _path, _body: Reply(503, hold=hold))
+        one = shipper(spool, receiver)
+        begun = time.monotonic()
+        assert not one.stop(0.5)
+        took = time.monotonic() - begun
+        hold.set()
+    assert took < 0.7
+
+
+def test_a_backlog_that_fills_memory_is_shipped_when_the_backend_is_back(
+    script: Any, spool: Path
+) -> None:
+    """What is held is offered again, though there is no room to read on."""
+    made = spans_of(script, 5000)
+    with OtlpReceiver() as receiver:
+        receiver.answer_next(Reply(503))
+        one = shipper(spool, receiver)
+        assert not one.drain(20)
+        assert one.counters.behind == 4096
+        assert one.drain(20)
+        assert receiver.names == made
+        one.stop(1)
+
+
+def test_logs_that_nobody_takes_do_not_hold_up_the_traces_of_many(
+    new_script: Any, spool: Path
+) -> None:
+    """More journals than are ever followed at once, each with a log that waits."""
+    for number in range(300):
+        script = new_script(first_id=1000 * number + 1)
+        script.begin("x")
+        script.log("hello")
+        script.end(1)
+        script.end_process()
+    with OtlpReceiver() as receiver:
+        receiver.answer_by(lambda path, _body: Reply(404 if path == "/v1/logs" else 200))
+        one = shipper(spool, receiver)
+        for _ in range(3):
+            assert not one.drain(30)
+        assert len(receiver.names) == 300
+        receiver.answer_by(None)
+        assert one.drain(30)
+        assert one.drain(30)
+        assert (len(receiver.names), len(receiver.logs)) == (300, 300)
+        one.stop(1)
+
+
+def test_a_journal_deleted_while_its_backend_is_down_is_forgotten(script: Any, spool: Path) -> None:
+    """By retention, or by an operator."""
+    script.span("x", 0, 1)
+    script.end_process()
+    with OtlpReceiver() as receiver:
+        receiver.answer_next(Reply(503))
+        one = shipper(spool, receiver)
+        assert not one.drain(5)
+        shutil.rmtree(script.directory)
+        assert one.drain(5)
+        assert (receiver.names, one.counters.behind) == ([], 0)
+        one.stop(1)

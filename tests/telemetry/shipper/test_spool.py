@@ -1,95 +1,34 @@
-"""How long journals are kept."""
+"""Which journals have ended, and who may close or delete them."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from telemetry.journal import JournalWriter, process_directories
+import pytest
+
+from telemetry.journal import JournalReader, JournalWriter, process_directories
+from telemetry.journal.directory import ENDED, is_marked_ended, journal_files
 from telemetry.records import Kind, ProcessEnd
-from telemetry.shipper import OtlpTarget, Retention, Shipper
+from telemetry.shipper import Shipper
 from telemetry.shipper import spool as spool_module
-from telemetry.testing import OtlpReceiver
 
-NOW_S = 2_000_000_000.0
-
-
-def dead(spool: Path, count: int) -> list[Path]:
-    """Make journals of processes that have ended, about 10 kB each, oldest first."""
-    made = []
-    for _ in range(count):
-        writer = JournalWriter.create(spool, role="task", facts={})
-        end = ProcessEnd(at_ns=1, kind="exit", exit_code=0, message="x" * 10_000)
-        writer.append(Kind.PROCESS_END, end)
-        writer.close()
-        made.append(writer.directory)
-    return made
+END = ProcessEnd(at_ns=1, kind="exit", exit_code=0, message="")
 
 
-def retain(spool: Path, retention: Retention, **options: Any) -> Shipper:
-    """Apply retention once."""
-    shipper = Shipper(spool, retention=retention, **options)
-    shipper.retain()
-    shipper.stop(0)
-    return shipper
+def ended(spool: Path) -> Path:
+    """Make the journal of a process that has ended."""
+    writer = JournalWriter.create(spool, role="cli", facts={})
+    writer.append(Kind.PROCESS_END, END)
+    writer.close()
+    return writer.directory
 
 
-def test_the_oldest_go_until_the_spool_is_small_enough(spool: Path) -> None:
-    """Three of about 10 kB, where two have room."""
-    made = dead(spool, 3)
-    retain(spool, Retention(keep_bytes=25_000))
-    assert process_directories(spool) == made[1:]
-
-
-def test_the_old_go_though_there_is_room(spool: Path) -> None:
-    """By their last record's age."""
-    dead(spool, 2)
-    shipper = retain(spool, Retention(keep_age_s=60.0), wall_clock=lambda: NOW_S * 2)
-    assert process_directories(spool) == []
-    assert (shipper.counters.deleted, shipper.counters.lost) == (2, 0)
-
-
-def test_a_live_process_keeps_its_journal(script: Any, spool: Path) -> None:
-    """Whatever the limits are."""
-    script.span("x", 0, 1)
-    retain(spool, Retention(keep_bytes=1, keep_age_s=0.0), wall_clock=lambda: NOW_S * 2)
-    assert process_directories(spool) == [script.directory]
-
-
-def test_what_is_not_shipped_stays(spool: Path) -> None:
-    """While there is a target that has not got it."""
-    made = dead(spool, 2)
-    target = OtlpTarget(endpoint="http://127.0.0.1:9")
-    retain(spool, Retention(keep_bytes=15_000), otlp=target)
-    assert process_directories(spool) == made
-
-
-def test_beyond_twice_the_limit_it_is_lost_and_counted(spool: Path) -> None:
-    """A full disk would lose more."""
-    made = dead(spool, 3)
-    target = OtlpTarget(endpoint="http://127.0.0.1:9")
-    shipper = retain(spool, Retention(keep_bytes=12_000), otlp=target)
-    assert process_directories(spool) == made[1:]
-    assert (shipper.counters.deleted, shipper.counters.lost) == (1, 1)
-
-
-def test_what_is_shipped_goes_like_any_other(spool: Path) -> None:
-    """The backend has it."""
-    made = dead(spool, 3)
-    with OtlpReceiver() as receiver:
-        target = OtlpTarget(endpoint=receiver.endpoint)
-        shipper = Shipper(spool, otlp=target, retention=Retention(keep_bytes=25_000))
-        assert shipper.drain(5)
-        shipper.retain()
-        shipper.stop(1)
-    assert process_directories(spool) == made[1:]
-    assert shipper.counters.lost == 0
-
-
-def test_start_applies_retention_where_nothing_is_shipped(spool: Path) -> None:
-    """There is no thread that would."""
-    dead(spool, 3)
-    shipper = Shipper(spool, retention=Retention(keep_bytes=1))
-    shipper.start()
-    assert process_directories(spool) == []
+def cut_off(spool: Path) -> Path:
+    """Make the journal of a process that has died."""
+    writer = JournalWriter.create(spool, role="cli", facts={})
+    writer.close()
+    return writer.directory
 
 
 def test_whether_a_process_has_ended_is_read_from_the_last_file(new_script: Any) -> None:
@@ -105,9 +44,77 @@ def test_whether_a_process_has_ended_is_read_from_the_last_file(new_script: Any)
 
 def test_a_journal_that_another_worker_ships_is_not_deleted(spool: Path) -> None:
     """It is being read."""
-    [directory] = dead(spool, 1)
+    directory = ended(spool)
     lock = spool_module.ShippingLock.take(directory)
     assert lock is not None
     assert not spool_module.delete(directory)
     lock.release()
     assert spool_module.delete(directory)
+
+
+def test_a_journal_that_is_marked_as_ended_is_not_read(spool: Path) -> None:
+    """There may be thousands of them."""
+    directory = ended(spool)
+    for file in journal_files(directory).values():
+        file.write_bytes(b"nobody looks here")
+    assert spool_module.has_ended(directory)
+    assert spool_module.leftovers(spool) == []
+
+
+def test_an_end_without_its_mark_is_found_and_marked(spool: Path) -> None:
+    """The process was killed between the two, or is of an older loop26."""
+    directory = ended(spool)
+    (directory / ENDED).unlink()
+    assert spool_module.leftovers(spool) == []
+    assert is_marked_ended(directory)
+
+
+def test_what_is_closed_is_marked_as_ended(spool: Path) -> None:
+    """The next supervisor has nothing to read."""
+    directory = cut_off(spool)
+    assert spool_module.leftovers(spool) == [directory]
+    assert Shipper(spool).adopt() == [directory]
+    assert is_marked_ended(directory)
+
+
+def test_an_emptied_directory_is_no_leftover(spool: Path) -> None:
+    """There is nothing to close in it."""
+    directory = cut_off(spool)
+    for file in journal_files(directory).values():
+        file.unlink()
+    assert spool_module.leftovers(spool) == []
+
+
+ADOPT = """
+import resource, sys
+from pathlib import Path
+from telemetry.shipper import Shipper
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+shipper = Shipper(Path(sys.argv[1]))
+print(len(shipper.adopt()), shipper.counters.unclosed)
+"""
+
+
+@pytest.mark.parametrize("room", ["none", "for the header of a file alone"])
+def test_a_full_disk_leaves_journals_unclosed_and_the_supervisor_alive(
+    spool: Path, room: str
+) -> None:
+    """Each is counted, and closed by the next that has room."""
+    left = [cut_off(spool), cut_off(spool)]
+    header = journal_files(left[0])[1].stat().st_size
+    limit = 0 if room == "none" else header + 20
+    command = [sys.executable, "-c", ADOPT, str(spool), str(limit)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["0", "2"]
+    assert Shipper(spool).adopt() == left
+    ends = [list(JournalReader(one).read())[-1].body for one in left]
+    assert [end.kind for end in ends] == ["lost", "lost"]
+
+
+def test_half_a_deleted_journal_is_no_journal(spool: Path) -> None:
+    """Whoever is killed while deleting leaves it under another name; the next removes it."""
+    directory = ended(spool)
+    directory.rename(spool / f".old-{directory.name}")
+    assert process_directories(spool) == []
+    Shipper(spool).retain()
+    assert list(spool.iterdir()) == []
