@@ -162,7 +162,7 @@ def test_every_exception_from_a_rule_has_a_code_and_a_reason() -> None:
     )
     wrong = [
         f"{path.relative_to(ROOT)}: {found[0]}"
-        for path in sources(*PACKAGES, "tools")
+        for path in sources(*PACKAGES, "tools", "tests")
         for line in path.read_text().splitlines()
         if (found := marks.search(line)) and not right.match(found[0])
     ]

@@ -27,7 +27,7 @@ def refuse(*_: Any) -> Any:
 class Refusing(type):
     """A class whose own class fails the test, too."""
 
-    __getattribute__ = __hash__ = __eq__ = __repr__ = __instancecheck__ = refuse  # type: ignore[assignment]
+    __getattribute__ = __hash__ = __eq__ = __repr__ = __instancecheck__ = refuse
 
 
 def hostile() -> Any:
@@ -37,8 +37,8 @@ def hostile() -> Any:
     """
 
     class Hostile(metaclass=Refusing):
-        __repr__ = __str__ = __len__ = __eq__ = __hash__ = __bool__ = refuse  # type: ignore[assignment]
-        __iter__ = __float__ = __int__ = __getattr__ = __getattribute__ = refuse  # type: ignore[assignment]
+        __repr__ = __str__ = __len__ = __eq__ = __hash__ = __bool__ = refuse
+        __iter__ = __float__ = __int__ = __getattr__ = __getattribute__ = refuse
 
     return Hostile()
 

@@ -26,8 +26,8 @@ class Hostile:
     def _refuse(self, *_: Any) -> Any:
         pytest.fail("foreign code was called")
 
-    __repr__ = __str__ = __len__ = __eq__ = __hash__ = __bool__ = _refuse  # type: ignore[assignment]
-    __iter__ = __float__ = __int__ = __getattr__ = __getattribute__ = _refuse  # type: ignore[assignment]
+    __repr__ = __str__ = __len__ = __eq__ = __hash__ = __bool__ = _refuse
+    __iter__ = __float__ = __int__ = __getattr__ = __getattribute__ = _refuse
 
 
 def _line() -> int:
