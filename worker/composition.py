@@ -33,6 +33,7 @@ from worker.supervisor.signals import stop_signals
 from worker.supervisor.supervisor import Habits, LeaseLost, Parts, Supervisor, SupervisorEvent
 
 SHIP_AT_EXIT_S = 3.0
+QUEUE_WAIT_S = 4.0  # what finds it locked for longer tries again; stopping must not take minutes
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h, as the command line gives it
 
 
@@ -49,7 +50,7 @@ def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
         closing(console),
         _shipping(shipper),
         _recording(settings, worker_id) as recorder,
-        closing(LocalStore(settings.queue_path)) as store,
+        closing(LocalStore(settings.queue_path, busy_timeout_s=QUEUE_WAIT_S)) as store,
     ):
         worker = _Worker(settings, worker_id, store, recorder, console, inbox)
         worker.prepare(shipper)
