@@ -81,6 +81,8 @@ def _folded(lines: list[bytes]) -> list[IndexEntry]:
     for line in lines:
         if "first" in _LINE.decode(line):
             entry = msgspec.json.decode(line, type=IndexEntry)
+            # Taken out first: an attempt that was given back may come again, and is the newest.
+            entries.pop((entry.task_id, entry.attempt), None)
             entries[entry.task_id, entry.attempt] = entry
         else:
             end = msgspec.json.decode(line, type=_End)
@@ -96,6 +98,7 @@ def _scanned(directory: Path) -> list[IndexEntry]:
     for record in reader.read():
         if record.kind is Kind.TASK_BEGIN:
             begin: TaskBegin = record.body
+            entries.pop((begin.task_id, begin.attempt), None)
             entries[begin.task_id, begin.attempt] = IndexEntry(
                 task_id=begin.task_id,
                 attempt=begin.attempt,

@@ -55,10 +55,11 @@ class Pruner:
     full disk would lose more. A stream whose backend has no place for it (Jaeger has none for
     logs) keeps nothing for longer: its items wait within the ordinary limits.
 
-    Of a live process's journal only whole files go, the oldest first. A span that began in one of
-    them, is still open and belongs to no task in the files that are left is unknown to whoever
-    reads the journal from then on: its end is an orphan (`Folder.orphans`). The shipper that
-    follows the journal has read its begin, and sends it.
+    Of a live process's journal only whole files go, the oldest first. Every file has the facts of
+    its process, so those stay, and the files keep their numbers, so positions stay what they are.
+    A span that began in one of them, is still open and belongs to no task in the files that are
+    left is unknown to whoever reads the journal from then on: its end is an orphan
+    (`Folder.orphans`). The shipper that follows the journal has read its begin, and sends it.
 
     Attributes:
         deleted: Journals deleted.

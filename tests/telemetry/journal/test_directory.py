@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.journal import JournalReader, JournalWriter, Position, process_directories
 from telemetry.journal import read_index as indexed
-from telemetry.journal.directory import ENDED, is_marked_ended, journal_file, journal_files
+from telemetry.journal.directory import ENDED, INDEX, is_marked_ended, journal_file, journal_files
 from telemetry.records import Kind, ProcessEnd, TaskBegin, TaskEnd
 
 from .conftest import append_ends
@@ -103,3 +103,16 @@ def test_an_index_outlives_its_journal(writer: JournalWriter) -> None:
     """Deleted at this moment by another worker."""
     shutil.rmtree(writer.directory)
     assert indexed(writer.directory) == []
+
+
+@pytest.mark.parametrize("indexed_as", ["written", "scanned"])
+def test_an_attempt_that_comes_again_is_the_newest(writer: JournalWriter, indexed_as: str) -> None:
+    """A task that was given back may be claimed again, as the same attempt."""
+    for name in ("a", "b", "a"):
+        task = TaskBegin(
+            task_id=name, attempt=1, task_type="t2v", trace_id=b"t" * 16, worker_id="w", at_ns=1
+        )
+        writer.append(Kind.TASK_BEGIN, task)
+    if indexed_as == "scanned":
+        (writer.directory / INDEX).unlink()
+    assert [entry.task_id for entry in indexed(writer.directory)] == ["b", "a"]

@@ -1,6 +1,8 @@
 """The shipper, against a real receiver, from journals of real processes."""
 
+import contextlib
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -422,6 +424,32 @@ def test_the_end_is_on_time_though_the_collector_never_answers(script: Any, spoo
         assert not one.stop(0.5)
         took = time.monotonic() - begun
         hold.set()
+    assert took < 0.7
+
+
+def test_the_end_is_on_time_though_the_answer_comes_byte_by_byte(script: Any, spool: Path) -> None:
+    """Each byte comes in time, and the answer never."""
+    over = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 503 ")
+            while not over.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=drip, args=(listener,))
+        server.start()
+        target = OtlpTarget(endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        one = Shipper(spool, otlp=target, interval_s=60.0)
+        one.start()
+        script.span("x", 0, 1)
+        begun = time.monotonic()
+        assert not one.stop(0.5)
+        took = time.monotonic() - begun
+        over.set()
+        server.join()
     assert took < 0.7
 
 
