@@ -424,7 +424,7 @@ def test_the_end_is_on_time_though_the_collector_never_answers(script: Any, spoo
         assert not one.stop(0.5)
         took = time.monotonic() - begun
         hold.set()
-    assert took < 0.7
+    assert took < 1.0
 
 
 def test_the_end_is_on_time_though_the_answer_comes_byte_by_byte(script: Any, spool: Path) -> None:
@@ -450,7 +450,7 @@ def test_the_end_is_on_time_though_the_answer_comes_byte_by_byte(script: Any, sp
         took = time.monotonic() - begun
         over.set()
         server.join()
-    assert took < 0.7
+    assert took < 1.0
 
 
 def test_an_end_without_a_beginning_is_on_time(script: Any, spool: Path) -> None:
@@ -466,7 +466,7 @@ def test_an_end_without_a_beginning_is_on_time(script: Any, spool: Path) -> None
         assert not one.stop(0.5)
         took = time.monotonic() - begun
         hold.set()
-    assert took < 0.7
+    assert took < 1.0
 
 
 def test_a_backlog_that_fills_memory_is_shipped_when_the_backend_is_back(
