@@ -28,18 +28,21 @@ def uv(*argv: object) -> str:
 @pytest.mark.timeout(600)
 def test_the_base_install_works_without_torch(tmp_path: Path) -> None:
     """`loop26 --help`, the queue and the demo's clear refusal, from a wheel."""
-    uv("build", "--wheel", "--no-build-isolation", "--out-dir", tmp_path / "dist", ROOT)
+    python = ("--python", sys.executable)
+    uv("build", "--wheel", *python, "--no-build-isolation", "--out-dir", tmp_path / "dist", ROOT)
     [wheel] = (tmp_path / "dist").glob("loop26-*.whl")
     venv = tmp_path / "venv"
-    uv("venv", "--quiet", "--python", sys.executable, venv)
-    python = venv / "bin" / "python"
+    uv("venv", "--quiet", *python, venv)
+    installed = venv / "bin" / "python"
     requirements = ROOT / "requirements" / "base.txt"
-    uv("pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", requirements)
-    uv("pip", "install", "--quiet", "--python", python, "--no-deps", wheel)
+    uv("pip", "install", "--quiet", "--python", installed, "--require-hashes", "-r", requirements)
+    uv("pip", "install", "--quiet", "--python", installed, "--no-deps", wheel)
     loop26 = venv / "bin" / "loop26"
     assert "loop26 demo" in done(loop26, "--help", cwd=tmp_path)
     assert done(loop26, "--home", "home", "tasks", cwd=tmp_path).startswith("no tasks")
-    listed = done(python, "-c", "import importlib.util as u; print(u.find_spec('torch'))", cwd=venv)
+    listed = done(
+        installed, "-c", "import importlib.util as u; print(u.find_spec('torch'))", cwd=venv
+    )
     assert listed.strip() == "None"
     demo = subprocess.run(
         [loop26, "--home", "home", "demo"],
