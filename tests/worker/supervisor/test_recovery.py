@@ -1,0 +1,76 @@
+"""What a dead supervisor knew and could not tell the queue is told by the next one."""
+
+from pathlib import Path
+
+from telemetry.journal import JournalReader
+from telemetry.records import Kind
+from worker.messages import finished
+from worker.supervisor import note
+from worker.supervisor.recovery import recover
+from worker.task import Done, TaskStatus
+
+from .conftest import Desk
+
+
+def test_a_finished_task_is_completed_with_its_output(desk: Desk) -> None:
+    """The video was there and the queue was not: it is published now, and nothing runs again."""
+    claim = desk.claim()
+    done = Done(files=(desk.video(claim),), result={"frames": 81})
+    left = note.Note(
+        claim=claim,
+        journal=str(desk.dead_journal("task")),
+        finished=finished(claim.token, done),
+        facts={"attempt": 1},
+    )
+    note.leave(desk.dead_journal("supervisor"), left)
+    assert recover(desk.spool, desk.settler) == 1
+    task = desk.store.get(claim.task.id)
+    assert task.status is TaskStatus.COMPLETE
+    assert Path(task.output_location or "").read_bytes() == b"frames"
+    assert (task.result_data or {})["frames"] == 81
+    assert task.deaths == 0
+
+
+def test_a_task_that_was_to_be_given_back_is(desk: Desk) -> None:
+    """A drain that found the queue locked costs the task no attempt."""
+    claim = desk.claim()
+    left = note.Note(claim=claim, journal=str(desk.dead_journal("task")), release="it stops")
+    note.leave(desk.dead_journal("supervisor"), left)
+    recover(desk.spool, desk.settler)
+    task = desk.store.get(claim.task.id)
+    assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
+
+
+def test_a_task_in_hand_has_died_with_its_supervisor(desk: Desk) -> None:
+    """The death is counted on the task, and both journals get their end."""
+    claim = desk.claim()
+    child, supervisor = desk.dead_journal("task"), desk.dead_journal("supervisor")
+    note.leave(supervisor, note.Note(claim=claim, journal=str(child)))
+    recover(desk.spool, desk.settler)
+    task = desk.store.get(claim.task.id)
+    assert (task.status, task.deaths) == (TaskStatus.QUEUED, 1)
+    for journal in (child, supervisor):
+        kinds = [record.kind for record in JournalReader(journal).read()]
+        assert kinds[-1] is Kind.PROCESS_END
+
+
+def test_a_claim_is_recovered_once(desk: Desk) -> None:
+    """The note is taken away: a third supervisor finds nothing."""
+    claim = desk.claim()
+    note.leave(desk.dead_journal("supervisor"), note.Note(claim=claim, journal=""))
+    assert [recover(desk.spool, desk.settler) for _ in range(2)] == [1, 0]
+    assert desk.store.get(claim.task.id).deaths == 1
+
+
+def test_a_note_that_cannot_be_read_is_left_to_the_lease(desk: Desk) -> None:
+    """It is no reason not to start."""
+    (desk.dead_journal("supervisor") / note.NOTE_FILE).write_bytes(b"{torn")
+    assert recover(desk.spool, desk.settler) == 0
+
+
+def test_a_living_supervisor_is_left_alone(desk: Desk) -> None:
+    """Two workers may share a home."""
+    claim = desk.claim()
+    note.leave(desk.recorder.writer.directory, note.Note(claim=claim, journal=""))
+    assert recover(desk.spool, desk.settler) == 0
+    assert desk.store.get(claim.task.id).status is TaskStatus.IN_PROGRESS
