@@ -11,7 +11,7 @@ from uuid import uuid4
 from telemetry.recorder import Recorder
 from telemetry.shipper import OtlpTarget, Retention, SentryTarget, Shipper
 from worker.console import Console
-from worker.errors import HomeError, WorkerError
+from worker.errors import EXIT_BUG, HomeError, WorkerError
 from worker.messages import Configure
 from worker.output.storage import LocalStorage
 from worker.settings import Settings
@@ -34,7 +34,6 @@ from worker.supervisor.supervisor import Habits, LeaseLost, Parts, Supervisor, S
 
 SHIP_AT_EXIT_S = 3.0
 QUEUE_WAIT_S = 4.0  # what finds it locked for longer tries again; stopping must not take minutes
-EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h, as the command line gives it
 
 
 def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
@@ -68,11 +67,7 @@ def make_shipper(settings: Settings) -> Shipper:
     """Make the shipper of a home's journals."""
     otlp = sentry = None
     if settings.otlp_endpoint:
-        headers = settings.otlp_headers
-        otlp = OtlpTarget(
-            endpoint=settings.otlp_endpoint,
-            headers=_headers(headers.get_secret_value()) if headers else {},
-        )
+        otlp = OtlpTarget(endpoint=settings.otlp_endpoint, headers=settings.otlp_headers_map)
     if settings.sentry_dsn:
         sentry = SentryTarget(
             dsn=settings.sentry_dsn.get_secret_value(),
@@ -231,8 +226,3 @@ def configure(settings: Settings, worker_id: str) -> Configure:
         record_prompts=settings.record_prompts,
         video_crf=settings.video_crf,
     )
-
-
-def _headers(text: str) -> dict[str, str]:
-    pairs = (part.split("=", 1) for part in text.split(",") if part.strip())
-    return {name.strip(): value.strip() for name, value in pairs}

@@ -24,7 +24,7 @@ STYLES: Mapping[str, str] = {"warning": "yellow", "error": "red"}
 OUTCOMES: Mapping[str, tuple[str, str]] = {
     TaskStatus.COMPLETE: ("green", "complete"),
     TaskStatus.FAILED: ("red", "failed"),
-    TaskStatus.QUEUED: ("yellow", "queued again"),
+    TaskStatus.QUEUED: ("yellow", "queued"),
     TaskStatus.CANCELLED: ("yellow", "cancelled"),
     TaskStatus.IN_PROGRESS: ("cyan", "waits for its children"),
     "superseded": ("yellow", "superseded"),

@@ -29,9 +29,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-# Exit codes of `loop26 run` that are no error's own; 70 (a bug) is the command line's.
+# Exit codes of `loop26 run`, by sysexits.h where that has one.
 EXIT_DRAINED: Final = 0
 EXIT_QUEUE: Final = 69
+EXIT_BUG: Final = 70
 EXIT_RECYCLE: Final = 75
 EXIT_CONFIGURATION: Final = 78
 EXIT_GPU: Final = 80

@@ -113,7 +113,7 @@ def test_the_level_of_an_ending_tells_whether_to_look(outcome: str, level: str) 
     [
         ("Complete", "", "complete"),
         ("Failed", "no such model", "failed  no such model"),
-        ("Queued", "again in 2 s", "queued again  again in 2 s"),
+        ("Queued", "again in 2 s", "queued  again in 2 s"),
         ("Cancelled", "by its user", "cancelled  by its user"),
         ("In Progress", "", "waits for its children"),
         ("In Progress", "waits for 4 children", "waits for 4 children"),

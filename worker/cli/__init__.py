@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typer.main import get_command
 
 from worker.cli.app import app
-from worker.errors import WorkerError
+from worker.errors import EXIT_BUG, WorkerError
 
-EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXIT_BROKEN_PIPE = 1  # as typer and rich have it
 
 

@@ -22,7 +22,7 @@ from worker.supervisor.attempt import Attempt, queue_attributes
 from worker.supervisor.drain import drained
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.presence import Presence
-from worker.supervisor.settling import Settled, Settler
+from worker.supervisor.settling import LastWord, Settled, Settler
 from worker.task import Cancelled, Failed, Failure, TaskStatus
 
 RETRY_S = 1.0
@@ -62,6 +62,7 @@ class Hand:
         self._directory = settler.recorder.writer.directory
         self._settle: _Settle | None = None
         self._journal = ""
+        self._started_due = False
         self.attempt: Attempt | None = None
         self.settled = 0
 
@@ -79,6 +80,7 @@ class Hand:
         """Take an attempt that has just been claimed; `journal` is its task process's."""
         self.attempt = attempt
         self._journal = str(journal or "")
+        self._started_due = False
         note.leave(self._directory, self._note(attempt))
         self._lease.keep(attempt.claim)
         self._console.claimed(attempt.claim.task)
@@ -109,7 +111,9 @@ class Hand:
             facts["record"] = drained(journal, claim.task.id, claim.task.attempts)
         left = msgspec.structs.replace(self._note(attempt), finished=message, facts=facts)
         self._settle_by(
-            lambda: self._settler.settle(claim, outcome, facts), type(outcome).__name__, left
+            lambda: self._settler.settle(claim, outcome, facts, self._last_word(attempt)),
+            type(outcome).__name__,
+            left,
         )
 
     def refuse(self, exc: Exception) -> None:
@@ -145,7 +149,7 @@ class Hand:
         settle, attempt = self._settle, self.attempt
         if settle is None or attempt is None or time.monotonic() < settle.due_at:
             return
-        self._lease.drop()  # settling extends it where that is needed
+        self._started_due |= self._lease.drop()  # settling extends it where that is needed
         began_ns = time.time_ns()
         settle.tries += 1
         try:
@@ -197,6 +201,9 @@ class Hand:
         self._console.settled(
             task_id, settled.status, settled.sentence, settled.location, attempt.seconds
         )
+
+    def _last_word(self, attempt: Attempt) -> LastWord:
+        return LastWord(progress=attempt.progress, started=self._started_due)
 
     def _note(self, attempt: Attempt) -> note.Note:
         return note.Note(claim=attempt.claim, journal=self._journal)

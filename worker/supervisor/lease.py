@@ -86,12 +86,17 @@ class LeaseKeeper:
             self._extended_at = self._clock()
         self._wake.set()
 
-    def drop(self) -> None:
-        """Keep nothing alive. An extension that is under way is waited for, but not for long."""
+    def drop(self) -> bool:
+        """Keep nothing alive; whether the start of generation is still to be told.
+
+        An extension that is under way is waited for, but not for long.
+        """
         with self._noting:
             self._claim = None
+            started = self._started_due
         if self._calling.acquire(timeout=DROP_WAIT_S):
             self._calling.release()
+        return started
 
     def progress(self, progress: dict[str, Any], *, at_once: bool) -> None:
         """Note how far the task is; `at_once` writes it with the next look, not the next beat."""

@@ -30,6 +30,14 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastWord:
+    """What the row is still to be told of a running task when it settles."""
+
+    progress: dict[str, Any] | None = None
+    started: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settler:
     """Writes outcomes to the store.
 
@@ -46,10 +54,18 @@ class Settler:
     max_attempts: int
     max_deaths: int
 
-    def settle(self, claim: Claim, outcome: Outcome, facts: dict[str, Any]) -> Settled:
+    def settle(
+        self,
+        claim: Claim,
+        outcome: Outcome,
+        facts: dict[str, Any],
+        last_word: LastWord | None = None,
+    ) -> Settled:
         """Write the outcome that the task process returned; `facts` join the result."""
 
         def write() -> Settled:
+            if not isinstance(outcome, Cancelled):
+                self._tell(claim, last_word or LastWord())
             match outcome:
                 case Done():
                     return self._complete(claim, outcome, facts)
@@ -109,8 +125,12 @@ class Settler:
             _log.exception("task %s is left to its lease", claim.task.id)
             return Settled(status=SUPERSEDED, sentence=f"it cannot be settled: {exc}")
 
+    def _tell(self, claim: Claim, last: LastWord) -> None:
+        if last.started:
+            self.store.mark_started(claim.token)
+        self.store.extend(claim.token, lease_s=self.lease_s, progress=last.progress or None)
+
     def _complete(self, claim: Claim, done: Done, facts: dict[str, Any]) -> Settled:
-        self.store.extend(claim.token, lease_s=self.lease_s, progress=None)
         locations = self.storage.publish(claim.task.id, claim.token, list(done.files))
         location = str(locations[0])
         result = {**done.result, **facts, "files": [str(path) for path in locations]}
