@@ -5,12 +5,12 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from worker.errors import Fenced, QueueUnavailable, TaskNotFound
 from worker.store.base import TaskStore
-from worker.supervisor.duty import STOP_WAIT_S, contained
+from worker.supervisor.duty import Duty
 from worker.task import Claim, TaskStatus
 
 OnLost = Callable[[UUID, str], None]
@@ -18,7 +18,7 @@ DROP_WAIT_S = 0.5
 _log = logging.getLogger(__name__)
 
 
-class LeaseKeeper:
+class LeaseKeeper(Duty):
     """A thread that keeps one claim alive at a time.
 
     It lives in the supervisor, not in the task process, so that it goes on while native code there
@@ -43,6 +43,7 @@ class LeaseKeeper:
         on_lost: OnLost,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("lease")
         self._store = store
         self._lease_s = lease_s
         self._heartbeat_s = heartbeat_s
@@ -56,26 +57,11 @@ class LeaseKeeper:
         self._progress_due = False
         self._started_due = False
         self._extended_at = 0.0
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop the thread; the claim in hand runs out unless it is settled."""
-        self._stopping = True
-        self._wake.set()
-        self._thread.join(timeout=STOP_WAIT_S)
+    @property
+    def patience_s(self) -> float | None:
+        """Until the next look at the task, while there is one."""
+        return self._check_s if self._claim else None
 
     def keep(self, claim: Claim) -> None:
         """Keep this claim alive from now on; it has just been made."""
@@ -84,7 +70,7 @@ class LeaseKeeper:
             self._progress = None
             self._progress_due = self._started_due = False
             self._extended_at = self._clock()
-        self._wake.set()
+        self.wake()
 
     def drop(self) -> bool:
         """Keep nothing alive; whether the start of generation is still to be told.
@@ -108,15 +94,15 @@ class LeaseKeeper:
         """Note that the model is loaded; the row is told at once, or when the store is back."""
         with self._noting:
             self._started_due = True
-        self._wake.set()
+        self.wake()
 
     def renew(self) -> None:
         """Extend the lease now: after a pause it may have run out, and still be ours to keep."""
         with self._noting:
             self._extended_at = -math.inf
-        self.beat()
+        self.round()
 
-    def beat(self) -> None:
+    def round(self) -> None:
         """Extend the lease if that is due, else look whether the task is still ours."""
         with self._calling:
             claim = self._claim
@@ -159,11 +145,3 @@ class LeaseKeeper:
         if task.status is TaskStatus.IN_PROGRESS:
             return ""
         return task.error_message or f"the task is {task.status}"
-
-    def _run(self) -> None:
-        while not self._stopping:
-            self._wake.wait(self._check_s if self._claim else None)
-            self._wake.clear()
-            if not self._stopping:
-                with contained(_log, "the lease"):
-                    self.beat()

@@ -1,9 +1,7 @@
 """The lifeline: finds claims whose worker is gone, and gives their tasks back."""
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
-from typing import Self
 
 from opentelemetry.trace import SpanKind
 
@@ -13,13 +11,13 @@ from telemetry.recorder import Recorder
 from worker.errors import QueueUnavailable
 from worker.store.base import TaskStore
 from worker.supervisor.attempt import queue_attributes
-from worker.supervisor.duty import STOP_WAIT_S, contained
+from worker.supervisor.duty import Duty
 from worker.task import Task
 
 _log = logging.getLogger(__name__)
 
 
-class Lifeline:
+class Lifeline(Duty):
     """A thread that sweeps expired claims.
 
     Each is a death of a worker: its task is queued again, or failed at `max_deaths`. The machine
@@ -38,30 +36,25 @@ class Lifeline:
         before: Callable[[], None],
         chores: Sequence[Callable[[], object]] = (),
     ) -> None:
+        super().__init__("lifeline")
         self._store = store
         self._recorder = recorder
         self._every_s = every_s
         self._max_deaths = max_deaths
         self._before = before
         self._chores = chores
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="lifeline", daemon=True)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
+    @property
+    def patience_s(self) -> float:
+        """Until the next sweep."""
+        return self._every_s
 
-    def __exit__(self, *_exception: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start the thread; its first sweep is at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop the thread."""
-        self._stop.set()
-        self._thread.join(timeout=STOP_WAIT_S)
+    def round(self) -> None:
+        """Sweep once, and do the chores."""
+        self._before()
+        self.sweep()
+        for chore in self._chores:
+            chore()
 
     def sweep(self) -> int:
         """Sweep once; return how many claims had expired."""
@@ -94,10 +87,3 @@ class Lifeline:
                 task.id,
                 task.attempts,
             )
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            for chore in (self._before, self.sweep, *self._chores):
-                with contained(_log, "the lifeline"):
-                    chore()
-            self._stop.wait(self._every_s)

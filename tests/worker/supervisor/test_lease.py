@@ -1,7 +1,9 @@
 """The lease is kept while the task runs, and its loss is told once."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -72,7 +74,7 @@ def test_a_lease_that_is_kept_does_not_run_out(kept: Kept) -> None:
     """Ten leases later, the task still is the worker's."""
     for _ in range(100):
         kept.clock.now += HEARTBEAT_S
-        kept.keeper.beat()
+        kept.keeper.round()
         assert kept.store.sweep(max_deaths=3) == []
     assert kept.lost == []
 
@@ -81,19 +83,19 @@ def test_a_lease_that_is_dropped_runs_out(kept: Kept) -> None:
     """After `drop` nothing extends it."""
     kept.keeper.drop()
     kept.clock.now += LEASE_S + 1
-    kept.keeper.beat()
+    kept.keeper.round()
     assert [task.id for task in kept.store.sweep(max_deaths=3)] == [kept.claim.task.id]
 
 
 def test_progress_is_written_at_once_where_that_is_asked(kept: Kept) -> None:
     """A new stage shows on the row with the next look, steps with the next heartbeat."""
     kept.keeper.progress({"stage": "generate"}, at_once=True)
-    kept.keeper.beat()
+    kept.keeper.round()
     kept.keeper.progress({"stage": "generate", "step": 1}, at_once=False)
-    kept.keeper.beat()
+    kept.keeper.round()
     assert kept.store.get(kept.claim.task.id).progress == {"stage": "generate"}
     kept.clock.now += HEARTBEAT_S
-    kept.keeper.beat()
+    kept.keeper.round()
     assert kept.store.get(kept.claim.task.id).progress == {"stage": "generate", "step": 1}
 
 
@@ -101,7 +103,7 @@ def test_the_start_of_generation_is_written(kept: Kept) -> None:
     """`generation_started_at` is the time at which the model was loaded, not the claim's."""
     kept.clock.now += 5
     kept.keeper.started()
-    kept.keeper.beat()
+    kept.keeper.round()
     started = kept.store.get(kept.claim.task.id).generation_started_at
     assert started is not None
     assert started.timestamp() == kept.clock.now
@@ -110,8 +112,8 @@ def test_the_start_of_generation_is_written(kept: Kept) -> None:
 def test_a_cancel_is_told_once(kept: Kept) -> None:
     """The supervisor learns that the task was cancelled, with the next look, one time."""
     kept.store.cancel(kept.claim.task.id)
-    kept.keeper.beat()
-    kept.keeper.beat()
+    kept.keeper.round()
+    kept.keeper.round()
     assert kept.lost == [(kept.claim.token, "the task is Cancelled")]
 
 
@@ -119,16 +121,33 @@ def test_a_task_taken_by_another_is_told(kept: Kept) -> None:
     """A worker whose lease ran out learns it with its next heartbeat."""
     kept.clock.now += LEASE_S + 1
     kept.store.sweep(max_deaths=3)
-    kept.keeper.beat()
+    kept.keeper.round()
     assert [token for token, _ in kept.lost] == [kept.claim.token]
 
 
 def test_the_thread_beats_by_itself(kept: Kept) -> None:
-    """Started, it writes without being asked; stopped, it is gone."""
-    kept.keeper.start()
-    kept.keeper.started()
-    deadline = time.monotonic() + 10
-    while kept.store.get(kept.claim.task.id).generation_started_at is None:
-        assert time.monotonic() < deadline, "the thread did not beat"
-    kept.keeper.stop()
+    """In its block it writes without being asked; after it the thread is gone."""
+    claimed_at = kept.store.get(kept.claim.task.id).generation_started_at
+    kept.clock.now += 5
+    with kept.keeper:
+        kept.keeper.started()
+        deadline = time.monotonic() + 10
+        while kept.store.get(kept.claim.task.id).generation_started_at == claimed_at:
+            assert time.monotonic() < deadline, "the thread did not beat"
     assert not kept.keeper._thread.is_alive()
+
+
+def test_a_pause_longer_than_the_lease_is_made_good(kept: Kept) -> None:
+    """`renew` extends at once, before the sweep that would take the task away."""
+    kept.clock.now += LEASE_S + 1
+    kept.keeper.renew()
+    assert kept.store.sweep(max_deaths=3) == []
+    assert kept.lost == []
+
+
+def test_a_row_that_vanished_is_a_lost_lease(kept: Kept, tmp_path: Path) -> None:
+    """Another application deleted it: the task is to be stopped."""
+    with closing(sqlite3.connect(tmp_path / "queue.db", isolation_level=None)) as connection:
+        connection.execute("DELETE FROM tasks")
+    kept.keeper.round()
+    assert [token for token, _ in kept.lost] == [kept.claim.token]
