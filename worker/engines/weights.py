@@ -5,6 +5,7 @@ from typing import Any
 
 import diffusers
 import torch
+from safetensors import SafetensorError
 
 from worker.engines.base import ModelDefinition
 from worker.engines.tiny import build_tiny_pipeline
@@ -49,7 +50,7 @@ def _source(definition: ModelDefinition, models_dir: Path) -> str:
 def _build(definition: ModelDefinition, models_dir: Path) -> Path:
     try:
         return build_tiny_pipeline(definition, models_dir)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the second is how a full disk is told
         raise ModelUnavailable(
             f"model {definition.name!r} cannot be built in {str(models_dir)!r}: {error}; "
             "make the folder writable and free space, or choose another"
