@@ -22,7 +22,7 @@ def events_of(home: Home, task_id: UUID) -> list[str]:
 def test_sigterm_lets_the_running_task_finish(home: Home) -> None:
     """The first SIGTERM stops claiming; the task in hand is done, the next stays queued."""
     first, second = home.enqueue(a_slow_task(60), a_slow_task(60))
-    worker = home.worker(until_idle=False)
+    worker = home.worker("--set", "grace_s=200", until_idle=False)
     worker.wait_for("claimed")
     assert worker.end() == 0
     assert home.task(first).status is TaskStatus.COMPLETE
