@@ -75,6 +75,7 @@ class Child:
         self._over = threading.Event()
         self.journal: Path | None = None
         self.ready = False
+        self.leaving = False  # it has said, or was told, that it ends by itself
         self.returncode: int | None = None
         self.last_words: deque[str] = deque(maxlen=LAST_WORDS)
         ours, theirs = socket.socketpair()

@@ -119,8 +119,13 @@ class Keeper:
     def retire(self) -> None:
         """Have the task process end instead of taking another task; its successor follows."""
         self.send(Exit())
+        self.leaves()
+
+    def leaves(self) -> None:
+        """Take no more account of the task process than to wait for its end."""
         if self.child is not None:
             self.child.ready = False
+            self.child.leaving = True
 
     def exited(self, death: Failure, last_words: Sequence[str]) -> None:
         """The task process is gone; the next is started at once if this one ever got ready."""
@@ -139,7 +144,7 @@ class Keeper:
         child = self.child
         if child is None:
             return True
-        if busy or not self.ready:
+        if busy or not (child.ready or child.leaving):
             child.end()
         else:
             child.send(Exit())

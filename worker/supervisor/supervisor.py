@@ -160,6 +160,7 @@ class Supervisor:
                 self._presence.record()
                 self._console.ready(device)
             case Unready(problem=problem, exit_code=exit_code):
+                self._keeper.leaves()
                 self._console.note("error", problem)
                 self._stop(exit_code)
             case Progress() | Started():
