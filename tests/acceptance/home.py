@@ -119,6 +119,8 @@ class Home:
             for name, value in os.environ.items()
             if not name.startswith(("LOOP26_", "OTEL_", "SENTRY_"))
         }
+        # More threads than one only wait for each other in a model this small.
+        self.environment["LOOP26_THREADS"] = "1"
 
     def pictures(self, count: int) -> list[str]:
         """Draw small pictures and return their paths."""

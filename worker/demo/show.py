@@ -41,7 +41,7 @@ def run_demo(settings: Settings) -> int:
     task_id = _enqueue(settings, pictures, loras)
     out.print("One journey is in the queue; starting a worker …", style="dim")
     with closing(TerminalConsole()) as console:
-        code = run(settings, until_idle=True, console=console)
+        code = run(_for_a_small_model(settings), until_idle=True, console=console)
     seconds = time.monotonic() - began
     store = LocalStore(settings.queue_path)
     try:
@@ -55,6 +55,11 @@ def run_demo(settings: Settings) -> int:
         return code or EXIT_FAILED
     finally:
         store.close()
+
+
+def _for_a_small_model(settings: Settings) -> Settings:
+    """More threads than one only wait for each other in a model this small."""
+    return settings if settings.threads else settings.model_copy(update={"threads": 1})
 
 
 def _enqueue(settings: Settings, pictures: list[Path], loras: list[Path]) -> UUID:
