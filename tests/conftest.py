@@ -1,8 +1,13 @@
 """What every test may use, and `--no-skips` for machines on which everything must run."""
 
+import os
 from collections.abc import Generator
 
 import pytest
+
+# Models in tests are small: more threads than one only wait for each other. Read when torch loads,
+# here and in every process that a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
