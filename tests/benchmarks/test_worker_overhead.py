@@ -72,6 +72,7 @@ def test_a_segment_through_the_worker_against_the_same_without_it(home: Home) ->
     without_it(-1)
     pairs = [(through_the_worker(home, worker, picture), without_it(n)) for n in range(ROUNDS)]
     bare.stdin.close()
+    bare.stdout.close()
     bare.wait(timeout=60)
     ratios = sorted(with_it / without for with_it, without in pairs)
     print(
