@@ -39,7 +39,9 @@ def main(models: str, resolution: str, frames: str, steps: str) -> None:
         "video_length": int(frames),
         "num_inference_steps": int(steps),
     }
-    request = resolve(catalog.get("tiny_i2v"), [Layer(source="task", values=asked)], draw_seed=lambda: 1)
+    request = resolve(
+        catalog.get("tiny_i2v"), [Layer(source="task", values=asked)], draw_seed=lambda: 1
+    )
     print("ready", flush=True)
     for line in sys.stdin:
         picture, video = line.split()
