@@ -108,10 +108,13 @@ def test_retention_does_not_wait_for_a_slow_collector(script: Any, spool: Path) 
         shipper.start()
         receiver.wait_for(lambda: bool(receiver.requests))
         shipper.retain()
-        assert not made[0].exists()
-        assert receiver.names == []
+        # Which of them the hanging request is about is the threads' choice; that one may stay.
+        gone = [journal for journal in made if not journal.exists()]
+        names = receiver.names
         hold.set()
         shipper.stop(5)
+    assert gone
+    assert names == []
 
 
 def test_a_live_journal_costs_no_dead_one_its_place(script: Any, spool: Path) -> None:
