@@ -225,4 +225,5 @@ def configure(settings: Settings, worker_id: str) -> Configure:
         rotate_bytes=int(settings.journal_rotate_mb * MEGA),
         record_prompts=settings.record_prompts,
         video_crf=settings.video_crf,
+        unknown_params=settings.unknown_params,
     )

@@ -160,12 +160,14 @@ class InputError(WorkerError):
     Args:
         source: The path or URL that was asked for.
         problem: What is wrong with it and what to do.
+        field: Where the payload names it, as a dotted path; "" where that is not known.
     """
 
-    def __init__(self, source: str, problem: str) -> None:
+    def __init__(self, source: str, problem: str, *, field: str = "") -> None:
         super().__init__(f"input {source!r}: {problem}")
         self.source = source
         self.problem = problem
+        self.field = field
 
 
 class EngineError(WorkerError):
@@ -174,6 +176,8 @@ class EngineError(WorkerError):
 
 class UnknownModel(EngineError):
     """Raised by an engine asked for a model it has no definition of; names the nearest known."""
+
+    field = "model_name"  # where tasks name one; a dotted path once the task is known
 
     def __init__(self, name: Any, known: Sequence[str]) -> None:
         nearest = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)

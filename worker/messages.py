@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from worker.inputs.policy import InputPolicy
+from worker.params.payload import UnknownKeys
 from worker.task import Cancelled, Claim, Done, Failed, Outcome, Retry, Spawned
 
 
@@ -29,6 +30,7 @@ class Configure(msgspec.Struct, tag="configure", frozen=True, kw_only=True):
     rotate_bytes: int
     record_prompts: bool
     video_crf: int
+    unknown_params: UnknownKeys
 
 
 class Run(msgspec.Struct, tag="run", frozen=True, kw_only=True):

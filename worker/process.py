@@ -167,6 +167,7 @@ class TaskProcess:
             work_dir=self.storage.attempt_dir(claim.task.id, claim.token),
             inputs=self.configure.inputs,
             video_crf=self.configure.video_crf,
+            unknown_params=self.configure.unknown_params,
         )
         return handler_for(claim.task.task_type).run(context)
 

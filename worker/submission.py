@@ -1,7 +1,7 @@
 """Submission: tasks are checked and go into the queue, each journey in a trace of its own."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any
@@ -14,30 +14,49 @@ from telemetry import names
 from telemetry.recorder import RecordedSpan, Recorder
 from telemetry.recorder.scopes import TaskScope
 from worker.engines.catalog import Catalog
-from worker.errors import WorkerError
+from worker.errors import TaskNotFound, WorkerError
+from worker.handlers.planning import Known
 from worker.handlers.validation import validate
 from worker.settings import Settings
 from worker.settings.limits import input_policy
 from worker.store.base import TaskStore
-from worker.task import NewTask
+from worker.task import ORCHESTRATOR, NewTask
 
 
-def check(tasks: Sequence[tuple[str, NewTask]], settings: Settings) -> None:
+def check(tasks: Sequence[tuple[str, NewTask]], settings: Settings, store: TaskStore) -> None:
     """Refuse the first task that would fail for what it says; nothing is downloaded for it.
 
     Args:
         tasks: Each with the words that say which it is, as in "tasks.json, task 2".
         settings: Say which models there are and what inputs may be.
+        store: The queue; a segment may leave to its orchestrator what that says.
     """
-    known_models = Catalog.load(settings.models_dirs).names()
+    known = known_to(settings, [task for _, task in tasks], store)
     inputs = input_policy(settings)
     for where, task in tasks:
         try:
-            validate(task.task_type, task.params, known_models=known_models, inputs=inputs)
+            validate(task, known, inputs=inputs)
         except WorkerError as error:
             # The error stays what it is, with its facts and its exit code; it only says where.
             error.args = (f"{where}: {error}",)
             raise
+
+
+def known_to(settings: Settings, tasks: Sequence[NewTask], store: TaskStore | None) -> Known:
+    """Say what tasks are planned against: the models, the orchestrators beside them or queued."""
+    beside = {task.id: task.params for task in tasks if task.task_type == ORCHESTRATOR}
+
+    def parent(task_id: UUID) -> Mapping[str, Any] | None:
+        if task_id in beside or store is None:
+            return beside.get(task_id)
+        try:
+            return store.get(task_id).params
+        except TaskNotFound:
+            return None
+
+    return Known(
+        models=Catalog.load(settings.models_dirs), parent=parent, unknown=settings.unknown_params
+    )
 
 
 def submit(tasks: Sequence[NewTask], *, store: TaskStore, recorder: Recorder) -> list[UUID]:

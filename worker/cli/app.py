@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import demo, enqueue, run, state, tasks, trace
+from worker.cli import demo, enqueue, resolve, run, state, tasks, trace
 from worker.cli.session import HomeOption, options_of
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ def loop26(
     [bold]First steps[/]
 
       loop26 demo                  make a video from four pictures, on this machine
+      loop26 resolve task.json     see what a task would run, and who said so
       loop26 enqueue task.json     put tasks into the queue; prints their ids
       loop26 run                   work on the queue until told to stop
       loop26 tasks                 see what became of them
@@ -54,6 +55,7 @@ def loop26(
 
 app.command("run")(run.run)
 app.command("enqueue")(enqueue.enqueue)
+app.command("resolve")(resolve.resolve)
 app.command("tasks")(tasks.tasks)
 app.command("cancel")(tasks.cancel)
 app.command("trace")(trace.trace)

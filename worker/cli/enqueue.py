@@ -34,7 +34,9 @@ def enqueue(
 
     session = session_of(context, home)
     read = [pair for file in files for pair in read_tasks(file)]
-    check(read, session.settings())
-    with session.store() as store, session.recorder() as recorder:
-        for task_id in submit([task for _, task in read], store=store, recorder=recorder):
+    with session.store() as store:
+        check(read, session.settings(), store)
+        with session.recorder() as recorder:
+            ids = submit([task for _, task in read], store=store, recorder=recorder)
+        for task_id in ids:
             typer.echo(str(task_id))

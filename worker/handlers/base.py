@@ -6,6 +6,7 @@ from typing import Protocol
 
 from worker.engines.base import Engine, Observer
 from worker.inputs.policy import InputPolicy
+from worker.params.payload import UnknownKeys
 from worker.task import Claim, Outcome
 
 
@@ -32,6 +33,7 @@ class Context:
         work_dir: The attempt's own folder, empty; what a handler leaves for publication lies here.
         inputs: Where inputs may come from, their limits, and the cache of downloads.
         video_crf: Quality of the videos written, as x264 has it: 0 lossless, 51 worst.
+        unknown_params: Whether keys of a payload that nobody knows are passed on or refused.
     """
 
     claim: Claim
@@ -40,6 +42,7 @@ class Context:
     work_dir: Path
     inputs: InputPolicy
     video_crf: int = 18
+    unknown_params: UnknownKeys = "pass"
 
 
 class Handler(Protocol):

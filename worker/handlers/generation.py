@@ -1,6 +1,7 @@
 """From a parsed task to a video file: the stages that every generation goes through."""
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,15 @@ from worker.handlers.payloads.generation import Generation
 from worker.handlers.payloads.journey import seed_from
 from worker.handlers.stages import stage
 from worker.inputs.lora_files import fetch_lora
+from worker.params.payload import warn_of_unknown
 from worker.params.request import GenerationRequest, LoraUse
 from worker.params.resolve import resolve
 from worker.task import Done
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_log = logging.getLogger(__name__)
 
 VIDEO, THUMBNAIL, REQUEST = "video.mp4", "thumbnail.jpg", "request.json"
 
@@ -55,7 +59,16 @@ def _parameters(
         defaults = context.engine.default_settings(model.name)
         model = dataclasses.replace(model, defaults=defaults)
         # Drawn from the task's id, so that another attempt, or a replay, draws the same.
-        return resolve(model, generation.layers, draw_seed=lambda: seed_from(task_id))
+        request = resolve(
+            model,
+            generation.layers,
+            draw_seed=lambda: seed_from(task_id),
+            unknown=context.unknown_params,
+        )
+        own = [layer for layer in generation.layers if layer.source != "orchestrator"]
+        for warning in warn_of_unknown(own, model.defaults):
+            _log.warning("passed on: %s", warning)
+        return request
 
 
 def _loras(context: Context, request: GenerationRequest) -> tuple[LoraFile, ...]:

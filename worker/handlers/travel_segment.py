@@ -8,7 +8,7 @@ from worker.errors import InputError
 from worker.handlers.base import Context
 from worker.handlers.generate import fetch_pictures
 from worker.handlers.generation import Pictures, generate_video
-from worker.handlers.payloads.generation import Segment, check_pictures, parse_segment
+from worker.handlers.payloads.generation import check_start, check_unused, parse_segment
 from worker.handlers.stages import stage
 from worker.inputs.videos import fetch_video
 from worker.task import INDIVIDUAL_SEGMENT, SEGMENT, Dependency, Outcome
@@ -36,10 +36,10 @@ class TravelSegment:
             segment = parse_segment(claim.task.params, claim.parent_params)
             model = context.engine.model_def(segment.generation.model)
             previous = previous_segment(context)
-            segment = _with_start(segment, chained=previous is not None)
-            generation = segment.generation
-            has_start = generation.start_image is not None or previous is not None
-            check_pictures(generation, model.kind, has_start=has_start)
+            generation = segment.started(chained=previous is not None)
+            check_unused(generation, model.kind)
+            if previous is None:
+                check_start(generation, claim.task.task_type, model.kind)
             pictures = fetch_pictures(context, generation)
             if pictures.start is None and previous is not None:
                 start = _last_frame(context, previous, segment.overlap_from_previous)
@@ -53,14 +53,6 @@ def previous_segment(context: Context) -> Dependency | None:
     return next(
         (item for item in context.claim.dependencies if item.task_type in SEGMENT_TYPES), None
     )
-
-
-def _with_start(segment: Segment, *, chained: bool) -> Segment:
-    """Let the journey's picture be the start where nothing else is."""
-    if chained or segment.generation.start_image is not None:
-        return segment
-    generation = dataclasses.replace(segment.generation, start_image=segment.planned_start_image)
-    return dataclasses.replace(segment, generation=generation)
 
 
 def _last_frame(context: Context, previous: Dependency, overlap: int) -> "Image":

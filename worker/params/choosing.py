@@ -124,9 +124,7 @@ class Chooser:
         refuse_unknown_to(self._model.engine, key, value, choice.field)
         if key in {"resolution", "video_length", "seed"}:
             return self._adapted(key, value, choice)
-        return ParamValue(
-            name=key, value=value, asked=value, source=choice.layer, layer=choice.layer
-        )
+        return ParamValue(name=key, value=value, asked=value, source=choice.layer)
 
     def _choose(self, key: str) -> Choice:
         if key == PROMPT:
@@ -179,12 +177,12 @@ class Chooser:
             value = round_frames(asked, stride=stride, minimum=minimum)
         elif asked == DRAWN:
             value, how = integer("draw_seed", self._draw_seed(), low=0, high=MAX_SEED), "drawn"
-        source = choice.layer if value == asked else how
-        return ParamValue(name=key, value=value, asked=asked, source=source, layer=choice.layer)
+        change = "" if value == asked else how
+        return ParamValue(name=key, value=value, asked=asked, source=choice.layer, change=change)
 
 
 def _kept(key: str, choice: Choice) -> ParamValue:
-    return ParamValue(name=key, value=None, asked=None, source=choice.layer, layer=choice.layer)
+    return ParamValue(name=key, value=None, asked=None, source=choice.layer)
 
 
 def _refuse_contradiction(said: Choice, derived: Choice, config: PhaseConfig) -> None:

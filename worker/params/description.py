@@ -31,7 +31,7 @@ def _param(param: ParamValue) -> dict[str, Any]:
         "value": thaw(param.value),
         "asked": thaw(param.asked),
         "source": param.source,
-        "layer": param.layer,
+        "change": param.change,
         "is_null": param.is_null,
     }
 
@@ -41,6 +41,7 @@ def _lora(lora: LoraUse) -> dict[str, Any]:
         "url": lora.url,
         "multipliers": lora.multipliers,
         "per_step": list(lora.per_step),
+        "field": lora.field,
     }
     if lora.sha256 is not None:
         described["sha256"] = lora.sha256

@@ -7,6 +7,8 @@ from worker.errors import InvalidParameter
 from worker.params import checks
 from worker.params.frames import MAX_FRAMES
 
+MAX_SEGMENTS = 1000
+
 
 def expand_overlaps(
     overlaps: Any, frames: Sequence[int], *, field: str = "frame_overlap_expanded"

@@ -1,18 +1,23 @@
 """The layers in which a task says its values, and who wins: the highest that is not None."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from worker.errors import InvalidParameter
+from worker.params import checks
 
+MODEL = "model_name"
+_LONGEST_NAME = 200
 # The names by which tasks pass a parameter; two of them in one layer must agree.
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "resolution": ("parsed_resolution_wh", "resolution"),
     "video_length": ("segment_frames_target", "video_length", "num_frames"),
     "num_inference_steps": ("num_inference_steps", "steps"),
-    "seed": ("seed_to_use", "seed"),
+    "seed": ("seed_to_use", "seed_base", "base_seed", "seed"),
     "fps": ("fps_helpers", "fps_final_video", "fps"),
+    MODEL: (MODEL, "model"),
 }
 
 
@@ -24,15 +29,19 @@ class Layer:
         source: "orchestrator", "segment", "individual_segment_params" or "task".
         values: The payload's object, as it came; None stands for nothing said.
         field: Where the object stands in the payload, for refusals; "" for its top.
+        places: Where in the object a value stands that it has under another name: a journey says
+            the phase config of its second segment at "phase_configs_expanded[1]".
     """
 
     source: str
     values: Mapping[str, Any]
     field: str = ""
+    places: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def path(self, key: str) -> str:
         """Return the dotted path of a key of this layer."""
-        return f"{self.field}.{key}" if self.field else key
+        place = self.places.get(key, key)
+        return f"{self.field}.{place}" if self.field else place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +68,14 @@ def pick(layers: Sequence[Layer], key: str) -> Choice | None:
         if said:
             return _agreed(layer, said)
     return None
+
+
+def named_model(layers: Sequence[Layer]) -> tuple[str, str]:
+    """Return the model's name and its dotted path; the name is "" where there is none."""
+    choice = pick(layers, MODEL)
+    if choice is None:
+        return "", layers[-1].path(MODEL)
+    return checks.text(choice.field, choice.value, limit=_LONGEST_NAME), choice.field
 
 
 def pick_first(layers: Sequence[Layer], *names: str) -> Choice | None:

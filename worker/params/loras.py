@@ -18,12 +18,13 @@ _SHA256_DIGITS = 64
 class LoraText:
     """A LoRA as asked: `multipliers` has one part for all phases or one a phase, joined by ';'.
 
-    `field` is the dotted path of the multipliers, for refusals.
+    `field` is the dotted path of the multipliers and `url_field` that of the file, for refusals.
     """
 
     url: str
     multipliers: str
     field: str
+    url_field: str
     sha256: str | None = None
 
 
@@ -53,14 +54,35 @@ def multiplier_text(field: str, value: Any) -> str:
 
 
 def parse_additional(field: str, value: Any) -> tuple[LoraText, ...]:
-    """Read `additional_loras`, {url: strength}."""
+    """Read `additional_loras`: {url: strength}, or a list of {url, multiplier}.
+
+    "strength" is another name of "multiplier".
+    """
+    if isinstance(value, list | tuple):
+        listed = checks.sequence(field, value)
+        texts = tuple(_listed(f"{field}[{index}]", entry) for index, entry in enumerate(listed))
+        _refuse_doubles(field, [text.url for text in texts])
+        return texts
     return tuple(
         LoraText(
             url=parse_url(field, url),
             multipliers=multiplier_text(f"{field}.{url}", strength),
             field=f"{field}.{url}",
+            url_field=field,
         )
         for url, strength in checks.mapping(field, value).items()
+    )
+
+
+def _listed(place: str, value: Any) -> LoraText:
+    entry = checks.mapping(place, value)
+    name = "strength" if entry.get("multiplier") is None and "strength" in entry else "multiplier"
+    return LoraText(
+        url=parse_url(f"{place}.url", checks.required(place, entry, "url")),
+        multipliers=multiplier_text(f"{place}.{name}", checks.required(place, entry, name)),
+        field=f"{place}.{name}",
+        url_field=f"{place}.url",
+        sha256=parse_sha256(f"{place}.sha256", entry.get("sha256")),
     )
 
 
@@ -82,8 +104,8 @@ def parse_activated(
         problem = f"has {len(texts)} multipliers for the {len(names)} LoRAs of {urls_field}"
         raise InvalidParameter(field, multipliers, problem)
     return tuple(
-        LoraText(url=url, multipliers=text, field=field)
-        for url, text in zip(names, texts, strict=True)
+        LoraText(url=url, multipliers=text, field=field, url_field=f"{urls_field}[{index}]")
+        for index, (url, text) in enumerate(zip(names, texts, strict=True))
     )
 
 
@@ -122,6 +144,7 @@ def expand(lora: LoraText, steps_per_phase: Sequence[int]) -> LoraUse:
         multipliers=lora.multipliers,
         per_step=tuple(per_step),
         sha256=lora.sha256,
+        field=lora.url_field,
     )
 
 

@@ -40,6 +40,8 @@ CARRIED: Final = frozenset(
         "frame_overlap_with_next",
         "frame_overlap_expanded",
         "segment_frames_expanded",
+        "num_total_segments_generated",
+        "frame_overlap_settings_expanded",
         "num_new_segments_to_generate",
         "base_prompts_expanded",
         "negative_prompts_expanded",
@@ -54,11 +56,12 @@ CARRIED: Final = frozenset(
         "end_image_url",
         "image",
         "image_url",
-        "seed_base",
         "chain_segments",
         "independent_segments",
         "phase_configs_expanded",
         "loras_per_segment_expanded",
+        "crossfade_sharp_amt",
+        "stitch",
     }
 )
 
@@ -71,7 +74,7 @@ def unknown_keys(
     An orchestrator's payload is the plan of a whole journey, so what is unknown in it is not
     passed to one generation.
     """
-    known = {*TYPES, *defaults, *CARRIED, *(name for names in ALIASES.values() for name in names)}
+    known = _known(defaults)
     unknown: dict[str, None] = {}
     for layer, key, value in entries(layers):
         if key in known:
@@ -81,6 +84,21 @@ def unknown_keys(
         if layer.source != "orchestrator" and isinstance(key, str):
             unknown[key] = None
     return tuple(unknown)
+
+
+def warn_of_unknown(layers: Sequence[Layer], defaults: Collection[str]) -> tuple[str, ...]:
+    """Return a sentence for every key that nobody knows, as `refuse` would refuse it by."""
+    known = _known(defaults)
+    return tuple(
+        f"{layer.path(str(key))} {_hint(str(key), known)}"
+        for layer, key, _ in entries(layers)
+        if key not in known
+    )
+
+
+def _known(defaults: Collection[str]) -> frozenset[str]:
+    aliases = (name for names in ALIASES.values() for name in names)
+    return frozenset({*TYPES, *defaults, *CARRIED, *aliases})
 
 
 def _hint(key: str, known: Collection[str]) -> str:

@@ -146,7 +146,8 @@ def _lora_table(phases: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[LoraTe
         LoraText(
             url=url,
             multipliers=";".join(text or loras.ABSENT for text in texts),
-            field=facts[url][0],
+            field=f"{facts[url][0]}.multiplier",
+            url_field=f"{facts[url][0]}.url",
             sha256=facts[url][1],
         )
         for url, texts in parts.items()
@@ -174,9 +175,10 @@ def _multiplier(place: str, entry: Mapping[str, Any]) -> str:
 def _facts(
     url: str, place: str, entry: Mapping[str, Any], known: Mapping[str, tuple[str, str | None]]
 ) -> tuple[str, str | None]:
-    field, before = known.get(url, (f"{place}.multiplier", None))
+    """Return where a URL was listed first, and its sha256 where any of its entries has one."""
+    first, before = known.get(url, (place, None))
     sha256 = loras.parse_sha256(f"{place}.sha256", entry.get("sha256"))
     if before and sha256 and before != sha256:
-        problem = f"contradicts the sha256 given for the same URL at {field}"
+        problem = f"contradicts the sha256 given for the same URL at {first}"
         raise InvalidParameter(f"{place}.sha256", sha256, problem)
-    return field, sha256 or before
+    return first, sha256 or before

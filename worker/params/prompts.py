@@ -11,16 +11,13 @@ def join_prompt(text: str, *, before: str = "", after: str = "") -> str:
     return " ".join(part.strip() for part in (before, text, after) if part.strip())
 
 
-def pick_prompt(layers: Sequence[Layer], given: str | None = None) -> Choice:
-    """Return the whole prompt: `given`, or `prompt` or `base_prompt` of the highest layer.
+def pick_prompt(layers: Sequence[Layer]) -> Choice:
+    """Return the whole prompt: `prompt` or `base_prompt` of the highest layer that has one.
 
     `text_before_prompts` and `text_after_prompts` are joined to it, each from the highest layer
     that has one. A task that says none has the prompt "" (layer "system").
     """
     choice = pick_first(layers, "prompt", "base_prompt")
-    if given is not None:
-        layer = layers[-1].source if layers else "task"
-        choice = Choice(value=given, layer=layer, field="prompt")
     if choice is None:
         choice = Choice(value="", layer="system", field="prompt")
     text = checks.text(choice.field, choice.value)

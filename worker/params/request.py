@@ -1,7 +1,8 @@
 """The frozen request: the only thing an engine gets to see of a task."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -10,16 +11,16 @@ from typing import Any
 class ParamValue:
     """One parameter: the value used, what was asked, and the layer that said so.
 
-    `layer` is "system", "model", "phase_config", "orchestrator", "segment",
-    "individual_segment_params" or "task". `source` is the same, or "rounded" or "drawn": then
-    `value` is not what the layer asked. Values are deeply frozen: lists are tuples.
+    `source` is the layer that won: "system", "model", "phase_config", "orchestrator", "segment",
+    "individual_segment_params" or "task". `change` says how `value` came from what that asked:
+    "rounded", "drawn", or "" where it is the same. Values are deeply frozen: lists are tuples.
     """
 
     name: str
     value: Any
     asked: Any
     source: str
-    layer: str = ""
+    change: str = ""
 
     @property
     def is_null(self) -> bool:
@@ -36,12 +37,14 @@ class LoraUse:
         multipliers: The text of the multipliers, one part a phase: '1.2;0'.
         per_step: The strength in each step, expanded: (1.2, 1.2, 1.2, 0.0, 0.0, 0.0).
         sha256: Expected hash of the file, if the task gave one.
+        field: Dotted path at which the task names the file; two requests may differ in it alone.
     """
 
     url: str
     multipliers: str
     per_step: tuple[float, ...]
     sha256: str | None = None
+    field: str = dataclasses.field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,5 +119,7 @@ class GenerationRequest:
     seed: int
     schedule: Schedule
     loras: tuple[LoraUse, ...] = ()
-    params: Mapping[str, ParamValue] = field(default_factory=lambda: MappingProxyType({}))
+    params: Mapping[str, ParamValue] = dataclasses.field(
+        default_factory=lambda: MappingProxyType({})
+    )
     defaults_digest: str = ""

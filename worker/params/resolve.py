@@ -31,8 +31,8 @@ def resolve(
     layers: Sequence[Layer],
     *,
     draw_seed: Callable[[], int],
-    prompt: str | None = None,
     unknown: UnknownKeys = "pass",
+    recorded: bool = True,
 ) -> GenerationRequest:
     """Resolve a task's parameters: once round the loop for each of the model's defaults.
 
@@ -45,9 +45,9 @@ def resolve(
         layers: The task's own, low to high: orchestrator, segment, individual_segment_params; or
             the single task's params.
         draw_seed: Draws a seed of 0 to 2**32 - 1 where -1 is asked.
-        prompt: The text to use in place of the layers' `prompt` or `base_prompt`; the texts
-            before and after are joined to it all the same.
         unknown: Whether keys that nobody knows are passed on among the params, or refused.
+        recorded: Whether each iteration is a span with a log record; not where a task is only
+            looked at.
 
     Raises `InvalidParameter` with the dotted path of what is refused, and `DefaultsChanged`.
     """
@@ -61,11 +61,14 @@ def resolve(
         defaults,
         layers,
         phase_config=_phase_config(layers),
-        prompt=pick_prompt(layers, prompt),
+        prompt=pick_prompt(layers),
         draw_seed=draw_seed,
     )
     for index, key in enumerate(defaults, start=1):
-        _iterate(chooser, index, len(defaults), key, defaults[key])
+        if recorded:
+            _iterate(chooser, index, len(defaults), key, defaults[key])
+        else:
+            chooser.decide(key)
     for key in _outside_the_loop(layers, defaults, passed, chooser):
         chooser.decide(key)
     after = digest(model.defaults)
@@ -102,8 +105,8 @@ def _iterate(chooser: Chooser, index: int, count: int, key: str, default: Any) -
 def _line(param: ParamValue, default: Any, *, skipped: bool) -> str:
     old, new = _shown(param.name, default), _shown(param.name, param.value)
     note = param.source
-    if param.source != param.layer:
-        note = f"{param.source} from {_shown(param.name, param.asked)}, {param.layer}"
+    if param.change:
+        note = f"{param.change} from {_shown(param.name, param.asked)}, {param.source}"
     return f"{old} → {new} ({note}{', default skipped' if skipped else ''})"
 
 

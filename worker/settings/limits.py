@@ -7,10 +7,14 @@ MEGA = 1_000_000
 
 
 def input_policy(settings: Settings) -> InputPolicy:
-    """Say where inputs may come from, and how large they may be."""
+    """Say where inputs may come from, and how large they may be.
+
+    The tasks of the local queue come from this machine, so no roots mean that every path is theirs.
+    """
     return InputPolicy(
         cache_dir=settings.cache_dir,
-        allowed_roots=settings.allowed_roots,
+        local_roots=settings.allowed_roots or None,
+        outputs_dir=settings.outputs_dir,
         private_addresses=settings.private_addresses,
         max_picture_bytes=int(settings.max_picture_mb * MEGA),
         max_picture_pixels=int(settings.max_picture_megapixels * MEGA),

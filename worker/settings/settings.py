@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from worker.params.payload import UnknownKeys
 from worker.settings.setting_types import (
     AbsolutePath,
     Dsn,
@@ -145,6 +146,10 @@ class Settings(BaseSettings):
         default=18, ge=0, le=51, description="Quality of the H.264 output: 0 lossless, 51 worst."
     )
 
+    unknown_params: UnknownKeys = Field(
+        default="pass",
+        description="What becomes of a task's unknown keys: pass (with a warning) or refuse.",
+    )
     allowed_roots: Paths = Field(
         default=(),
         description="Folders that local inputs must lie in, parted by commas; empty allows all.",

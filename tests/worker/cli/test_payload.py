@@ -87,8 +87,8 @@ def test_a_single_dependency_may_be_a_text(tmp_path: Path) -> None:
         ('{"task_type": "t2v",\n "params": {]}', ["is no JSON", "line 2"]),
         ("", ["is no JSON"]),
         ("3", ["3", "a task is a JSON object"]),
-        ('{"params": {}}', ["task_type is missing"]),
-        ('{"task_type": "t2v"}', ["params is missing"]),
+        ('{"params": {}}', ["task_type = None", "is missing"]),
+        ('{"task_type": "t2v"}', ["params = None", "is missing"]),
         ('{"task_type": 7, "params": {}}', ["task_type = 7", "must be a text"]),
         ('{"task_type": "t2v", "params": []}', ["params = []", "must be a JSON object"]),
         ('{"task_type": "t2v", "parms": {}}', ["parms", "did you mean 'params'?"]),
@@ -107,7 +107,7 @@ def test_a_single_dependency_may_be_a_text(tmp_path: Path) -> None:
         ),
         (
             '[{"task_type": "t2v", "params": {}}, {"task_type": "t2v"}]',
-            ["task 2", "params is missing"],
+            ["task 2", "params = None: is missing"],
         ),
         (
             '{"task_type": "t2v", "params": {}}\n{"task_type": }\n',

@@ -16,9 +16,13 @@ from PIL import Image
 from worker.engines.base import DeviceFacts, Generated, Inputs, ModelDefinition, Observer
 from worker.errors import FrameCountMismatch, TaskCancelled, UnknownModel
 from worker.handlers.base import Context
+from worker.handlers.planning import Known
 from worker.inputs.policy import InputPolicy
+from worker.params.payload import UnknownKeys
 from worker.params.request import GenerationRequest
 from worker.task import Claim, Dependency, Task, TaskStatus
+
+Parent = Callable[[UUID], Mapping[str, Any] | None]
 
 DEFAULTS = MappingProxyType(
     {
@@ -146,6 +150,17 @@ class Notes:
 
 
 @dataclass
+class Lookup:
+    """Finds models as a catalogue does."""
+
+    engine: FadeEngine
+
+    def get(self, name: Any) -> ModelDefinition:
+        """Return a model's definition."""
+        return self.engine.model_def(name)
+
+
+@dataclass
 class Bench:
     """What a handler's test works with."""
 
@@ -157,6 +172,10 @@ class Bench:
     def policy(self) -> InputPolicy:
         """Loopback is allowed."""
         return InputPolicy(cache_dir=self.folder / "cache", private_addresses=True)
+
+    def known(self, *, parent: Parent = lambda _: None, unknown: UnknownKeys = "pass") -> Known:
+        """Say what tasks are planned against: this engine's models."""
+        return Known(models=Lookup(self.engine), parent=parent, unknown=unknown)
 
     def picture(self, name: str, colour: tuple[int, int, int]) -> str:
         """Write a picture of one colour and return its path."""

@@ -58,7 +58,11 @@ def test_the_end_picture_is_given_to_the_engine(bench: "Bench") -> None:
     ("task_type", "params", "words"),
     [
         ("i2v", {"model": "fade_i2v"}, "start_image = None: is missing: i2v"),
-        ("generate_video", {"model": "fade_i2v"}, "start_image = None: is missing, and model"),
+        (
+            "generate_video",
+            {"model": "fade_i2v"},
+            "start_image = None: is missing: model 'fade_i2v'",
+        ),
         ("t2v", {"model": "fade_t2v", "image": "a.png"}, "image = 'a.png': is not used by t2v"),
         ("i2v", {"model": "fade_t2v", "image": "a.png"}, "is not used by model 'fade_t2v'"),
         ("t2v", {"model": 7}, "model = 7"),

@@ -201,7 +201,7 @@ def test_each_segment_gets_its_own_phase_config_and_loras(
         loras_per_segment_expanded=[None, {other: 0.5}, [{"url": other, "multiplier": 0.7}]],
     )
     loras = [child.params["additional_loras"] for child in children(bench, details)[:3]]
-    assert loras == [{lora: 1.0}, {other: 0.5}, {other: 0.7}]
+    assert loras == [{lora: 1.0}, {other: 0.5}, [{"url": other, "multiplier": 0.7}]]
 
 
 @pytest.mark.parametrize("absent", [{"seed_base": None}, {"seed_base": -1}])

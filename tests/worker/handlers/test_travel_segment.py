@@ -84,8 +84,8 @@ def test_the_request_is_kept_with_the_origin_of_every_value(bench: "Bench") -> N
         "name": "video_length",
         "value": 57,
         "asked": 60,
-        "source": "rounded",
-        "layer": "segment",
+        "source": "segment",
+        "change": "rounded",
     }
 
 

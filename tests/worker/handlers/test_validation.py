@@ -4,23 +4,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
 from worker.errors import InputError, InvalidTask, UnknownModel, UnknownTaskType
 from worker.handlers.registry import HANDLERS, handler_for, validate
-from worker.task import TASK_TYPES
+from worker.task import TASK_TYPES, NewTask
 
 if TYPE_CHECKING:
     from tests.worker.handlers.conftest import Bench
 
-MODELS = ("fade_i2v", "fade_t2v")
 Details = Callable[..., dict[str, Any]]
 
 
-def check(bench: "Bench", task_type: str, params: Any) -> None:
+def check(bench: "Bench", task_type: str, params: Any, **known: Any) -> None:
     """Validate a task as enqueueing does."""
-    validate(task_type, params, known_models=MODELS, inputs=bench.policy)
+    task = NewTask(task_type=task_type, params=params)
+    validate(task, bench.known(**known), inputs=bench.policy)
 
 
 @pytest.mark.parametrize("task_type", TASK_TYPES)
@@ -73,9 +74,20 @@ def test_a_task_without_a_model_is_refused(bench: "Bench") -> None:
         check(bench, "t2v", {"prompt": "a"})
 
 
-def test_a_segment_may_leave_its_model_to_its_orchestrator(bench: "Bench") -> None:
-    """What that says is not known here; the segment refuses it when it runs."""
-    check(bench, "travel_segment", {"orchestrator_task_id_ref": "8172a7f6"})
+def test_a_segment_may_leave_its_model_to_its_orchestrator(
+    bench: "Bench", journey: Details
+) -> None:
+    """That of its name, if it is here; and what that says is checked with it."""
+    segment = {"orchestrator_task_id_ref": str(UUID(int=8)), "segment_index": 1}
+    with pytest.raises(InvalidTask, match="is no task here") as caught:
+        check(bench, "travel_segment", segment)
+    assert caught.value.field == "orchestrator_task_id_ref"
+    parents = {UUID(int=8): {"orchestrator_details": journey()}}
+    check(bench, "travel_segment", segment, parent=parents.get)
+    parents = {UUID(int=8): {"orchestrator_details": journey(fps_helpers=0)}}
+    with pytest.raises(InvalidTask) as caught:
+        check(bench, "travel_segment", segment, parent=parents.get)
+    assert caught.value.field == "orchestrator_details.fps_helpers"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +95,11 @@ def test_a_segment_may_leave_its_model_to_its_orchestrator(bench: "Bench") -> No
     [
         ("i2v", {"model": "fade_i2v", "image": "/nowhere/a.png"}, r"nowhere/a\.png"),
         ("i2v", {"model": "fade_i2v", "image": "ftp://host/a.png"}, "ftp:// is refused"),
-        ("travel_segment", {"model": "fade_i2v", "end_image": "/nowhere/e.png"}, r"e\.png"),
+        (
+            "travel_segment",
+            {"model": "fade_i2v", "image": "http://host/a.png", "end_image": "/nowhere/e.png"},
+            r"e\.png",
+        ),
         ("t2v", {"model": "fade_t2v", "additional_loras": {"/a.pt": 1}}, r"no \.safetensors"),
         ("t2v", {"model": "fade_t2v", "additional_loras": {"/l.safetensors": 1}}, "no file"),
     ],
@@ -93,7 +109,7 @@ def test_local_inputs_must_be_there(
 ) -> None:
     """Pictures and LoRAs."""
     with pytest.raises(InputError, match=words):
-        check(bench, task_type, params)
+        check(bench, task_type, {"prompt": "a", **params})
 
 
 def test_urls_are_not_asked(bench: "Bench") -> None:
@@ -110,7 +126,8 @@ def test_urls_are_not_asked(bench: "Bench") -> None:
         ({"resolution": "big"}, "resolution"),
         ({"seed": -2}, "seed"),
         ({"phase_config": {"num_phases": 4}}, "phase_config.num_phases"),
-        ({"additional_loras": [1]}, "additional_loras"),
+        ({"additional_loras": [1]}, "additional_loras[0]"),
+        ({"additional_loras": 1}, "additional_loras"),
         ({"prompt": 3}, "prompt"),
     ],
 )
@@ -124,8 +141,9 @@ def test_a_bad_parameter_is_named(bench: "Bench", params: dict[str, Any], field:
 def test_a_full_copy_of_the_details_is_checked_too(bench: "Bench", journey: Details) -> None:
     """A segment of another producer carries it."""
     details = journey(input_image_paths_resolved=["/nowhere/a.png", "/nowhere/b.png"])
-    with pytest.raises(InputError, match=r"nowhere/b\.png"):
-        check(bench, "travel_segment", {"segment_index": 0, "orchestrator_details": details})
+    with pytest.raises(InputError, match=r"nowhere/b\.png") as caught:
+        check(bench, "travel_segment", {"segment_index": 1, "orchestrator_details": details})
+    assert caught.value.field == "orchestrator_details.input_image_paths_resolved[1]"
 
 
 def test_validation_loads_no_heavy_library() -> None:

@@ -93,7 +93,7 @@ def test_an_iteration_says_what_was_asked_and_what_is_used(
     resolve(model, incident_layers, draw_seed=lambda: 4)
     said = attributes(recorder, 3)
     assert (said[names.PARAM_ASKED], said[names.PARAM_NEW]) == ("902x508", "896x496")
-    assert said[names.PARAM_SOURCE] == "rounded"
+    assert said[names.PARAM_SOURCE] == "segment"
 
 
 def test_the_prompt_is_visited_and_skipped(

@@ -10,7 +10,12 @@ from worker.params.loras import LoraText, expand, parse_activated, parse_additio
 
 def lora(multipliers: str) -> LoraText:
     """Return a LoRA with these multipliers."""
-    return LoraText(url="a.safetensors", multipliers=multipliers, field="loras_multipliers")
+    return LoraText(
+        url="a.safetensors",
+        multipliers=multipliers,
+        field="loras_multipliers",
+        url_field="activated_loras[0]",
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def used(request: GenerationRequest, name: str) -> tuple[Any, Any, str]:
 def test_the_incidents_size_is_rounded_once(incident: GenerationRequest) -> None:
     """902x508 becomes 896x496, with asked and used recorded."""
     assert (incident.width, incident.height) == (896, 496)
-    assert used(incident, "resolution") == ("896x496", "902x508", "rounded")
-    assert incident.params["resolution"].layer == "segment"
+    assert used(incident, "resolution") == ("896x496", "902x508", "segment")
+    assert incident.params["resolution"].change == "rounded"
 
 
 def test_the_incidents_frames_stay(incident: GenerationRequest) -> None:
@@ -93,7 +93,7 @@ def test_each_value_names_the_layer_that_set_it(
     incident: GenerationRequest, name: str, layer: str
 ) -> None:
     """Provenance of the incident's parameters."""
-    assert incident.params[name].layer == layer
+    assert incident.params[name].source == layer
 
 
 def test_individual_params_win_over_segment_and_orchestrator(model: ModelDefinition) -> None:
@@ -290,7 +290,7 @@ BAD: list[tuple[str, Any]] = [
     ("text_before_prompts", {}),
     ("phase_config", []),
     ("activated_loras", "a.safetensors"),
-    ("additional_loras", ["a.safetensors"]),
+    ("additional_loras", "a.safetensors"),
     ("switch_threshold2", 900),
 ]
 
@@ -333,7 +333,7 @@ def test_a_switch_that_a_phase_config_leaves_out_must_fit_it(
 
 def test_a_seed_of_minus_one_is_drawn(resolve_task: Resolve) -> None:
     """What was asked and what was drawn are both recorded."""
-    assert used(resolve_task({"seed": -1}), "seed") == (4, -1, "drawn")
+    assert used(resolve_task({"seed": -1}), "seed") == (4, -1, "task")
 
 
 def test_prompts_are_joined_with_the_texts_around_them(resolve_task: Resolve) -> None:
@@ -349,7 +349,7 @@ def test_the_models_prompt_is_not_used(resolve_task: Resolve) -> None:
 
 def test_unknown_keys_are_passed_on(resolve_task: Resolve) -> None:
     """By default they stand among the params, frozen."""
-    assert resolve_task({"film_grain": {"size": [1]}}).params["film_grain"].layer == "task"
+    assert resolve_task({"film_grain": {"size": [1]}}).params["film_grain"].source == "task"
 
 
 def test_unknown_keys_are_refused_with_the_nearest_name(resolve_task: Resolve) -> None:

@@ -1,21 +1,21 @@
 """What a single generation, or a segment of a journey, asks for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from worker.errors import InvalidTask
-from worker.handlers.payloads.journey import details_of, segment_values
+from worker.handlers.payloads.journey import details_of, segment_layer
+from worker.handlers.payloads.pictures import Picture
 from worker.params import checks
 from worker.params.frames import MAX_FRAMES
-from worker.params.layers import Layer, pick_first
+from worker.params.journey import MAX_SEGMENTS
+from worker.params.layers import MODEL, Layer, named_model, pick_first
 from worker.params.loras import parse_url
 
 # The names under which applications give a picture; the first that is there counts.
 START_NAMES = ("start_image", "start_image_url", "image_start", "image", "image_url")
 END_NAMES = ("end_image", "end_image_url", "image_end")
-MODEL_NAMES = ("model_name", "model")
-MAX_SEGMENTS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class Generation:
         layers: The task's layers for the parameter loop, low to high.
         start_image: Path or URL, or None.
         end_image: Path or URL, or None.
+        model_field: Dotted path of the model's name, for refusals.
         start_field: Dotted path of the start image, for refusals.
         end_field: The same of the end image.
     """
@@ -35,8 +36,17 @@ class Generation:
     layers: tuple[Layer, ...]
     start_image: str | None
     end_image: str | None
+    model_field: str = MODEL
     start_field: str = START_NAMES[0]
     end_field: str = END_NAMES[0]
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The pictures that it names."""
+        named = ((self.start_image, self.start_field), (self.end_image, self.end_field))
+        return tuple(
+            Picture(source=source, field=field) for source, field in named if source is not None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +56,23 @@ class Segment:
     Attributes:
         generation: What is to be generated; its start image is the one that the segment itself
             names.
-        planned_start_image: The journey's picture for this segment, used where it names none of
-            its own and does not go on from the segment before.
+        planned_start: The journey's picture for this segment, used where it names none of its own
+            and does not go on from the segment before.
         index: Its place in the journey, from 0.
         overlap_from_previous: Frames that it shares with the segment before.
     """
 
     generation: Generation
-    planned_start_image: str | None
+    planned_start: Picture | None
     index: int
     overlap_from_previous: int
+
+    def started(self, *, chained: bool) -> Generation:
+        """Let the journey's picture be the start where nothing else is."""
+        if chained or self.planned_start is None or self.generation.start_image is not None:
+            return self.generation
+        start = self.planned_start
+        return replace(self.generation, start_image=start.source, start_field=start.field)
 
 
 def parse_generation(params: Mapping[str, Any]) -> Generation:
@@ -78,9 +95,10 @@ def parse_segment(
     index = _index(own)
     plan = _plan(own, parent_params, index)
     layers = (plan, *_own_layers(own))
+    start, start_field = _picture([plan], START_NAMES)
     return Segment(
         generation=_generation(layers, pictures_of=layers[1:], end_of=layers),
-        planned_start_image=_picture([plan], START_NAMES)[0],
+        planned_start=None if start is None else Picture(source=start, field=start_field),
         index=index,
         overlap_from_previous=_overlap(own),
     )
@@ -105,7 +123,7 @@ def _plan(own: Mapping[str, Any], parent_params: Mapping[str, Any] | None, index
         details, field = details_of(parent_params)
     else:
         details, field = {}, ""
-    return Layer(source="orchestrator", values=segment_values(details, index), field=field)
+    return segment_layer(details, index, field=field)
 
 
 def _generation(
@@ -116,19 +134,16 @@ def _generation(
 ) -> Generation:
     start, start_field = _picture(layers if pictures_of is None else pictures_of, START_NAMES)
     end, end_field = _picture(layers if end_of is None else end_of, END_NAMES)
+    model, model_field = named_model(layers)
     return Generation(
-        model=_model(layers),
+        model=model,
         layers=tuple(layers),
         start_image=start,
         end_image=end,
+        model_field=model_field,
         start_field=start_field,
         end_field=end_field,
     )
-
-
-def _model(layers: Sequence[Layer]) -> str:
-    choice = pick_first(layers, *MODEL_NAMES)
-    return "" if choice is None else checks.text(choice.field, choice.value, limit=200)
 
 
 def _picture(layers: Sequence[Layer], names: Sequence[str]) -> tuple[str | None, str]:
@@ -152,20 +167,30 @@ def _overlap(own: Mapping[str, Any]) -> int:
     return checks.integer("frame_overlap_from_previous", value, low=0, high=MAX_FRAMES)
 
 
-def check_pictures(generation: Generation, kind: str, *, has_start: bool) -> None:
-    """Refuse pictures that a model of this kind does not take, and the lack of one it needs.
+def check_type(task_type: str, generation: Generation) -> None:
+    """Refuse a t2v with a picture that it would not use."""
+    if task_type == "t2v":
+        _refuse(generation.pictures, "t2v, which goes by the text alone; i2v starts from a picture")
 
-    An engine that is given no start image would start from black and say nothing.
+
+def check_unused(generation: Generation, kind: str) -> None:
+    """Refuse pictures that a model of this kind would not use."""
+    if kind == "t2v":
+        by = f"model {generation.model!r}, which goes by the text alone"
+        _refuse(generation.pictures, by)
+
+
+def check_start(generation: Generation, task_type: str, kind: str) -> None:
+    """Refuse the lack of a start picture where the task's type or its model's kind needs one.
+
+    An engine that is given none would start from black and say nothing.
     """
-    if kind == "i2v" and not has_start:
-        problem = f"is missing, and model {generation.model!r} starts from a picture"
-        raise InvalidTask(generation.start_field, None, problem)
-    if kind != "t2v":
+    if generation.start_image is not None or "i2v" not in {task_type, kind}:
         return
-    for field, picture in (
-        (generation.start_field, generation.start_image),
-        (generation.end_field, generation.end_image),
-    ):
-        if picture is not None:
-            problem = f"is not used by model {generation.model!r}, which goes by the text alone"
-            raise InvalidTask(field, picture, problem)
+    who = "i2v" if task_type == "i2v" else f"model {generation.model!r}"
+    raise InvalidTask(generation.start_field, None, f"is missing: {who} starts from a picture")
+
+
+def _refuse(pictures: Sequence[Picture], by: str) -> None:
+    for picture in pictures:
+        raise InvalidTask(picture.field, picture.source, f"is not used by {by}")

@@ -7,15 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from worker.errors import InvalidTask
+from worker.handlers.payloads.pictures import Picture
 from worker.params import checks
 from worker.params.defaults import DRAWN, MAX_SEED
 from worker.params.frames import MAX_FRAMES
+from worker.params.journey import MAX_SEGMENTS
+from worker.params.layers import Layer, named_model, pick
 from worker.params.loras import parse_url
 from worker.params.prompts import join_prompt
 from worker.params.resolution import parse_resolution
 
 DETAILS = "orchestrator_details"
-MAX_SEGMENTS = 1000
+IMAGES = "input_image_paths_resolved"
 # The journey's lists with one entry a segment.
 PER_SEGMENT = (
     "segment_frames_expanded",
@@ -25,7 +28,16 @@ PER_SEGMENT = (
     "phase_configs_expanded",
     "loras_per_segment_expanded",
 )
-_SEED_NAMES = ("seed_base", "base_seed", "seed")
+# What a list with an entry a segment says: the name of a segment's params, the list, and which
+# entry after the segment's own index.
+_OF_SEGMENT = {
+    "negative_prompt": ("negative_prompts_expanded", 0),
+    "segment_frames_target": ("segment_frames_expanded", 0),
+    "phase_config": ("phase_configs_expanded", 0),
+    "additional_loras": ("loras_per_segment_expanded", 0),
+    "start_image": (IMAGES, 0),
+    "end_image": (IMAGES, 1),
+}
 # These are joined to a segment's prompt where the journey is planned, once.
 _JOINED = ("text_before_prompts", "text_after_prompts")
 
@@ -38,6 +50,7 @@ class Journey:
         details: The payload's object.
         field: Where it stands in the params: "orchestrator_details", or "" for a flat payload.
         model: As the payload names it; "" where it names none.
+        model_field: Dotted path of the model's name, for refusals.
         images: Paths or URLs, one more than there are segments.
         frames: Frames of each segment, as asked.
         overlaps: As asked, at most one a join; None where the payload has no list.
@@ -50,6 +63,7 @@ class Journey:
     details: Mapping[str, Any]
     field: str
     model: str
+    model_field: str
     images: tuple[str, ...]
     frames: tuple[int, ...]
     overlaps: Sequence[Any] | None
@@ -57,6 +71,14 @@ class Journey:
     stitch: bool | None
     seed: int | None
     run_id: str | None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The images, each with its dotted path."""
+        return tuple(
+            Picture(source=image, field=f"{self.path(IMAGES)}[{index}]")
+            for index, image in enumerate(self.images)
+        )
 
     def path(self, key: str) -> str:
         """Return the dotted path of a key of the details."""
@@ -79,6 +101,7 @@ def parse_journey(params: Mapping[str, Any]) -> Journey:
     """
     details, field = details_of(checks.mapping("params", params))
     read = _Reader(details, field)
+    model, model_field = named_model([read.layer])
     images = read.images()
     count = read.segment_count(images)
     for key in PER_SEGMENT:
@@ -90,7 +113,8 @@ def parse_journey(params: Mapping[str, Any]) -> Journey:
     return Journey(
         details=details,
         field=field,
-        model=read.text("model_name") or read.text("model"),
+        model=model,
+        model_field=model_field,
         images=images,
         frames=read.frames(count),
         overlaps=read.listed("frame_overlap_expanded"),
@@ -101,25 +125,24 @@ def parse_journey(params: Mapping[str, Any]) -> Journey:
     )
 
 
-def segment_values(details: Mapping[str, Any], index: int) -> dict[str, Any]:
+def segment_layer(details: Mapping[str, Any], index: int, *, field: str = "") -> Layer:
     """Return what a journey's details say of one segment, under the names of a segment's params.
 
     Lists become this segment's entry; the prompt is joined whole. What the details do not say is
-    left out. Entries that are not there (a list that is too short, in a copy made by others) count
-    as not said.
+    left out, and an entry that is not there (a list that is too short, in a copy made by others)
+    is not said. `field` is where the details stand.
     """
+    read = _Reader(details, field)
     values = {key: details[key] for key in details if key not in {*PER_SEGMENT, *_JOINED}}
-    said = {
-        "base_prompt": _prompt(details, index),
-        "negative_prompt": _entry(details, "negative_prompts_expanded", index),
-        "segment_frames_target": _entry(details, "segment_frames_expanded", index),
-        "phase_config": _entry(details, "phase_configs_expanded", index),
-        "additional_loras": _loras(_entry(details, "loras_per_segment_expanded", index)),
-        "seed": next((details[key] for key in _SEED_NAMES if details.get(key) is not None), None),
-        "start_image": _entry(details, "input_image_paths_resolved", index),
-        "end_image": _entry(details, "input_image_paths_resolved", index + 1),
-    }
-    return values | {key: value for key, value in said.items() if value is not None}
+    places: dict[str, str] = {}
+    for name, (key, offset) in _OF_SEGMENT.items():
+        entry = read.entry(key, index + offset)
+        if entry is not None:
+            values[name], places[name] = entry, f"{key}[{index + offset}]"
+    prompt, places["base_prompt"] = read.prompt(index)
+    if prompt:
+        values["base_prompt"] = prompt
+    return Layer(source="orchestrator", values=values, field=field, places=places)
 
 
 def seed_from(task_id: UUID) -> int:
@@ -134,8 +157,12 @@ class _Reader:
     details: Mapping[str, Any]
     field: str
 
+    @property
+    def layer(self) -> Layer:
+        return Layer(source="orchestrator", values=self.details, field=self.field)
+
     def path(self, key: str) -> str:
-        return f"{self.field}.{key}" if self.field else key
+        return self.layer.path(key)
 
     def text(self, key: str) -> str:
         value = self.details.get(key)
@@ -152,13 +179,12 @@ class _Reader:
         return None if value is None else checks.sequence(self.path(key), value)
 
     def images(self) -> tuple[str, ...]:
-        key = "input_image_paths_resolved"
-        listed = self.listed(key)
+        listed = self.listed(IMAGES)
         if listed is None or len(listed) < len(("start", "end")):
             problem = "must be a list of at least 2 pictures, paths or URLs"
-            raise InvalidTask(self.path(key), listed, problem)
+            raise InvalidTask(self.path(IMAGES), listed, problem)
         return tuple(
-            parse_url(f"{self.path(key)}[{index}]", image) for index, image in enumerate(listed)
+            parse_url(f"{self.path(IMAGES)}[{index}]", image) for index, image in enumerate(listed)
         )
 
     def segment_count(self, images: Sequence[str]) -> int:
@@ -168,10 +194,7 @@ class _Reader:
             return len(images) - 1
         count = checks.integer(self.path(key), value, low=1, high=MAX_SEGMENTS)
         if len(images) != count + 1:
-            problem = (
-                f"needs {count + 1} pictures, and {self.path('input_image_paths_resolved')} "
-                f"has {len(images)}"
-            )
+            problem = f"needs {count + 1} pictures, and {self.path(IMAGES)} has {len(images)}"
             raise InvalidTask(self.path(key), count, problem)
         return count
 
@@ -207,40 +230,24 @@ class _Reader:
         return bool(chained)
 
     def seed(self) -> int | None:
-        for key in _SEED_NAMES:
-            value = self.details.get(key)
-            if value is not None:
-                seed = checks.integer(self.path(key), value, low=DRAWN, high=MAX_SEED)
-                return None if seed == DRAWN else seed
-        return None
+        said = pick([self.layer], "seed")
+        if said is None:
+            return None
+        seed = checks.integer(said.field, said.value, low=DRAWN, high=MAX_SEED)
+        return None if seed == DRAWN else seed
 
+    def entry(self, key: str, index: int) -> Any:
+        listed = self.listed(key)
+        return None if listed is None or index >= len(listed) else listed[index]
 
-def _entry(details: Mapping[str, Any], key: str, index: int) -> Any:
-    listed = details.get(key)
-    if not isinstance(listed, list | tuple) or index >= len(listed):
-        return None
-    return listed[index]
-
-
-def _prompt(details: Mapping[str, Any], index: int) -> str | None:
-    """Join the segment's prompt: the enhanced one, its own, or the journey's, in this order."""
-    candidates = (
-        _entry(details, "enhanced_prompts_expanded", index),
-        _entry(details, "base_prompts_expanded", index),
-        details.get("base_prompt"),
-    )
-    text = next((item for item in candidates if isinstance(item, str) and item.strip()), "")
-    before, after = (part if isinstance(part, str) else "" for part in map(details.get, _JOINED))
-    return join_prompt(text, before=before, after=after) or None
-
-
-def _loras(entry: Any) -> Any:
-    """Return a segment's LoRAs as {url: strength}; a list of {url, multiplier} is one too."""
-    if not isinstance(entry, list | tuple):
-        return entry
-    return {
-        item.get("url", ""): item.get("multiplier", item.get("strength"))
-        if isinstance(item, Mapping)
-        else None
-        for item in entry
-    }
+    def prompt(self, index: int) -> tuple[str, str]:
+        """Join the segment's prompt: the enhanced one, its own, or the journey's, in this order."""
+        before, after = map(self.text, _JOINED)
+        for key in ("enhanced_prompts_expanded", "base_prompts_expanded"):
+            place = f"{key}[{index}]"
+            entry = self.entry(key, index)
+            text = "" if entry is None else checks.text(self.path(place), entry)
+            if text.strip():
+                return join_prompt(text, before=before, after=after), place
+        text = self.text("base_prompt")
+        return join_prompt(text, before=before, after=after), "base_prompt"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.params import checks
+from worker.params.journey import MAX_SEGMENTS
 
 MAX_FPS = 240
-MAX_SEGMENTS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

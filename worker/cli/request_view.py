@@ -1,0 +1,119 @@
+"""How a request looks in a terminal: asked, used, who said so."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from worker.errors import WorkerError
+from worker.handlers.planning import Planned
+from worker.params.frozen import canonical_json
+from worker.params.request import GenerationRequest, LoraUse, ParamValue, Schedule
+
+_LONGEST = 60  # characters of a value
+
+
+def page_of(answer: Planned | WorkerError) -> Group:
+    """Draw what a task would run, or why it would be refused."""
+    if isinstance(answer, WorkerError):
+        return Group(Text.assemble(("refused  ", "bold red"), str(answer), "\n"))
+    parts: list[RenderableType] = [Text(answer.task_type, style="bold")]
+    parts += [Text(f"warning: {warning}", style="yellow") for warning in answer.all_warnings]
+    if answer.journey is not None:
+        parts.append(_grid(answer.journey.summary))
+    if answer.stitch is not None:
+        parts.append(
+            _grid({name: getattr(answer.stitch, name) for name in answer.stitch.__slots__})
+        )
+    for index, request in enumerate(answer.requests):
+        if answer.journey is not None:
+            parts.append(Text(f"\nsegment {index}", style="bold"))
+        parts += _request(request)
+    return Group(*parts, Text())
+
+
+def _request(request: GenerationRequest) -> list[RenderableType]:
+    size = f"{request.width}x{request.height}, {request.frames} frames at {request.fps:g} fps"
+    steps = f"{len(request.schedule.steps)} steps of {request.schedule.solver}"
+    parts: list[RenderableType] = [
+        Text(f"{request.model} on {request.engine}: {size}, {steps}, seed {request.seed}\n"),
+        _params(request),
+    ]
+    if request.loras:
+        parts += [Text(), _loras(request.loras)]
+    parts += [Text(), _steps(request), _thresholds(request.schedule)]
+    parts.append(Text(f"defaults sha256 {request.defaults_digest}", style="dim"))
+    return parts
+
+
+def _params(request: GenerationRequest) -> Table:
+    table = _table("parameter", "asked", "used", "who said so")
+    for param in request.params.values():
+        said = param.source if not param.change else f"{param.source}, {param.change}"
+        quiet = param.source in {"model", "system"} and not param.change
+        table.add_row(
+            param.name,
+            Text(_shown(param.asked)),
+            Text(_shown(param.value), style=_style(param)),
+            Text(said),
+            style="dim" if quiet else "",
+        )
+    return table
+
+
+def _style(param: ParamValue) -> str:
+    if param.is_null:
+        return "red"
+    return "yellow" if param.change else ""
+
+
+def _loras(loras: tuple[LoraUse, ...]) -> Table:
+    table = _table("LoRA", "multipliers", "in each step")
+    for lora in loras:
+        steps = "  ".join(f"{strength:g}" for strength in lora.per_step)
+        table.add_row(Text(lora.url, overflow="fold"), lora.multipliers, steps)
+    return table
+
+
+def _steps(request: GenerationRequest) -> Table:
+    table = _table("step", "timestep", "phase", "expert", "guidance")
+    for step in request.schedule.steps:
+        table.add_row(
+            str(step.index + 1),
+            repr(step.timestep),
+            str(step.phase),
+            step.expert,
+            f"{step.guidance_scale:g}",
+        )
+    return table
+
+
+def _thresholds(schedule: Schedule) -> Text:
+    limits = (schedule.switch_threshold, schedule.switch_threshold2)
+    said = [
+        f"phase {phase} from the first timestep at or under {limit!r}"
+        for phase, limit in enumerate(limits, start=2)
+        if limit is not None
+    ]
+    return Text("; ".join(said) or "one phase")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _grid(facts: dict[str, Any]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        grid.add_row(Text(name, style="dim"), Text(_shown(value)))
+    return grid
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) and value else canonical_json(value)
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
