@@ -4,12 +4,21 @@ import ipaddress
 import socket
 from typing import TypeAlias
 
-from worker.errors import InputError
+from worker.inputs.sources import input_error
 
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Prefixes that carry an IPv4 address inside an IPv6 one: an inner private address counts.
+# A prefix that carries an IPv4 address inside an IPv6 one (RFC 6052).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that IANA has given to the open internet. Outside lie addresses that Python calls global and
+# that carry an IPv4 address: ::127.0.0.1, the local NAT64 prefix, the old site-local ones.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# What Python 3.11 calls global and is not of the open internet.
+_SPECIAL = (
+    ipaddress.ip_network("192.0.0.0/24"),  # protocol assignments; a cloud's metadata is there
+    ipaddress.ip_network("168.63.129.16/32"),  # a cloud's host, as seen from its machines
+    ipaddress.ip_network("3fff::/20"),  # documentation
+)
 
 
 def is_public(address: IPAddress) -> bool:
@@ -17,7 +26,10 @@ def is_public(address: IPAddress) -> bool:
     inner = _wrapped_ipv4(address)
     if inner is not None:
         return is_public(inner)
-    return address.is_global and not address.is_multicast
+    if address.version == 6 and address not in _GLOBAL_UNICAST:  # noqa: PLR2004 - IPv6
+        return False
+    special = any(address in network for network in _SPECIAL)
+    return address.is_global and not address.is_multicast and not special
 
 
 def resolve_host(host: str, port: int, *, private_addresses: bool, source: str) -> list[IPAddress]:
@@ -33,7 +45,7 @@ def resolve_host(host: str, port: int, *, private_addresses: bool, source: str) 
     if not private_addresses:
         for address in addresses:
             if not is_public(address):
-                raise InputError(
+                raise input_error(
                     source,
                     f"{host!r} is at {address}, which is no public address; "
                     "allow private addresses in the settings if this is meant",
@@ -44,14 +56,12 @@ def resolve_host(host: str, port: int, *, private_addresses: bool, source: str) 
 def _looked_up(host: str, port: int, *, source: str) -> list[IPAddress]:
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        unknown = InputError(source, f"the host {host!r} cannot be found: {error}")
+    except (OSError, ValueError) as error:
         # The name server had no answer now; a name that does not exist says EAI_NONAME.
-        unknown.retryable = getattr(error, "errno", None) == socket.EAI_AGAIN
-        raise unknown from error
-    # An IPv6 address may carry a zone, as in fe80::1%eth0.
-    texts = dict.fromkeys(str(answer[4][0]).partition("%")[0] for answer in answers)
-    return [ipaddress.ip_address(text) for text in texts]
+        again = getattr(error, "errno", None) == socket.EAI_AGAIN
+        problem = f"the host {host!r} cannot be found: {error}"
+        raise input_error(source, problem, retryable=again) from error
+    return [ipaddress.ip_address(text) for text in dict.fromkeys(str(x[4][0]) for x in answers)]
 
 
 def _wrapped_ipv4(address: IPAddress) -> ipaddress.IPv4Address | None:

@@ -1,25 +1,27 @@
 """Stream one URL into a file, within limits of size, time and address."""
 
-import time
+import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 
-from worker.errors import InputError
-from worker.inputs.addresses import IPAddress, resolve_host
-from worker.inputs.sources import shown
+from worker.inputs.deadline import Deadline
+from worker.inputs.sources import input_error, shown
 
 if TYPE_CHECKING:
+    import httpcore
     import httpx
 
 MAX_REDIRECTS = 5
-# A server that sends nothing for this long is taken for dead, whatever the whole limit is.
-SILENCE_S = 30.0
-_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# A part of the content, or none at all, is not what was asked for.
+_WHOLE = frozenset({HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION})
+_SERVER_ERROR = 500
 # Request timeout, too early, too many requests: the server asks for another try.
 _ASKS_AGAIN = frozenset({408, 425, 429})
-_PORTS = {"http": 80, "https": 443}
+_SCHEMES = frozenset({"http", "https"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +30,10 @@ class Limits:
 
     Attributes:
         max_bytes: Size limit of the content.
-        timeout_s: Limit of the whole download, redirects included.
+        timeout_s: Limit of the whole download, redirects included. Looking up a name has the
+            resolver's own limit.
         private_addresses: Whether it may lead to loopback, private or link-local addresses.
-        check: Called between chunks; raises to stop the download.
+        check: Called at least once a second; raises to stop the download.
     """
 
     max_bytes: int
@@ -46,122 +49,108 @@ def download(url: str, file: BinaryIO, limits: Limits) -> int:
         InputError: Names the URL; `retryable` where another try may succeed: a server error, a
             broken connection, silence.
     """
+    import httpcore
     import httpx
 
-    attempt = _Attempt(url=url, limits=limits, deadline=time.monotonic() + limits.timeout_s)
+    from worker.inputs.connection import GuardedNetwork
+
+    deadline = Deadline.after(limits.timeout_s, source=url, check=limits.check)
+    network = GuardedNetwork(deadline, private_addresses=limits.private_addresses)
     try:
-        with attempt.response() as response:
-            return attempt.written(response, file)
-    except httpx.TimeoutException as error:
-        raise attempt.passing(f"the server was silent for {attempt.silence_s:g} s") from error
-    except httpx.TransportError as error:
-        raise attempt.passing(f"the connection failed: {error}") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise attempt.refused(f"cannot be downloaded: {error}") from error
+        with (
+            httpcore.ConnectionPool(network_backend=network) as pool,
+            _response(pool, url) as response,
+        ):
+            _check_answer(response, url, limits)
+            return _written(response, url, limits, file)
+    except httpcore.TimeoutException as error:
+        raise input_error(url, "the server is silent", retryable=True) from error
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+        raise input_error(url, f"the connection failed: {error}", retryable=True) from error
+    except httpx.InvalidURL as error:
+        raise input_error(url, f"leads to what is no URL: {error}") from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
-    url: str
-    limits: Limits
-    deadline: float
+@contextmanager
+def _response(pool: "httpcore.ConnectionPool", source: str) -> Iterator["httpcore.Response"]:
+    """Open the response at the end of the redirects; each hop passes the address guard."""
+    import httpx
 
-    @property
-    def silence_s(self) -> float:
-        return min(SILENCE_S, self.limits.timeout_s)
-
-    def refused(self, problem: str) -> InputError:
-        return InputError(shown(self.url), problem)
-
-    def passing(self, problem: str) -> InputError:
-        error = self.refused(problem)
-        error.retryable = True
-        return error
-
-    @contextmanager
-    def response(self) -> Iterator["httpx.Response"]:
-        """Open the response at the end of the redirects; each hop passes the address guard."""
-        import httpx
-
-        # A proxy of the environment would connect past the address guard: trust_env is off.
-        with httpx.Client(trust_env=False, timeout=self.silence_s) as client:
-            url = httpx.URL(self.url)
-            for _ in range(MAX_REDIRECTS + 1):
-                self.in_time()
-                response = self.sent(client, url)
-                try:
-                    if not response.has_redirect_location:
-                        yield response
-                        return
-                    url = url.join(response.headers["location"])
-                finally:
-                    response.close()
-        raise self.refused(f"more than {MAX_REDIRECTS} redirects")
-
-    def sent(self, client: "httpx.Client", url: "httpx.URL") -> "httpx.Response":
-        """Send one request to the first address of the host that answers."""
-        import httpx
-
-        if url.scheme not in _PORTS or not url.host:
-            raise self.refused(f"leads to {shown(str(url))!r}, which is no http(s) URL")
-        addresses = resolve_host(
-            url.host,
-            url.port or _PORTS[url.scheme],
-            private_addresses=self.limits.private_addresses,
-            source=shown(self.url),
-        )
-        for address in addresses[:-1]:
-            try:
-                return client.send(_request(client, url, address), stream=True)
-            except httpx.ConnectError:
-                continue  # the next address may be reachable, as IPv4 is where IPv6 is not
-        return client.send(_request(client, url, addresses[-1]), stream=True)
-
-    def written(self, response: "httpx.Response", file: BinaryIO) -> int:
-        """Copy the body, counting bytes and time."""
-        self.check_status(response)
-        announced = response.headers.get("content-length", "")
-        if announced.isdecimal():
-            self.check_size(int(announced))
-        received = 0
-        # As they arrive: chunks of a fixed size would wait for a slow server to fill them.
-        for chunk in response.iter_bytes():
-            received += len(chunk)
-            self.check_size(received)
-            self.in_time()
-            self.limits.check()
-            file.write(chunk)
-        return received
-
-    def check_status(self, response: "httpx.Response") -> None:
-        status = response.status_code
-        if status < _CLIENT_ERROR and response.is_success:
-            return
-        problem = f"the server answered {status} {response.reason_phrase}".rstrip()
-        if status >= _SERVER_ERROR or status in _ASKS_AGAIN:
-            raise self.passing(problem)
-        raise self.refused(problem)
-
-    def check_size(self, size: int) -> None:
-        if size > self.limits.max_bytes:
-            raise self.refused(f"is larger than the limit of {self.limits.max_bytes:,} bytes")
-
-    def in_time(self) -> None:
-        if time.monotonic() > self.deadline:
-            raise self.passing(f"was not downloaded within {self.limits.timeout_s:g} s")
+    url = httpx.URL(source)
+    for _ in range(MAX_REDIRECTS + 1):
+        if url.scheme not in _SCHEMES or not url.host:
+            raise input_error(source, f"leads to {shown(str(url))!r}, which is no http(s) URL")
+        with _sent(pool, url) as response:
+            location = _header(response, "location") if response.status in _REDIRECTS else ""
+            if not location:
+                yield response
+                return
+        if httpx.URL(location).userinfo:
+            problem = f"leads to {shown(location)!r} under the name of a user, which is refused"
+            raise input_error(source, problem)
+        url = url.join(location)
+    raise input_error(source, f"more than {MAX_REDIRECTS} redirects")
 
 
-def _request(client: "httpx.Client", url: "httpx.URL", address: IPAddress) -> "httpx.Request":
-    # The connection goes to the address that was checked; the host's name stays in the Host header
-    # and in the TLS handshake, where the certificate is checked against it.
-    return client.build_request(
-        "GET",
-        url.copy_with(host=str(address)),
-        headers={
-            "host": url.netloc.decode("ascii"),
-            "accept": "*/*",
-            "accept-encoding": "identity",
-            "user-agent": "loop26",
-        },
-        extensions={"sni_hostname": url.raw_host.decode("ascii")},
+@contextmanager
+def _sent(pool: "httpcore.ConnectionPool", url: "httpx.URL") -> Iterator["httpcore.Response"]:
+    import httpcore
+
+    headers = [
+        ("host", url.netloc.decode("ascii")),
+        ("accept", "*/*"),
+        ("accept-encoding", "identity"),
+        ("user-agent", "loop26"),
+    ]
+    if url.userinfo:
+        user = base64.b64encode(f"{url.username}:{url.password}".encode())
+        headers.append(("authorization", f"Basic {user.decode('ascii')}"))
+    target = httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
     )
+    with pool.stream("GET", target, headers=headers) as response:
+        yield response
+
+
+def _check_answer(response: "httpcore.Response", url: str, limits: Limits) -> None:
+    """Refuse what is not the content, whole and as it is, or is announced to be too large."""
+    status = response.status
+    if status not in _WHOLE:
+        asks_again = status >= _SERVER_ERROR or status in _ASKS_AGAIN
+        raise input_error(url, f"the server answered {_named(status)}", retryable=asks_again)
+    encoding = _header(response, "content-encoding").strip().lower()
+    if encoding not in {"", "identity"}:
+        problem = f"the server sends it as {encoding[:40]!r}, and was asked to send it as it is"
+        raise input_error(url, problem)
+    announced = _header(response, "content-length")
+    if announced:  # httpcore has checked that it is a number
+        _check_size(int(announced), url, limits)
+
+
+def _written(response: "httpcore.Response", url: str, limits: Limits, file: BinaryIO) -> int:
+    received = 0
+    for chunk in response.iter_stream():
+        received += len(chunk)
+        _check_size(received, url, limits)
+        file.write(chunk)
+    return received
+
+
+def _check_size(size: int, url: str, limits: Limits) -> None:
+    if size > limits.max_bytes:
+        raise input_error(url, f"is larger than the limit of {limits.max_bytes:,} bytes")
+
+
+def _named(status: int) -> str:
+    # By the standard's words: the server's own may be of any length.
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _header(response: "httpcore.Response", name: str) -> str:
+    """Return the first header of a name, or ""."""
+    wanted = name.encode("ascii")
+    found = (value for key, value in response.headers if key.lower() == wanted)
+    return next(found, b"").decode("latin-1")

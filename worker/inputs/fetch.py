@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -11,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from worker.errors import InputError
-from worker.inputs.download import SILENCE_S, Limits, download
+from worker.inputs.download import Limits, download
 from worker.inputs.policy import InputPolicy
-from worker.inputs.sources import scheme_of, shown
+from worker.inputs.sources import input_error, scheme_of
 
 # A download under way; the rest of the name is the process, a random part and the final name.
 _PART = ".part-"
+# A download gets no write while it is verified, which may take this long.
+_VERIFYING_S = 300.0
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,12}")
+_log = logging.getLogger(__name__)
 
 
 def accept(_path: Path) -> None:
@@ -57,8 +61,9 @@ def cache_path(source: str, policy: InputPolicy) -> Path:
 def fetch(wanted: Wanted, policy: InputPolicy) -> Path:
     """Return a file with the input's content: the local path itself, or a verified download.
 
-    A download is kept by its URL and is not made again. It goes to a temporary name first, so that
-    one that was cut off is never used.
+    A download is kept by its URL and is not made again, unless what is kept no longer verifies:
+    it has rotted on the disk, or the server has another file now. It goes to a temporary name
+    first, so that one that was cut off is never used.
 
     Raises:
         InputError: Names the source and what is wrong with it; `retryable` where another try may
@@ -67,22 +72,21 @@ def fetch(wanted: Wanted, policy: InputPolicy) -> Path:
     check_source(wanted.source)
     if not scheme_of(wanted.source):
         path = check_local(wanted.source, policy, max_bytes=wanted.max_bytes)
-    else:
-        path = cache_path(wanted.source, policy)
-        if not path.is_file():
-            _keep(wanted, policy, path)
-            return path
-    wanted.verify(path)
+        wanted.verify(path)
+        return path
+    path = cache_path(wanted.source, policy)
+    if not _is_kept(wanted, path):
+        _keep(wanted, policy, path)
     return path
 
 
 def check_source(source: str) -> None:
     """Refuse what is neither a path nor an http(s) URL."""
-    if not source.strip() or "\0" in source:
+    if not source.strip() or not _is_nameable(source):
         raise InputError(source, "is no path; give the path of a file or an http(s) URL")
     scheme = scheme_of(source)
     if scheme not in {"", "http", "https"}:
-        raise InputError(shown(source), f"{scheme}:// is refused; give a path or an http(s) URL")
+        raise input_error(source, f"{scheme}:// is refused; give a path or an http(s) URL")
 
 
 def check_local(source: str, policy: InputPolicy, *, max_bytes: int) -> Path:
@@ -91,23 +95,55 @@ def check_local(source: str, policy: InputPolicy, *, max_bytes: int) -> Path:
     Raises:
         InputError: Names the path as it was given.
     """
-    path = Path(source)
     try:
-        real = path.resolve(strict=True)
-        size = real.stat().st_size
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(source, f"there is no file {str(path.absolute())!r}") from error
-    except (OSError, RuntimeError) as error:
+        real = _allowed(source, policy)
+        if not real.exists():
+            raise InputError(source, f"there is no file {str(Path(source).absolute())!r}")
+        if not real.is_file():  # a pipe or a device would be read for ever
+            raise InputError(source, "is not a file")
+        with real.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+    except (OSError, RuntimeError) as error:  # a circle of links is a RuntimeError
         raise InputError(source, f"cannot be read: {error}") from error
-    roots = [root.resolve() for root in policy.allowed_roots]
-    if roots and not any(real.is_relative_to(root) for root in roots):
-        allowed = ", ".join(map(str, roots))
-        raise InputError(source, f"lies outside the folders that inputs may come from: {allowed}")
-    if not real.is_file():
-        raise InputError(source, "is not a file")
+    if size == 0:  # what the kernel makes up as it is read has no size either
+        raise InputError(source, "is empty")
     if size > max_bytes:
         raise InputError(source, f"has {size:,} bytes, more than the limit of {max_bytes:,}")
     return real
+
+
+def _is_nameable(source: str) -> bool:
+    """Whether the system can be asked for it: it has no zero byte and is Unicode."""
+    try:
+        return b"\0" not in source.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _allowed(source: str, policy: InputPolicy) -> Path:
+    """Return where a path leads in the end, before it is told whether anything is there."""
+    real = Path(source).resolve()
+    if policy.local_roots is None:
+        return real
+    if not policy.local_roots:
+        problem = "is a local path, and none may be named here; give an http(s) URL"
+        raise InputError(source, problem)
+    roots = [root.resolve() for root in policy.local_roots]
+    if not any(real.is_relative_to(root) for root in roots):
+        allowed = ", ".join(map(str, roots))
+        raise InputError(source, f"lies outside the folders that inputs may come from: {allowed}")
+    return real
+
+
+def _is_kept(wanted: Wanted, path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        wanted.verify(path)
+    except InputError as error:
+        _log.warning("a kept download is made again: %s", error)
+        return False
+    return True
 
 
 def _keep(wanted: Wanted, policy: InputPolicy, kept: Path) -> None:
@@ -129,7 +165,7 @@ def _keep(wanted: Wanted, policy: InputPolicy, kept: Path) -> None:
             part.replace(kept)
     except OSError as error:
         problem = f"cannot be kept in the cache {str(policy.cache_dir)!r}: {error}"
-        raise InputError(shown(wanted.source), problem) from error
+        raise input_error(wanted.source, problem) from error
 
 
 @contextlib.contextmanager
@@ -142,7 +178,7 @@ def _removed_at_the_end(part: Path) -> Iterator[None]:
 
 def _sweep_parts(policy: InputPolicy) -> None:
     """Remove what killed processes left: no live download goes without a write for so long."""
-    oldest = time.time() - policy.timeout_s - SILENCE_S
+    oldest = time.time() - policy.timeout_s - _VERIFYING_S
     for part in policy.cache_dir.glob(f"{_PART}*"):
         with contextlib.suppress(FileNotFoundError):
             if part.stat().st_mtime < oldest:

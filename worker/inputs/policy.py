@@ -10,7 +10,10 @@ class InputPolicy:
 
     Attributes:
         cache_dir: Downloads are kept here, by URL.
-        allowed_roots: Local paths must lie under one of these; empty allows every local path.
+        local_roots: Local paths must lie under one of these: () refuses every local path, None
+            allows every one, for a queue whose tasks come from this machine alone.
+        outputs_dir: The outputs of this worker's own tasks, which later tasks may go on from,
+            whatever `local_roots` says.
         private_addresses: Whether URLs may lead to loopback, private or link-local addresses.
         max_picture_bytes: Size limit of a picture file.
         max_picture_pixels: Limit of width times height of a picture.
@@ -19,7 +22,8 @@ class InputPolicy:
     """
 
     cache_dir: Path
-    allowed_roots: tuple[Path, ...] = ()
+    local_roots: tuple[Path, ...] | None = None
+    outputs_dir: Path | None = None
     private_addresses: bool = False
     max_picture_bytes: int = 50_000_000
     max_picture_pixels: int = 100_000_000

@@ -2,6 +2,8 @@
 
 import re
 
+from worker.errors import InputError
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
 
 
@@ -14,11 +16,18 @@ def scheme_of(source: str) -> str:
 def shown(source: str) -> str:
     """Return the source as messages name it: a URL without its user and the text of its query.
 
-    Both may hold a secret: a signed URL carries its token in the query.
+    Both may hold a secret: a signed URL carries its token in the query. So may the fragment.
     """
     if not scheme_of(source):
         return source
-    head, _, query = source.partition("?")
+    head, _, query = source.partition("#")[0].partition("?")
     scheme, _, rest = head.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}{'?…' if query else ''}"
+
+
+def input_error(source: str, problem: str, *, retryable: bool = False) -> InputError:
+    """Make the error that names a source without its secrets."""
+    error = InputError(shown(source), problem)
+    error.retryable = retryable
+    return error

@@ -1,12 +1,19 @@
 """A loopback server that misbehaves on request, and a policy that may reach it."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from worker.inputs.policy import InputPolicy
 
@@ -105,6 +112,26 @@ class Site:
 
         return self.answer(path, answer)
 
+    def raw(self, path: str, data: bytes) -> str:
+        """Send these bytes as the whole answer, its head included, and hang up."""
+
+        def answer(request: Request) -> None:
+            request.close_connection = True
+            request.wfile.write(data)
+
+        return self.answer(path, answer)
+
+    def endless_raw(self, path: str, first: bytes, chunk: bytes, *, pause_s: float = 0.0) -> str:
+        """Send the first bytes, then the chunk for ever: no head is sent but what is in them."""
+
+        def answer(request: Request) -> None:
+            request.close_connection = True
+            request.wfile.write(first)
+            while not self.over.wait(pause_s):
+                request.wfile.write(chunk)
+
+        return self.answer(path, answer)
+
     def endless(self, path: str, chunk: bytes, *, pause_s: float = 0.0) -> str:
         """Send the chunk again and again, until the client hangs up or the test ends."""
 
@@ -123,18 +150,68 @@ class Site:
         return self.url(path)
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """Run a server on a free loopback port."""
-    server = Server()
+@contextmanager
+def running(server: Server) -> Iterator[Site]:
+    """Run a server in a thread."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     site = Site(server)
-    yield site
-    site.over.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield site
+    finally:
+        site.over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """Run a server on a free loopback port."""
+    with running(Server()) as site:
+        yield site
+
+
+@dataclass
+class TlsSite:
+    """A server that speaks TLS, with the certificate that it shows: its own, for localhost."""
+
+    site: Site
+    certificate: Path
+
+
+@pytest.fixture
+def tls_site(tmp_path: Path) -> Iterator[TlsSite]:
+    """Run a server that speaks TLS, as localhost."""
+    certificate = own_certificate(tmp_path / "localhost.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = Server()
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with running(server) as site:
+        yield TlsSite(site, certificate)
+
+
+def own_certificate(path: Path) -> Path:
+    """Write a key and a certificate for localhost that is signed by nobody else."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(secret + certificate.public_bytes(pem))
+    return path
 
 
 @pytest.fixture
