@@ -3,18 +3,25 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeGuard
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
 
 from worker.errors import InputError
 from worker.inputs.fetch import Wanted, check_local, check_source, fetch, go_on
 from worker.inputs.policy import InputPolicy
-from worker.inputs.sources import scheme_of, shown
+from worker.inputs.sources import input_error, scheme_of
 
 SUFFIX = ".safetensors"
-# The format's own limit of the JSON header, from its reference reader.
-MAX_HEADER_BYTES = 100_000_000
+# The format allows 100 MB. A LoRA's header has some hundred kilobytes, a few megabytes where the
+# trainer noted its data set; what is larger costs a hundred times its size in memory to read.
+MAX_HEADER_BYTES = 16_000_000
+# Readers count elements in 64 bits.
+_MAX_ELEMENTS = 2**63 - 1
+# How much of a header's own text an error message repeats.
+_TOLD = 120
 _LENGTH_BYTES = 8
 # Bits of an element, by the format's names of types.
 _BITS = {
@@ -24,6 +31,15 @@ _BITS = {
     "U64": 64, "I64": 64, "F64": 64, "C64": 64,
     "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Tensor(msgspec.Struct, frozen=True):
+    """A tensor as the header describes it; torch knows no more than 64 dimensions."""
+
+    dtype: str
+    shape: Annotated[list[_Count], msgspec.Meta(max_length=64)]
+    data_offsets: tuple[_Count, _Count]
 
 
 def check_lora(source: str, policy: InputPolicy) -> None:
@@ -70,7 +86,8 @@ def check_header(path: Path, *, source: str) -> int:
     """Check that a file is a whole safetensors file; return how many tensors it holds.
 
     The header's length and JSON, every tensor's type and shape, and that the tensors fill the rest
-    of the file exactly, one after another: a download that was cut off does not pass.
+    of the file exactly, one after another: a download that was cut off does not pass. What the
+    tensors hold is not looked at: a sha256 tells that.
 
     Raises:
         InputError: Names `source` and what does not fit.
@@ -79,62 +96,75 @@ def check_header(path: Path, *, source: str) -> int:
         size = path.stat().st_size
         with path.open("rb") as file:
             length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
-            if not 0 < length <= min(MAX_HEADER_BYTES, size - _LENGTH_BYTES):
+            if not 0 < length <= size - _LENGTH_BYTES:
                 raise _damaged(source, f"its header's length says {length:,} of {size:,} bytes")
+            if length > MAX_HEADER_BYTES:
+                problem = f"{length:,} bytes, more than the limit of {MAX_HEADER_BYTES:,}"
+                raise _damaged(source, f"its header has {problem}")
             text = file.read(length)
     except OSError as error:
-        raise InputError(shown(source), f"cannot be read: {error}") from error
+        raise input_error(source, f"cannot be read: {error}") from error
     tensors = _tensors(text, source)
     _check_layout(tensors, size - _LENGTH_BYTES - length, source)
     return len(tensors)
 
 
 def _check_name(source: str) -> None:
-    name = PurePosixPath(source.partition("?")[0] if scheme_of(source) else source).name
-    if not name.lower().endswith(SUFFIX):
-        raise InputError(shown(source), f"is no {SUFFIX} file; other formats can run code")
+    path = source.partition("?")[0].partition("#")[0] if scheme_of(source) else source
+    if not PurePosixPath(path).name.lower().endswith(SUFFIX):
+        raise input_error(source, f"is no {SUFFIX} file; other formats can run code")
 
 
 def _damaged(source: str, problem: str) -> InputError:
-    return InputError(shown(source), f"is no whole safetensors file: {problem}")
+    return input_error(source, f"is no whole safetensors file: {problem}")
 
 
-def _tensors(text: bytes, source: str) -> dict[str, dict[str, Any]]:
+def _tensors(text: bytes, source: str) -> dict[str, _Tensor]:
     try:
-        header = json.loads(text)
+        header = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise _damaged(source, f"its header is no JSON ({error})") from error
     if not isinstance(header, dict):
         raise _damaged(source, "its header is no JSON object")
-    tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    if not tensors:
+    header.pop("__metadata__", None)
+    if not header:
         raise _damaged(source, "it holds no tensor")
-    for name, entry in tensors.items():
-        if not _is_tensor(entry):
-            raise _damaged(source, f"its header's entry {name!r} is no tensor: {entry!r:.120}")
-    return tensors
+    return {name: _tensor(name, entry, source) for name, entry in header.items()}
 
 
-def _is_tensor(entry: Any) -> bool:
-    if not isinstance(entry, dict) or entry.get("dtype") not in _BITS:
-        return False
-    shape, offsets = entry.get("shape"), entry.get("data_offsets")
-    return _are_counts(shape) and _are_counts(offsets) and len(offsets) == len(("begin", "end"))
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its entries; readers differ in which of two alike they take."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{_told(name)} stands there twice")
+        found[name] = value
+    return found
 
 
-def _are_counts(values: Any) -> TypeGuard[list[int]]:
-    return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
+def _tensor(name: str, entry: Any, source: str) -> _Tensor:
+    try:
+        tensor = msgspec.convert(entry, _Tensor)
+    except msgspec.ValidationError as error:
+        problem = f"its header's entry {_told(name)} is no tensor: {error}"
+        raise _damaged(source, problem) from error
+    if tensor.dtype not in _BITS:
+        problem = f"its header's entry {_told(name)} is no tensor: its type is"
+        raise _damaged(source, f"{problem} {_told(tensor.dtype)}")
+    if math.prod(filter(None, tensor.shape)) > _MAX_ELEMENTS:
+        raise _damaged(source, f"tensor {_told(name)} has more elements than can be counted")
+    return tensor
 
 
-def _check_layout(tensors: dict[str, dict[str, Any]], data_bytes: int, source: str) -> None:
+def _check_layout(tensors: Mapping[str, _Tensor], data_bytes: int, source: str) -> None:
     end = 0
-    for name, entry in sorted(tensors.items(), key=lambda item: item[1]["data_offsets"]):
-        first, last = entry["data_offsets"]
-        wanted = math.prod(entry["shape"]) * _BITS[entry["dtype"]] // 8
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
+        first, last = tensor.data_offsets
+        wanted = math.prod(tensor.shape) * _BITS[tensor.dtype] // 8
         if first != end or last - first != wanted:
             raise _damaged(
                 source,
-                f"tensor {name!r} of {wanted:,} bytes stands at {first:,} to {last:,}, "
+                f"tensor {_told(name)} of {wanted:,} bytes stands at {first:,} to {last:,}, "
                 f"after {end:,} bytes of others",
             )
         end = last
@@ -142,8 +172,15 @@ def _check_layout(tensors: dict[str, dict[str, Any]], data_bytes: int, source: s
         raise _damaged(source, f"its tensors take {end:,} bytes and {data_bytes:,} are there")
 
 
+def _told(text: str) -> str:
+    return repr(text if len(text) <= _TOLD else f"{text[:_TOLD]}…")
+
+
 def _check_hash(path: Path, expected: str, source: str) -> None:
-    with path.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise input_error(source, f"cannot be read: {error}") from error
     if actual != expected.lower():
-        raise InputError(shown(source), f"its sha256 is {actual}, not {expected.lower()}")
+        raise input_error(source, f"its sha256 is {actual}, not {expected.lower()}")

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,24 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(tmp_path: Path, length: int)
         (with_header({"a": tensor([2], 0, 4)}, bytes(4)), "tensor 'a' of 8 bytes"),
         (with_header({"a": tensor([1], 4, 8)}, bytes(8)), "stands at 4 to 8"),
         (with_header({"a": tensor([1], 0, 4)}, bytes(5)), "take 4 bytes and 5 are there"),
+        (with_header({"a": tensor([1], 0, 4, ["F32"])}, bytes(4)), "entry 'a' is no tensor"),
+        (with_header({"a": tensor([1], 0, 4) | {"shape": 3}}), "entry 'a' is no tensor"),
+        (with_header({"a": tensor([10**30], 0, 4)}, bytes(4)), "more elements than can"),
+        (with_header({"a": tensor([1] * 65, 0, 4)}, bytes(4)), "entry 'a' is no tensor"),
+        (with_header({"a": tensor([2**62, 2**62], 0, 4)}, bytes(4)), "more elements than can"),
+        (with_header({"a": tensor([2**62, 2**62, 0], 0, 0)}), "more elements than can"),
+        (with_header({"a": tensor([1], 4, 0)}, bytes(4)), "stands at 4 to 0"),
+        (with_header(b'{"a": {"shape": [' + b"9" * 5000 + b"]}}"), "is no JSON"),
+        (with_header(b'{"a":' * 100_000), "is no JSON"),
+        (with_header(b'{"a": 1, "a": 2}'), "'a' stands there twice"),
+        (with_header(b'{"a": {"shape": [], "shape": []}}'), "'shape' stands there twice"),
+        (with_header('{"a": 3}'.encode("utf-16")), "is no JSON"),
+        (with_header(b'{"\xff": 3}'), "is no JSON"),
+        (with_header({"n" * 10**6: 3}), "n…' is no tensor"),
+        (
+            with_header({"a": tensor([2], 0, 8), "b": tensor([2], 4, 12)}, bytes(12)),
+            "'b' of 8 bytes stands at 4 to 12, after 8 bytes",
+        ),
         (
             with_header({"a": tensor([1], 0, 4), "b": tensor([1], 0, 4)}, bytes(4)),
             "stands at 0 to 4, after 4 bytes",
@@ -85,6 +104,28 @@ def test_a_damaged_header_says_what_does_not_fit(tmp_path: Path, body: bytes, wo
     with pytest.raises(InputError, match=words) as caught:
         check_header(write(tmp_path, body), source="the lora")
     assert "'the lora'" in str(caught.value)
+
+
+def test_a_header_too_long_for_a_lora_is_not_read(tmp_path: Path) -> None:
+    """The format would allow a hundred megabytes; as objects they take gigabytes."""
+    path = tmp_path / "a.safetensors"
+    with path.open("wb") as file:
+        file.write((99_000_000).to_bytes(8, "little"))
+        file.truncate(200_000_000)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="99,000,000 bytes, more than the limit of 16,000,000"):
+        check_header(path, source="a")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_a_message_repeats_little_of_a_header(tmp_path: Path) -> None:
+    """A name may have megabytes."""
+    body = with_header({"n" * 10**6: tensor([1], 0, 4, "t" * 10**6)}, bytes(4))
+    with pytest.raises(InputError) as caught:
+        check_header(write(tmp_path, body), source="a")
+    assert len(str(caught.value)) < 500
 
 
 @settings(max_examples=200)
@@ -138,6 +179,74 @@ def test_a_lora_of_another_hash_is_refused_and_not_kept(site: "Site", policy: In
     url = site.serve("/a.safetensors", WHOLE)
     with pytest.raises(InputError, match=f"{digest}, not {'0' * 64}"):
         fetch_lora(url, policy, sha256="0" * 64)
+    assert list(policy.cache_dir.iterdir()) == []
+
+
+def test_a_local_lora_is_checked_against_its_hash(tmp_path: Path, policy: InputPolicy) -> None:
+    """As a downloaded one is."""
+    path = write(tmp_path, WHOLE)
+    digest = hashlib.sha256(WHOLE).hexdigest()
+    assert fetch_lora(str(path), policy, sha256=digest) == path
+    with pytest.raises(InputError, match=f"{digest}, not {'0' * 64}"):
+        fetch_lora(str(path), policy, sha256="0" * 64)
+
+
+def test_a_kept_lora_is_checked_against_the_hash_of_each_task(
+    site: "Site", policy: InputPolicy
+) -> None:
+    """Another task had it without a hash, or under another one; theirs stays good."""
+    url = site.serve("/a.safetensors", WHOLE)
+    fetch_lora(url, policy)
+    digest = hashlib.sha256(WHOLE).hexdigest()
+    assert fetch_lora(url, policy, sha256=digest).read_bytes() == WHOLE
+    assert len(site.seen) == 1
+    with pytest.raises(InputError, match=f"{digest}, not {'0' * 64}"):
+        fetch_lora(url, policy, sha256="0" * 64)
+    assert len(site.seen) == 2
+    assert fetch_lora(url, policy, sha256=digest).read_bytes() == WHOLE
+    assert len(site.seen) == 2
+
+
+def test_a_lora_that_changed_at_its_url_is_taken_anew_by_its_hash(
+    site: "Site", policy: InputPolicy
+) -> None:
+    """A task that says which one it means gets that one."""
+    fetch_lora(site.serve("/a.safetensors", WHOLE), policy)
+    other = save({"b": np.zeros(3, np.float32)})
+    url = site.serve("/a.safetensors", other)
+    assert fetch_lora(url, policy).read_bytes() == WHOLE
+    wanted = hashlib.sha256(other).hexdigest()
+    assert fetch_lora(url, policy, sha256=wanted).read_bytes() == other
+
+
+@pytest.mark.parametrize("place", [3, 12, -1])
+def test_a_kept_lora_that_has_rotted_is_downloaded_again(
+    site: "Site", policy: InputPolicy, place: int
+) -> None:
+    """A flipped bit in the header's length or text; in the tensors the hash finds it."""
+    url = site.serve("/a.safetensors", WHOLE)
+    digest = hashlib.sha256(WHOLE).hexdigest()
+    path = fetch_lora(url, policy)
+    rotten = bytearray(WHOLE)
+    rotten[place] ^= 0x40
+    path.write_bytes(rotten)
+    assert fetch_lora(url, policy, sha256=digest).read_bytes() == WHOLE
+
+
+def test_a_kept_lora_that_is_cut_off_is_downloaded_again(site: "Site", policy: InputPolicy) -> None:
+    """Without any hash."""
+    url = site.serve("/a.safetensors", WHOLE)
+    fetch_lora(url, policy).write_bytes(WHOLE[:-1])
+    assert fetch_lora(url, policy).read_bytes() == WHOLE
+
+
+def test_a_server_that_sends_less_than_there_is_and_says_so_is_found_out(
+    site: "Site", policy: InputPolicy
+) -> None:
+    """By HTTP the answer is whole."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (len(WHOLE) - 4)
+    with pytest.raises(InputError, match="no whole safetensors file"):
+        fetch_lora(site.raw("/a.safetensors", head + WHOLE), policy)
     assert list(policy.cache_dir.iterdir()) == []
 
 
