@@ -1,5 +1,6 @@
-"""Decode a picture of any common format to what engines take: RGB, upright, opaque."""
+"""Decode a picture of any common format to what engines take: sRGB, upright, opaque."""
 
+import logging
 import struct
 import warnings
 import zlib
@@ -7,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.errors import InputError
+from worker.inputs.colours import to_srgb
 from worker.inputs.fetch import Wanted, fetch, go_on
 from worker.inputs.policy import InputPolicy
-from worker.inputs.sources import shown
+from worker.inputs.sources import input_error, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # What Pillow's readers raise on a damaged file; UnidentifiedImageError is an OSError.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, OverflowError, struct.error, zlib.error)
+_MAX_16_BITS = 65_535
+_log = logging.getLogger(__name__)
 
 
 def fetch_picture(
@@ -40,38 +43,67 @@ def fetch_picture(
 def decode(path: Path, *, source: str, max_pixels: int) -> "Image":
     """Decode the first picture of a file: RGB, turned as its EXIF says, over white where clear.
 
+    Colours are converted to sRGB by the profile that the file carries. EXIF or a profile that is
+    broken is logged and ignored.
+
     Raises:
         InputError: It is no picture, damaged, or has more pixels than allowed; names `source`.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
-            # Pillow's own limit is a warning; ours is below and is an error.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Pillow warns of what is ignored or refused here, and of its own limit of pixels.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(path, formats=FORMATS) as image,
+        ):
             _check_pixels(image.size, max_pixels, source)
             image.load()
-            return _opaque(ImageOps.exif_transpose(image))
+            upright = _eight_bits(_upright(image, source), source)
+            decoded = _opaque(to_srgb(upright, source=source))
     except Image.DecompressionBombError as error:
-        raise InputError(shown(source), f"has too many pixels: {error}") from error
+        raise input_error(source, f"has too many pixels: {error}") from error
     except _DAMAGE as error:
-        raise InputError(shown(source), _undecodable(path, error)) from error
+        raise input_error(source, _undecodable(path, error)) from error
+    decoded.info.clear()  # the profile and the EXIF say nothing of these pixels any more
+    return decoded
 
 
 def _check_pixels(size: tuple[int, int], limit: int, source: str) -> None:
     width, height = size
     if width * height > limit:
-        raise InputError(
-            shown(source), f"is {width}x{height}, more than the limit of {limit:,} pixels"
-        )
+        problem = f"is {width}x{height}, more than the limit of {limit:,} pixels"
+        raise input_error(source, problem)
+
+
+def _upright(image: "Image", source: str) -> "Image":
+    from PIL import ImageOps
+
+    try:
+        return ImageOps.exif_transpose(image)
+    except _DAMAGE as error:
+        _log.warning("the EXIF of %r is ignored: %s", shown(source), error)
+        return image
+
+
+def _eight_bits(image: "Image", source: str) -> "Image":
+    """Scale 16 bits a pixel to 8; convert() would clip to white what is above 255."""
+    if image.mode == "F" or (image.mode == "I" and not _are_16_bits(image)):
+        problem = "has 32 bits a colour, and nothing says which value is white"
+        raise input_error(source, f"{problem}; save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    return image
+
+
+def _are_16_bits(image: "Image") -> bool:
+    least, most = image.getextrema()
+    return least >= 0 and most <= _MAX_16_BITS  # type: ignore[operator]  # one band: two numbers
 
 
 def _opaque(image: "Image") -> "Image":
     from PIL import Image
 
-    if image.mode.startswith(("I", "F")):
-        # 16 bits a pixel; convert() would clip to white what is above 255.
-        image = image.point(lambda value: value * (1 / 256)).convert("L")
     if not image.has_transparency_data:
         return image.convert("RGB")
     layer = image.convert("RGBA")
@@ -82,4 +114,5 @@ def _opaque(image: "Image") -> "Image":
 def _undecodable(path: Path, error: Exception) -> str:
     with path.open("rb") as file:
         head = file.read(16)
-    return f"is no picture that can be decoded ({error}); it begins with {head!r}"
+    known = ", ".join(FORMATS)
+    return f"is no picture that can be decoded ({error}); it begins with {head!r}; known: {known}"

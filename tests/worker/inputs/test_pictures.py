@@ -2,6 +2,7 @@
 
 import dataclasses
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from worker.errors import InputError
+from worker.inputs.fetch import cache_path
 from worker.inputs.pictures import FORMATS, decode, fetch_picture
 from worker.inputs.policy import InputPolicy
 
@@ -46,10 +48,10 @@ def test_each_format_is_decoded_to_rgb(tmp_path: Path, form: str) -> None:
     assert image.getpixel((5, 5)) == pytest.approx((200, 100, 50), abs=12)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "F"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "I;16B", "LAB"])
 def test_each_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
-    """Palettes, grey, 16 bits, print colours, floats."""
-    form = "TIFF" if mode in {"CMYK", "F"} else "PNG"
+    """Palettes, grey, 16 bits, print colours."""
+    form = "TIFF" if mode in {"CMYK", "I;16B", "LAB"} else "PNG"
     path = save(Image.new(mode, (20, 10)), tmp_path / "picture", format=form)
     assert decoded(path).mode == "RGB"
 
@@ -90,6 +92,63 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
     assert decoded(save(grey, tmp_path / "a.png")).getpixel((0, 0)) == (128, 128, 128)
 
 
+def test_sixteen_bits_in_the_other_order_are_scaled_alike(tmp_path: Path) -> None:
+    """As in a TIFF of a Macintosh."""
+    grey = Image.new("I;16B", (4, 4), 32768)
+    assert decoded(save(grey, tmp_path / "a.tiff")).getpixel((0, 0)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize("values", [np.float32(0.5), np.int32(70_000), np.int32(-1)])
+def test_thirty_two_bits_are_refused(tmp_path: Path, values: Any) -> None:
+    """Half of one could be grey or black; nothing in the file says which."""
+    path = save(Image.fromarray(np.full((4, 4), values)), tmp_path / "a.tiff")
+    with pytest.raises(InputError, match=r"32 bits a colour.*save it with 8 or 16"):
+        decoded(path)
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_a_moving_picture_the_first_is_taken(tmp_path: Path, form: str) -> None:
+    """Or of one with several pages."""
+    first, second = Image.new("RGB", (8, 8), (255, 0, 0)), Image.new("RGB", (8, 8), (0, 0, 255))
+    options = {"save_all": True, "append_images": [second]}
+    path = save(first, tmp_path / "a", format=form, **options)
+    with Image.open(path) as saved:
+        assert getattr(saved, "n_frames", 1) == 2
+    assert decoded(path).getpixel((4, 4)) == pytest.approx((255, 0, 0), abs=2)
+
+
+def test_of_a_phones_two_pictures_the_first_is_taken(tmp_path: Path) -> None:
+    """A JPEG with a second one behind it: depth, the other eye, or light for bright screens."""
+    second = Image.new("RGB", (8, 8))
+    options = {"save_all": True, "append_images": [second], "format": "MPO"}
+    path = save(Image.new("RGB", (8, 8), (255, 0, 0)), tmp_path / "a.jpg", **options)
+    assert decoded(path).getpixel((4, 4)) == pytest.approx((255, 0, 0), abs=2)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1)])
+def test_a_picture_of_any_shape_is_decoded(tmp_path: Path, size: tuple[int, int]) -> None:
+    """What becomes of it is the engine's."""
+    assert decoded(save(Image.new("RGB", size), tmp_path / "a.png")).size == size
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    "exif", [b"garbage", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff\x01\x12\0\x02"]
+)
+def test_exif_that_is_broken_is_ignored(tmp_path: Path, form: str, exif: bytes) -> None:
+    """The picture can be seen without it."""
+    path = save(Image.new("RGB", (20, 10)), tmp_path / "a", format=form, exif=b"Exif\0\0" + exif)
+    assert decoded(path).size == (20, 10)
+
+
+def test_what_a_file_says_of_itself_does_not_go_on(tmp_path: Path) -> None:
+    """A place, a camera's number, a profile that is applied already."""
+    exif = Image.Exif()
+    exif[0x010E] = "my garden"
+    path = save(Image.new("RGB", (4, 4)), tmp_path / "a.png", exif=exif, dpi=(72, 72))
+    assert decoded(path).info == {}
+
+
 def test_a_file_that_is_no_picture_is_named_with_its_beginning(tmp_path: Path) -> None:
     """A web page under a picture's name is the common case."""
     path = tmp_path / "a.png"
@@ -98,7 +157,7 @@ def test_a_file_that_is_no_picture_is_named_with_its_beginning(tmp_path: Path) -
         decoded(path)
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "BMP"])
 def test_a_picture_that_is_cut_off_is_refused(tmp_path: Path, form: str) -> None:
     """Half a picture would be half black."""
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
@@ -115,6 +174,27 @@ def test_more_pixels_than_allowed_are_refused_before_they_are_decoded(tmp_path: 
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")))
     with pytest.raises(InputError, match=r"bomb\.png.*pixels"):
         decoded(path)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GIF89a\xff\xff\xff\xff\x80\0\0" + bytes(6) + b",\0\0\0\0\xff\xff\xff\xff\0\x08",
+        b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24, *[0] * 6),
+        b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\x03\x01\x22\0\x02\x11\x01\x03\x11\x01\xff\xda",
+        b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\0\xff\xff\0",
+    ],
+)
+def test_a_header_that_claims_gigapixels_is_refused(tmp_path: Path, head: bytes) -> None:
+    """In each format some bytes suffice; no memory is taken for what they claim."""
+    path = tmp_path / "bomb"
+    path.write_bytes(head + bytes(100))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"bomb.*(pixels|no picture)"):
+        decoded(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
 
 
 def test_pixels_over_our_limit_and_under_pillows_are_refused(tmp_path: Path) -> None:
@@ -148,6 +228,18 @@ def test_a_page_served_as_a_picture_is_refused_and_not_kept(
     with pytest.raises(InputError, match=r"/a\.png.*no picture"):
         fetch_picture(url, policy)
     assert list(policy.cache_dir.iterdir()) == []
+
+
+def test_a_kept_picture_that_has_rotted_is_fetched_again(
+    tmp_path: Path, site: "Site", policy: InputPolicy
+) -> None:
+    """Decoding finds it out."""
+    body = save(Image.new("RGB", (64, 64), (1, 2, 3)), tmp_path / "a.png").read_bytes()
+    url = site.serve("/a.png", body)
+    fetch_picture(url, policy)
+    cache_path(url, policy).write_bytes(body[: len(body) // 2])
+    assert fetch_picture(url, policy).getpixel((0, 0)) == (1, 2, 3)
+    assert len(site.seen) == 2
 
 
 def test_a_picture_file_over_the_limit_is_refused(site: "Site", policy: InputPolicy) -> None:
