@@ -10,7 +10,7 @@ PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
        --no-emit-index-url --no-annotate --no-header
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test check format lock bench clean
+.PHONY: help setup demo test check format docs lock bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -39,6 +39,9 @@ check: setup ## formatter, linter, types, import directions
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup ## write the generated tables of docs/ anew
+	$(BIN)/python tools/write_parameter_tables.py
 
 lock: setup ## pin the requirements again, newest first: make lock UPGRADE=--upgrade
 	$(PIN) $(UPGRADE) pyproject.toml --output-file requirements/base.txt

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,10 @@ def commands(document: str) -> str:
     return "\n".join(line for line in lines if not line.startswith("make "))
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/operating.md"])
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/parameters.md", "docs/tasks.md"],
+)
 def test_every_path_in_the_documents_is_there(document: str) -> None:
     """Modules move; what tells where they are moves with them."""
     named = re.findall(
@@ -35,6 +39,14 @@ def test_every_path_in_the_documents_is_there(document: str) -> None:
     assert [
         path for path in named if not any((top / path).exists() for top in (ROOT, ROOT / "worker"))
     ] == []
+
+
+def test_the_tables_of_the_parameters_are_those_of_the_code() -> None:
+    """`make docs` writes them."""
+    tool = runpy.run_path(str(ROOT / "tools" / "write_parameter_tables.py"))
+    page = tool["PAGE"].read_text(encoding="utf-8")
+    assert tool["written"](page) == page
+    assert page.count("<!-- generated: ") == len(tool["_TABLES"])
 
 
 def test_every_exit_code_of_a_worker_is_explained() -> None:

@@ -6,19 +6,13 @@ from typing import Any
 from worker.errors import InvalidParameter
 from worker.params import schedules
 from worker.params.checks import integer, json_value
-from worker.params.defaults import (
-    DRAWN,
-    MAX_SEED,
-    SYSTEM_DEFAULTS,
-    TYPES,
-    check,
-    refuse_unknown_to,
-)
+from worker.params.defaults import SYSTEM_DEFAULTS, check, refuse_unknown_to
 from worker.params.frames import round_frames
 from worker.params.frozen import freeze
 from worker.params.layers import Choice, Layer, pick
 from worker.params.lora_choice import LoraChoice
 from worker.params.model import ModelFacts
+from worker.params.parameters import DRAWN, MAX_SEED, PARAMETERS
 from worker.params.phases import PhaseConfig
 from worker.params.request import ParamValue
 from worker.params.resolution import parse_resolution, round_resolution
@@ -118,7 +112,7 @@ class Chooser:
         choice = self._choose(key)
         if choice.value is None:
             return _kept(key, choice)
-        if key not in TYPES:
+        if key not in PARAMETERS:
             json_value(choice.field, choice.value)
         value = freeze(check(key, choice.value, field=choice.field))
         refuse_unknown_to(self._model.engine, key, value, choice.field)

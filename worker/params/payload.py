@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from typing import Final, Literal, TypeAlias
 
 from worker.errors import InvalidParameter
-from worker.params.defaults import TYPES
 from worker.params.layers import ALIASES, Layer, entries
+from worker.params.parameters import PARAMETERS
 
 UnknownKeys: TypeAlias = Literal["pass", "refuse"]
 
@@ -98,7 +98,7 @@ def warn_of_unknown(layers: Sequence[Layer], defaults: Collection[str]) -> tuple
 
 def _known(defaults: Collection[str]) -> frozenset[str]:
     aliases = (name for names in ALIASES.values() for name in names)
-    return frozenset({*TYPES, *defaults, *CARRIED, *aliases})
+    return frozenset({*PARAMETERS, *defaults, *CARRIED, *aliases})
 
 
 def _hint(key: str, known: Collection[str]) -> str:

@@ -10,10 +10,11 @@ from telemetry import names
 from worker.errors import DefaultsChanged, InvalidParameter
 from worker.params import checks, loras, schedules
 from worker.params.choosing import PROMPT, THRESHOLDS, Chooser
-from worker.params.defaults import SYSTEM_DEFAULTS, TYPES
+from worker.params.defaults import SYSTEM_DEFAULTS
 from worker.params.frozen import canonical_json, digest, freeze, thaw
 from worker.params.layers import ALIASES, Layer, pick_first
 from worker.params.model import ModelFacts
+from worker.params.parameters import PARAMETERS
 from worker.params.payload import UnknownKeys, unknown_keys
 from worker.params.phases import GUIDANCE_KEYS, PhaseConfig, parse_phase_config
 from worker.params.prompts import pick_prompt
@@ -123,7 +124,7 @@ def _outside_the_loop(
     """Name the parameters that the model has no default of and that are said or needed."""
     said = [
         key
-        for key in TYPES
+        for key in PARAMETERS
         if key not in defaults and pick_first(layers, *ALIASES.get(key, (key,))) is not None
     ]
     needed = [*SYSTEM_DEFAULTS, "fps", PROMPT, *chooser.of_phase_config]

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from worker.errors import InvalidParameter
-from worker.params.defaults import TYPES
 from worker.params.description import describe
 from worker.params.frozen import thaw
 from worker.params.layers import ALIASES
+from worker.params.parameters import PARAMETERS
 from worker.params.request import GenerationRequest
 
 Resolve = Callable[..., GenerationRequest]
@@ -95,7 +95,7 @@ anything = st.recursive(
 )
 KEYS = sorted(
     {
-        *TYPES,
+        *PARAMETERS,
         *(name for names in ALIASES.values() for name in names),
         *("phase_config", "additional_loras", "text_before_prompts", "NAG_scale", "nobody"),
     }
@@ -147,7 +147,7 @@ def answered(
         return refusal
 
 
-@pytest.mark.parametrize("key", sorted(TYPES))
+@pytest.mark.parametrize("key", sorted(PARAMETERS))
 def test_every_parameter_refuses_an_object_by_its_name(resolve_task: Resolve, key: str) -> None:
     """No parameter that is known takes an object."""
     with pytest.raises(InvalidParameter) as caught:

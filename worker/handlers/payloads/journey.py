@@ -9,11 +9,11 @@ from uuid import UUID
 from worker.errors import InvalidTask
 from worker.handlers.payloads.pictures import Picture
 from worker.params import checks
-from worker.params.defaults import DRAWN, MAX_SEED
 from worker.params.frames import MAX_FRAMES
 from worker.params.journey import MAX_SEGMENTS
 from worker.params.layers import Layer, named_model, pick
 from worker.params.loras import parse_url
+from worker.params.parameters import DRAWN, MAX_SEED
 from worker.params.prompts import join_prompt
 from worker.params.resolution import parse_resolution
 
