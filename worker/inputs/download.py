@@ -67,8 +67,9 @@ def download(url: str, file: BinaryIO, limits: Limits) -> int:
         raise input_error(url, "the server is silent", retryable=True) from error
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         raise input_error(url, f"the connection failed: {error}", retryable=True) from error
-    except httpx.InvalidURL as error:
-        raise input_error(url, f"leads to what is no URL: {error}") from error
+    except httpx.InvalidURL:
+        # Without its words: they may repeat a part of a password.
+        raise input_error(url, "is no URL, or leads to what is none") from None
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """Decode a picture of any common format to what engines take: sRGB, upright, opaque."""
 
 import logging
-import struct
 import warnings
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from worker.errors import InputError
 from worker.inputs.colours import to_srgb
 from worker.inputs.fetch import Wanted, fetch, go_on
 from worker.inputs.policy import InputPolicy
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 # The formats that cameras, browsers and generators write; Pillow's rarer readers stay closed.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-# What Pillow's readers raise on a damaged file; UnidentifiedImageError is an OSError.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, OverflowError, struct.error, zlib.error)
 _MAX_16_BITS = 65_535
 _log = logging.getLogger(__name__)
 
@@ -49,6 +46,13 @@ def decode(path: Path, *, source: str, max_pixels: int) -> "Image":
     Raises:
         InputError: It is no picture, damaged, or has more pixels than allowed; names `source`.
     """
+    upright = _eight_bits(_loaded(path, source, max_pixels), source)
+    decoded = _opaque(to_srgb(upright, source=source))
+    decoded.info.clear()  # the profile and the EXIF say nothing of these pixels any more
+    return decoded
+
+
+def _loaded(path: Path, source: str, max_pixels: int) -> "Image":
     from PIL import Image
 
     try:
@@ -59,14 +63,13 @@ def decode(path: Path, *, source: str, max_pixels: int) -> "Image":
         ):
             _check_pixels(image.size, max_pixels, source)
             image.load()
-            upright = _eight_bits(_upright(image, source), source)
-            decoded = _opaque(to_srgb(upright, source=source))
+            return _upright(image, source)
+    except (InputError, MemoryError):
+        raise
     except Image.DecompressionBombError as error:
         raise input_error(source, f"has too many pixels: {error}") from error
-    except _DAMAGE as error:
+    except Exception as error:  # a reader raises whatever it runs into
         raise input_error(source, _undecodable(path, error)) from error
-    decoded.info.clear()  # the profile and the EXIF say nothing of these pixels any more
-    return decoded
 
 
 def _check_pixels(size: tuple[int, int], limit: int, source: str) -> None:
@@ -81,7 +84,7 @@ def _upright(image: "Image", source: str) -> "Image":
 
     try:
         return ImageOps.exif_transpose(image)
-    except _DAMAGE as error:
+    except Exception as error:  # noqa: BLE001 - as a reader; EXIF alone is no reason to refuse
         _log.warning("the EXIF of %r is ignored: %s", shown(source), error)
         return image
 

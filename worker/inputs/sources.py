@@ -5,6 +5,8 @@ import re
 from worker.errors import InputError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
+# A host, an address in brackets or a name, and its port; the user before it is taken off.
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 
 
 def scheme_of(source: str) -> str:
@@ -22,8 +24,11 @@ def shown(source: str) -> str:
         return source
     head, _, query = source.partition("#")[0].partition("?")
     scheme, _, rest = head.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}{'?…' if query else ''}"
+    authority, slash, path = rest.partition("/")
+    host = authority.rpartition("@")[2]
+    if not _HOST.fullmatch(host):  # a password with a / or ? in it: where it ends, nothing says
+        return f"{scheme}://…"
+    return f"{scheme}://{host}{slash}{path}{'?…' if query else ''}"
 
 
 def input_error(source: str, problem: str, *, retryable: bool = False) -> InputError:

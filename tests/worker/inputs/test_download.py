@@ -190,6 +190,13 @@ def test_the_user_of_a_url_is_told_to_its_server_and_in_no_message(
     assert error.source == url
 
 
+def test_a_url_with_half_a_password_in_its_port_tells_none_of_it(policy: InputPolicy) -> None:
+    """It should have been escaped."""
+    error = refused("http://user:hunter/2@127.0.0.1/a.bin", policy)
+    assert "hunter" not in str(error)
+    assert error.__cause__ is None
+
+
 @pytest.mark.parametrize(
     "host",
     [

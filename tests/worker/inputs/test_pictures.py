@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from worker.errors import InputError
@@ -139,6 +141,26 @@ def test_exif_that_is_broken_is_ignored(tmp_path: Path, form: str, exif: bytes) 
     """The picture can be seen without it."""
     path = save(Image.new("RGB", (20, 10)), tmp_path / "a", format=form, exif=b"Exif\0\0" + exif)
     assert decoded(path).size == (20, 10)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(FORMATS), st.data())
+def test_no_damage_raises_anything_but_an_input_error(
+    tmp_path_factory: pytest.TempPathFactory, form: str, data: st.DataObject
+) -> None:
+    """Readers raise whatever they run into: division by zero, missing keys, wrong types."""
+    path = tmp_path_factory.mktemp("any") / "picture"
+    save(Image.new("RGB", (8, 8), (200, 100, 50)), path, format=form)
+    body = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, min(len(body), 400) - 1))
+        body[place] = data.draw(st.sampled_from((0, 1, 127, 128, 255)))
+    path.write_bytes(body)
+    try:
+        image = decoded(path)
+    except InputError:
+        return
+    assert image.mode == "RGB"
 
 
 def test_what_a_file_says_of_itself_does_not_go_on(tmp_path: Path) -> None:
