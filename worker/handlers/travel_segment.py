@@ -10,6 +10,7 @@ from worker.handlers.generate import fetch_pictures
 from worker.handlers.generation import Pictures, generate_video
 from worker.handlers.payloads.generation import check_start, check_unused, parse_segment
 from worker.handlers.stages import stage
+from worker.inputs.sources import input_error
 from worker.inputs.videos import fetch_video
 from worker.task import INDIVIDUAL_SEGMENT, SEGMENT, Dependency, Outcome
 
@@ -67,7 +68,7 @@ def _last_frame(context: Context, previous: Dependency, overlap: int) -> "Image"
     frames = read_frames(path)
     if overlap > len(frames):
         problem = f"has {len(frames)} frames, fewer than the overlap of {overlap}"
-        raise InputError(location, problem)
+        raise input_error(location, problem)
     return Image.fromarray(frames[len(frames) - max(overlap, 1)])
 
 

@@ -12,6 +12,7 @@ from worker.handlers.generation import THUMBNAIL, VIDEO, files_of
 from worker.handlers.payloads.stitch import Stitch, parse_stitch
 from worker.handlers.stages import stage
 from worker.handlers.travel_segment import SEGMENT_TYPES
+from worker.inputs.sources import input_error
 from worker.inputs.videos import fetch_video
 from worker.params.journey import expand_overlaps, timeline_frames
 from worker.task import STITCH, Dependency, Done, Outcome
@@ -94,7 +95,7 @@ def _part(context: Context, segment: Dependency) -> Part:
     try:
         return Part(path=path, facts=probe_video(path))
     except OutputError as error:
-        raise InputError(location, f"is no video that can be joined: {error}") from error
+        raise input_error(location, f"is no video that can be joined: {error}") from error
 
 
 def _check_alike(parts: Sequence[Part]) -> None:
