@@ -16,7 +16,7 @@ from worker.inputs.sources import input_error, scheme_of
 
 SUFFIX = ".safetensors"
 # The format allows 100 MB. A LoRA's header has some hundred kilobytes, a few megabytes where the
-# trainer noted its data set; what is larger costs a hundred times its size in memory to read.
+# trainer noted its data set; and reading JSON may take 25 times its size in memory.
 MAX_HEADER_BYTES = 16_000_000
 # Readers count elements in 64 bits.
 _MAX_ELEMENTS = 2**63 - 1

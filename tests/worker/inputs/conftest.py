@@ -1,5 +1,6 @@
 """A loopback server that misbehaves on request, and a policy that may reach it."""
 
+import dataclasses
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from cryptography import x509
@@ -15,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from worker.errors import InputError
+from worker.inputs.fetch import Wanted, fetch
 from worker.inputs.policy import InputPolicy
 
 
@@ -218,3 +222,31 @@ def own_certificate(path: Path) -> Path:
 def policy(tmp_path: Path) -> InputPolicy:
     """Allow loopback, which is where the server is."""
     return InputPolicy(cache_dir=tmp_path / "cache", private_addresses=True, timeout_s=30.0)
+
+
+@pytest.fixture
+def hurried(policy: InputPolicy) -> InputPolicy:
+    """Allow a third of a second."""
+    return dataclasses.replace(policy, timeout_s=0.3)
+
+
+class Refused(Protocol):
+    """Fetches what must fail; the error names the URL, and the cache has nothing."""
+
+    def __call__(self, url: str, policy: InputPolicy, *, max_bytes: int = 1_000_000) -> InputError:
+        """Return the error."""
+        ...
+
+
+@pytest.fixture
+def refused() -> Refused:
+    """Fetch by URL, and check what holds after every failure."""
+
+    def fetch_in_vain(url: str, policy: InputPolicy, *, max_bytes: int = 1_000_000) -> InputError:
+        with pytest.raises(InputError) as caught:
+            fetch(Wanted(source=url, max_bytes=max_bytes), policy)
+        assert caught.value.source.startswith("http")
+        assert list(policy.cache_dir.glob("*")) == []
+        return caught.value
+
+    return fetch_in_vain
