@@ -1,5 +1,6 @@
 """How a request looks in a terminal: asked, used, who said so."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,11 +12,11 @@ from worker.handlers.planning import Planned
 from worker.params.frozen import canonical_json
 from worker.params.request import GenerationRequest, LoraUse, ParamValue, Schedule
 
-_LONGEST = 60  # characters of a value
+_SHORTEST, _LONGEST = 10, 60  # characters of a value
 
 
-def page_of(answer: Planned | WorkerError) -> Group:
-    """Draw what a task would run, or why it would be refused."""
+def page_of(answer: Planned | WorkerError, width: int) -> Group:
+    """Draw what a task would run, or why it would be refused, `width` characters wide."""
     if isinstance(answer, WorkerError):
         return Group(Text.assemble(("refused  ", "bold red"), str(answer), "\n"))
     parts: list[RenderableType] = [Text(answer.task_type, style="bold")]
@@ -29,16 +30,16 @@ def page_of(answer: Planned | WorkerError) -> Group:
     for index, request in enumerate(answer.requests):
         if answer.journey is not None:
             parts.append(Text(f"\nsegment {index}", style="bold"))
-        parts += _request(request)
+        parts += _request(request, width)
     return Group(*parts, Text())
 
 
-def _request(request: GenerationRequest) -> list[RenderableType]:
+def _request(request: GenerationRequest, width: int) -> list[RenderableType]:
     size = f"{request.width}x{request.height}, {request.frames} frames at {request.fps:g} fps"
     steps = f"{len(request.schedule.steps)} steps of {request.schedule.solver}"
     parts: list[RenderableType] = [
         Text(f"{request.model} on {request.engine}: {size}, {steps}, seed {request.seed}\n"),
-        _params(request),
+        _params(request, width),
     ]
     if request.loras:
         parts += [Text(), _loras(request.loras)]
@@ -47,19 +48,28 @@ def _request(request: GenerationRequest) -> list[RenderableType]:
     return parts
 
 
-def _params(request: GenerationRequest) -> Table:
-    table = _table("parameter", "asked", "used", "who said so")
+def _params(request: GenerationRequest, width: int) -> Table:
+    # A narrow terminal cuts the values, and never who said them.
+    params = request.params.values()
+    rest = width - _longest(param.name for param in params) - _longest(p.source for p in params)
+    values = max(_SHORTEST, min((rest - 3 * len("  ")) // 2, _LONGEST))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("parameter", "asked", "used", "who said so"):
+        table.add_column(heading, no_wrap=True)
     for param in request.params.values():
-        said = param.source if not param.change else f"{param.source}, {param.change}"
         quiet = param.source in {"model", "system"} and not param.change
         table.add_row(
-            param.name,
-            Text(_shown(param.asked)),
-            Text(_shown(param.value), style=_style(param)),
-            Text(said),
+            Text(param.name),
+            Text(_shown(param.asked, values)),
+            Text(_shown(param.value, values), style=_style(param)),
+            param.source,
             style="dim" if quiet else "",
         )
     return table
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max(map(len, texts))
 
 
 def _style(param: ParamValue) -> str:
@@ -113,7 +123,7 @@ def _grid(facts: dict[str, Any]) -> Table:
     return grid
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, longest: int = _LONGEST) -> str:
     text = value if isinstance(value, str) and value else canonical_json(value)
     text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import typer
 
+from worker.cli.paper import print_json
 from worker.cli.session import HomeOption, JsonOption, session_of
 from worker.errors import InputError, InvalidTask, UnknownModel, WorkerError
 
@@ -49,13 +50,14 @@ def resolve(
     answers, listed = _answers(file, session_of(context, home).configuration().settings)
     if as_json:
         found = [_as_json(answer) for answer in answers]
-        typer.echo(json.dumps(found if listed else found[0], indent=2, ensure_ascii=False))
+        print_json(found if listed else found[0])
     else:
         from worker.cli.paper import paper
         from worker.cli.request_view import page_of
 
+        console = paper()
         for answer in answers:
-            paper().print(page_of(answer))
+            console.print(page_of(answer, console.width))
     if any(isinstance(answer, WorkerError) for answer in answers):
         raise typer.Exit(EXIT_REFUSED)
 

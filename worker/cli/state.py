@@ -1,11 +1,11 @@
 """`loop26 health` and `loop26 settings`: what is, as against what was done."""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
 
+from worker.cli.paper import print_json
 from worker.cli.session import HomeOption, JsonOption, session_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def health(context: typer.Context, as_json: JsonOption = False, home: HomeOption
 
     found = check(session_of(context, home).configuration().settings.spool_dir)
     if as_json:
-        typer.echo(json.dumps(asdict(found), default=str))
+        print_json(asdict(found), indent=None)
     else:
         typer.echo(found.sentence)
     raise typer.Exit(0 if found.ok else EXIT_UNWELL)
@@ -48,7 +48,7 @@ def settings(context: typer.Context, as_json: JsonOption = False, home: HomeOpti
     """
     rows = session_of(context, home).configuration().explain()
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        print_json([asdict(row) for row in rows])
         return
     from worker.cli.paper import paper
 

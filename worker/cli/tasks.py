@@ -1,12 +1,12 @@
 """`loop26 tasks` and `loop26 cancel`: what is in the queue, and what is to leave it."""
 
-import json
 import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli.paper import print_json
 from worker.cli.session import HomeOption, JsonOption, session_of
 from worker.errors import InvalidTask, TaskNotFound
 from worker.task import TaskStatus
@@ -51,7 +51,7 @@ def tasks(
             return
         found = store.list_tasks(statuses=wanted, limit=limit)
     if as_json:
-        _print_json([asdict(task) for task in found])
+        print_json([asdict(task) for task in found])
         return
     from worker.cli.paper import paper
     from worker.cli.task_view import table_of
@@ -113,7 +113,7 @@ def _show_one(store: "TaskStore", task: "Task", *, as_json: bool) -> None:
     events = store.events(task.id)
     children = store.list_tasks(parent_id=task.id, limit=10000)
     if as_json:
-        _print_json(
+        print_json(
             {
                 **asdict(task),
                 "events": [asdict(event) for event in events],
@@ -125,7 +125,3 @@ def _show_one(store: "TaskStore", task: "Task", *, as_json: bool) -> None:
     from worker.cli.task_view import page_of
 
     paper().print(page_of(task, events, children))
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))

@@ -1,10 +1,10 @@
 """`loop26 trace`: what happened inside a task, step by step."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli.paper import print_json
 from worker.cli.session import HomeOption, session_of
 from worker.cli.tasks import TaskArgument, find_task
 from worker.errors import WorkerError
@@ -53,7 +53,7 @@ def trace(
     if model is None:
         raise NoRecord(task)
     if as_json:
-        typer.echo(json.dumps(reports.otlp_json(model), ensure_ascii=False))
+        print_json(reports.otlp_json(model), indent=None)
         return
     from telemetry.reports.tree import renderable
     from worker.cli.paper import paper

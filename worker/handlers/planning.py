@@ -1,12 +1,13 @@
 """What a task comes to, worked out of its payload alone: nothing fetched, no engine, no torch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
 from worker.engines.base import ModelDefinition
-from worker.errors import InvalidTask, UnknownModel, UnknownTaskType
+from worker.errors import InputError, InvalidTask, UnknownModel, UnknownTaskType
 from worker.handlers.journey_plan import Plan, plan_journey, requests_of
 from worker.handlers.payloads.generation import (
     Generation,
@@ -19,6 +20,8 @@ from worker.handlers.payloads.generation import (
 from worker.handlers.payloads.journey import DETAILS, Journey, parse_journey, seed_from
 from worker.handlers.payloads.pictures import Picture
 from worker.handlers.payloads.stitch import Stitch, parse_stitch
+from worker.inputs.fetch import check_source
+from worker.inputs.lora_files import check_lora_name
 from worker.params import checks
 from worker.params.layers import Layer
 from worker.params.payload import UnknownKeys, unknown_keys, warn_of_unknown
@@ -95,6 +98,7 @@ def plan_task(task: NewTask, known: Known) -> Planned:
         UnknownTaskType: No handler does this type.
         InvalidTask: The payload is wrong; names the field by its dotted path.
         UnknownModel: There is no model of this name; names the nearest.
+        InputError: A picture or a LoRA is named by what is neither a path nor an http(s) URL.
     """
     if task.task_type not in TASK_TYPES:
         raise UnknownTaskType(task.task_type, TASK_TYPES)
@@ -102,13 +106,36 @@ def plan_task(task: NewTask, known: Known) -> Planned:
     if task.task_type == STITCH:
         return _stitch(params, known)
     if task.task_type == ORCHESTRATOR:
-        return _journey(task, parse_journey(params), known)
-    if task.task_type in SINGLE_TYPES:
+        planned = _journey(task, parse_journey(params), known)
+    elif task.task_type in SINGLE_TYPES:
         generation = parse_generation(params)
         check_type(task.task_type, generation)
+        planned = _generation(task, generation, known)
     else:
-        generation = _segment(task, params, known)
-    return _generation(task, generation, known)
+        planned = _generation(task, _segment(task, params, known), known)
+    _check_names(planned)
+    return planned
+
+
+@contextmanager
+def named_at(field: str) -> Iterator[None]:
+    """Have the refusal of an input say where the payload names it."""
+    try:
+        yield
+    except InputError as error:
+        error.field = field
+        raise
+
+
+def _check_names(planned: Planned) -> None:
+    """Refuse what is neither a path nor an http(s) URL; whether it is there is not looked at."""
+    for picture in planned.pictures:
+        with named_at(picture.field):
+            check_source(picture.source)
+    for request in planned.requests:
+        for lora in request.loras:
+            with named_at(lora.field):
+                check_lora_name(lora.url)
 
 
 def _generation(task: NewTask, generation: Generation, known: Known) -> Planned:

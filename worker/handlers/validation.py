@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from worker.errors import InputError
 from worker.handlers.payloads.pictures import Picture
-from worker.handlers.planning import Known, plan_task
+from worker.handlers.planning import Known, named_at, plan_task
 from worker.inputs.fetch import check_local, check_source
 from worker.inputs.lora_files import check_lora
 from worker.inputs.policy import InputPolicy
@@ -35,20 +34,14 @@ def validate(task: NewTask, known: Known, *, inputs: InputPolicy) -> None:
 def check_pictures_there(pictures: Iterable[Picture], inputs: InputPolicy) -> None:
     """Check that the local ones are there, and that the others are http(s) URLs."""
     for picture in pictures:
-        try:
+        with named_at(picture.field):
             check_source(picture.source)
             if not scheme_of(picture.source):
                 check_local(picture.source, inputs, max_bytes=inputs.max_picture_bytes)
-        except InputError as error:
-            error.field = picture.field
-            raise
 
 
 def check_loras(request: GenerationRequest, inputs: InputPolicy) -> None:
     """Check that the local ones are whole, and that the others are http(s) URLs of LoRAs."""
     for lora in request.loras:
-        try:
+        with named_at(lora.field):
             check_lora(lora.url, inputs)
-        except InputError as error:
-            error.field = lora.field
-            raise

@@ -42,14 +42,21 @@ class _Tensor(msgspec.Struct, frozen=True):
     data_offsets: tuple[_Count, _Count]
 
 
+def check_lora_name(source: str) -> None:
+    """Refuse what is neither a path nor an http(s) URL of a .safetensors file, by its name."""
+    check_source(source)
+    path = source.partition("?")[0].partition("#")[0] if scheme_of(source) else source
+    if not PurePosixPath(path).name.lower().endswith(SUFFIX):
+        raise input_error(source, f"is no {SUFFIX} file; other formats can run code")
+
+
 def check_lora(source: str, policy: InputPolicy) -> None:
     """Check all that can be known of a LoRA without downloading it; a local file is read.
 
     Raises:
         InputError: It is no .safetensors file, it is not there, or its header is damaged.
     """
-    check_source(source)
-    _check_name(source)
+    check_lora_name(source)
     if not scheme_of(source):
         path = check_local(source, policy, max_bytes=policy.max_lora_bytes)
         check_header(path, source=source)
@@ -75,8 +82,7 @@ def fetch_lora(
         if sha256 is not None:
             _check_hash(path, sha256, source)
 
-    check_source(source)
-    _check_name(source)
+    check_lora_name(source)
     return fetch(
         Wanted(source=source, max_bytes=policy.max_lora_bytes, verify=verify, check=check), policy
     )
@@ -107,12 +113,6 @@ def check_header(path: Path, *, source: str) -> int:
     tensors = _tensors(text, source)
     _check_layout(tensors, size - _LENGTH_BYTES - length, source)
     return len(tensors)
-
-
-def _check_name(source: str) -> None:
-    path = source.partition("?")[0].partition("#")[0] if scheme_of(source) else source
-    if not PurePosixPath(path).name.lower().endswith(SUFFIX):
-        raise input_error(source, f"is no {SUFFIX} file; other formats can run code")
 
 
 def _damaged(source: str, problem: str) -> InputError:

@@ -1,11 +1,12 @@
 """Typed reading of untrusted JSON values: each function returns the value or refuses it by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from worker.errors import InvalidParameter
 
 MAX_TEXT = 20_000  # characters; a longer prompt is an accident
+LONGEST_NAME = 200
 LARGEST = 2**63 - 1  # what a journal and a trace can carry as a number
 
 
@@ -46,6 +47,14 @@ def text(field: str, value: Any, *, limit: int = MAX_TEXT) -> str:
     return value
 
 
+def name(field: str, key: str) -> str:
+    """Return a key that nobody knows when it can stand in a record: short, and printable."""
+    if not key.isprintable() or not key.strip() or len(key) > LONGEST_NAME:
+        problem = f"cannot be a name: that is 1 to {LONGEST_NAME} printable characters"
+        raise InvalidParameter(field, key, problem)
+    return key
+
+
 def sequence(field: str, value: Any, *, limit: int = 1000) -> Sequence[Any]:
     """Return a list (a tuple is one too) of at most `limit` entries."""
     if not isinstance(value, list | tuple):
@@ -74,11 +83,19 @@ def json_value(field: str, value: Any, *, depth: int = 16) -> Any:
     if isinstance(value, Mapping | list | tuple):
         if depth == 0:
             raise InvalidParameter(field, type(value).__name__, "is nested too deeply")
-        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, item in pairs:
-            where = f"{field}.{key}" if isinstance(value, Mapping) else f"{field}[{key}]"
+        for where, item in _inside(field, value):
             json_value(where, item, depth=depth - 1)
     return value
+
+
+def _inside(field: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what an object or list holds, each with its dotted path."""
+    if isinstance(value, Mapping):
+        for key in mapping(field, value):
+            yield f"{field}.{name(field, key)}", value[key]
+    else:
+        for index, item in enumerate(value):
+            yield f"{field}[{index}]", item
 
 
 def required(field: str, values: Mapping[str, Any], key: str) -> Any:

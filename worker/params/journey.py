@@ -10,6 +10,16 @@ from worker.params.frames import MAX_FRAMES
 MAX_SEGMENTS = 1000
 
 
+def parse_overlaps(value: Any, field: str) -> tuple[int, ...] | None:
+    """Return a payload's list of overlaps, a null in it as 0; None where there is no list."""
+    if value is None:
+        return None
+    return tuple(
+        0 if item is None else checks.integer(f"{field}[{index}]", item, low=0, high=MAX_FRAMES)
+        for index, item in enumerate(checks.sequence(field, value))
+    )
+
+
 def expand_overlaps(
     overlaps: Any, frames: Sequence[int], *, field: str = "frame_overlap_expanded"
 ) -> tuple[int, ...]:
@@ -23,11 +33,7 @@ def expand_overlaps(
         frames: Length of each segment.
         field: Where the list stands, for refusals.
     """
-    given = () if overlaps is None else checks.sequence(field, overlaps)
-    asked = [
-        0 if value is None else checks.integer(f"{field}[{index}]", value, low=0, high=MAX_FRAMES)
-        for index, value in enumerate(given)
-    ]
+    asked = list(parse_overlaps(overlaps, field) or ())
     joins = max(len(frames) - 1, 0)
     asked = asked[:joins] + [0] * (joins - len(asked))
     capped = (

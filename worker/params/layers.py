@@ -9,7 +9,6 @@ from worker.errors import InvalidParameter
 from worker.params import checks
 
 MODEL = "model_name"
-_LONGEST_NAME = 200
 # The names by which tasks pass a parameter; two of them in one layer must agree.
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "resolution": ("parsed_resolution_wh", "resolution"),
@@ -75,7 +74,7 @@ def named_model(layers: Sequence[Layer]) -> tuple[str, str]:
     choice = pick(layers, MODEL)
     if choice is None:
         return "", layers[-1].path(MODEL)
-    return checks.text(choice.field, choice.value, limit=_LONGEST_NAME), choice.field
+    return checks.text(choice.field, choice.value, limit=checks.LONGEST_NAME), choice.field
 
 
 def pick_first(layers: Sequence[Layer], *names: str) -> Choice | None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, Literal, TypeAlias
 
 from worker.errors import InvalidParameter
+from worker.params import checks
 from worker.params.layers import ALIASES, Layer, entries
 from worker.params.parameters import PARAMETERS
 
@@ -80,9 +81,9 @@ def unknown_keys(
         if key in known:
             continue
         if policy == "refuse":
-            raise InvalidParameter(layer.path(str(key)), value, _hint(str(key), known))
-        if layer.source != "orchestrator" and isinstance(key, str):
-            unknown[key] = None
+            raise InvalidParameter(layer.path(key), value, _hint(key, known))
+        if layer.source != "orchestrator":
+            unknown[checks.name(layer.field or "params", key)] = None
     return tuple(unknown)
 
 
@@ -90,7 +91,7 @@ def warn_of_unknown(layers: Sequence[Layer], defaults: Collection[str]) -> tuple
     """Return a sentence for every key that nobody knows, as `refuse` would refuse it by."""
     known = _known(defaults)
     return tuple(
-        f"{layer.path(str(key))} {_hint(str(key), known)}"
+        f"{layer.path(key)} {_hint(key, known)}"
         for layer, key, _ in entries(layers)
         if key not in known
     )

@@ -68,8 +68,8 @@ class Schedule:
         steps: One entry a step, in order. Their timesteps, in float32, are what the transformer
             is given; no scheduler's own.
         sigmas: The noise levels that the solver steps between, for every solver: timestep / 1000
-            in float32, one a step, and the final 0.0: n + 1 values, shifted already. An Euler
-            step is `x += (sigmas[i + 1] - sigmas[i]) * velocity`.
+            in float32 and at most 1, one a step, and the final 0.0: n + 1 values, shifted already.
+            An Euler step is `x += (sigmas[i + 1] - sigmas[i]) * velocity`.
         unshifted_sigmas: For a scheduler that shifts by itself and adds its own 0, as
             `set_timesteps(sigmas=…)` does: n values in float32. Euler: linspace(1000, 1, n) / 1000;
             unipc: linspace(1, 0.001, n + 1) without its last; dpm++: linspace(1, 0, n + 1) without

@@ -51,7 +51,9 @@ def timesteps(solver: str, shift: float, count: int, *, field: str = "sample_sol
     else:
         unshifted = _unshifted(solver, count)
         taus = tuple(_shifted(_f32(shift), u) for u in unshifted)
-    sigmas = (*(_f32(tau / TIMESTEPS) for tau in taus), 0.0)
+    # Rounding may lift the first timestep above 1000; more noise than all of it there is not, and
+    # a solver that takes the logarithm of what is left would find none.
+    sigmas = (*(min(_f32(tau / TIMESTEPS), 1.0) for tau in taus), 0.0)
     return Timesteps(timesteps=taus, sigmas=sigmas, unshifted_sigmas=unshifted)
 
 

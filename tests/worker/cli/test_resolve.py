@@ -90,7 +90,7 @@ def test_the_incidents_task_as_a_table(run: Run) -> None:
     assert done.code == 0
     rows = [" ".join(line.split()) for line in done.out.splitlines()]
     assert "parameter asked used who said so" in rows
-    assert "resolution 902x508 896x496 segment, rounded" in rows
+    assert "resolution 902x508 896x496 segment" in rows
     assert "num_inference_steps 6 6 phase_config" in rows
     assert "https://example.org/loras/low_noise.safetensors 0;1.0 0 0 0 1 1 1" in rows
     assert "4 769.6741333007812 2 low 1" in rows
@@ -148,6 +148,14 @@ def test_standard_input_is_read_for_a_dash(run: Run, monkeypatch: pytest.MonkeyP
             ("InvalidTask", "a[0].b", 1, "more than once"),
         ),
         ('{"task_type": "t2v", "task_type": "t2v"}', ("InvalidTask", "task_type", "t2v", "once")),
+        (
+            {"task_type": "i2v", "params": {"model": "tiny_i2v", "image": "gopher://host/a.png"}},
+            ("InputError", "image", "gopher://host/a.png", "gopher:// is refused"),
+        ),
+        (
+            t2v(activated_loras=["https://host/a.pt"]),
+            ("InputError", "activated_loras[0]", "https://host/a.pt", "no .safetensors file"),
+        ),
         (
             t2v(image="gopher://host/a.png"),
             ("InvalidTask", "image", "gopher://host/a.png", "is not used by t2v"),

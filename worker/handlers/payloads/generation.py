@@ -7,6 +7,7 @@ from typing import Any
 from worker.errors import InvalidTask
 from worker.handlers.payloads.journey import details_of, segment_layer
 from worker.handlers.payloads.pictures import Picture
+from worker.inputs.sources import shown
 from worker.params import checks
 from worker.params.frames import MAX_FRAMES
 from worker.params.journey import MAX_SEGMENTS
@@ -193,4 +194,4 @@ def check_start(generation: Generation, task_type: str, kind: str) -> None:
 
 def _refuse(pictures: Sequence[Picture], by: str) -> None:
     for picture in pictures:
-        raise InvalidTask(picture.field, picture.source, f"is not used by {by}")
+        raise InvalidTask(picture.field, shown(picture.source), f"is not used by {by}")

@@ -10,7 +10,7 @@ from worker.errors import InvalidTask
 from worker.handlers.payloads.pictures import Picture
 from worker.params import checks
 from worker.params.frames import MAX_FRAMES
-from worker.params.journey import MAX_SEGMENTS
+from worker.params.journey import MAX_SEGMENTS, parse_overlaps
 from worker.params.layers import Layer, named_model, pick
 from worker.params.loras import parse_url
 from worker.params.parameters import DRAWN, MAX_SEED
@@ -18,6 +18,7 @@ from worker.params.prompts import join_prompt
 from worker.params.resolution import parse_resolution
 
 DETAILS = "orchestrator_details"
+OVERLAPS = "frame_overlap_expanded"
 IMAGES = "input_image_paths_resolved"
 # The journey's lists with one entry a segment.
 PER_SEGMENT = (
@@ -66,7 +67,7 @@ class Journey:
     model_field: str
     images: tuple[str, ...]
     frames: tuple[int, ...]
-    overlaps: Sequence[Any] | None
+    overlaps: tuple[int, ...] | None
     chained: bool
     stitch: bool | None
     seed: int | None
@@ -117,7 +118,7 @@ def parse_journey(params: Mapping[str, Any]) -> Journey:
         model_field=model_field,
         images=images,
         frames=read.frames(count),
-        overlaps=read.listed("frame_overlap_expanded"),
+        overlaps=parse_overlaps(details.get(OVERLAPS), read.path(OVERLAPS)),
         chained=read.chained(),
         stitch=read.flag("stitch"),
         seed=read.seed(),

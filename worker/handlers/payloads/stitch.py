@@ -1,11 +1,11 @@
 """What a travel_stitch asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from worker.params import checks
-from worker.params.journey import MAX_SEGMENTS
+from worker.params.journey import MAX_SEGMENTS, parse_overlaps
 
 MAX_FPS = 240
 
@@ -24,7 +24,7 @@ class Stitch:
     """
 
     segments: int | None
-    overlaps: Sequence[Any] | None
+    overlaps: tuple[int, ...] | None
     sharpness: float
     fps: float | None
 
@@ -35,15 +35,13 @@ def parse_stitch(params: Mapping[str, Any]) -> Stitch:
         key: value for key, value in checks.mapping("params", params).items() if value is not None
     }
     segments = given.get("num_total_segments_generated")
-    overlaps = given.get("frame_overlap_settings_expanded")
+    overlaps = "frame_overlap_settings_expanded"
     fps = given.get("fps_final_video")
     return Stitch(
         segments=None
         if segments is None
         else checks.integer("num_total_segments_generated", segments, low=1, high=MAX_SEGMENTS),
-        overlaps=None
-        if overlaps is None
-        else checks.sequence("frame_overlap_settings_expanded", overlaps),
+        overlaps=parse_overlaps(given.get(overlaps), overlaps),
         sharpness=checks.number(
             "crossfade_sharp_amt", given.get("crossfade_sharp_amt", 0), low=0, high=1
         ),
