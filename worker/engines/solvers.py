@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import diffusers
-import numpy as np
 import torch
 
 from worker.errors import EngineError
@@ -12,8 +11,9 @@ from worker.params.request import Schedule
 
 _diffusers: Any = diffusers  # ships no types
 
-# diffusers' UniPC takes 1e-6 off a first noise level of 1, whose logarithm it needs.
-_SIGMA_TOLERANCE = 1e-5
+_FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+# UniPC needs the logarithm of 1 - level; its own `set_timesteps` takes as much off a first 1.
+_UNDER_1 = 1e-6
 
 
 class Solver(Protocol):
@@ -27,15 +27,18 @@ class Solver(Protocol):
 def build_solver(schedule: Schedule) -> Solver:
     """Build the solver that the schedule names, on exactly its noise levels.
 
-    Raises `EngineError` for an unknown solver, or when a library's solver would walk other noise
-    levels than the schedule's, whose thresholds decide the phases.
+    Raises `EngineError` for an unknown solver.
     """
     if schedule.solver in {"euler", "causvid"}:
         return EulerSolver(schedule.sigmas)
     if schedule.solver == "unipc":
-        return MultistepSolver(_unipc(schedule), schedule)
+        # Half way to the second level where that is nearer: 1000 steps at a shift of 1000.
+        highest = max(1 - _UNDER_1, (1 + schedule.sigmas[1]) / 2)
+        return MultistepSolver(_diffusers.UniPCMultistepScheduler(**_FLOW), schedule, highest)
     if schedule.solver == "dpm++":
-        return MultistepSolver(_dpm(schedule), schedule)
+        # At 1 the infinite log-SNR makes the first step one of first order, and weighs nothing in
+        # the second.
+        return MultistepSolver(_diffusers.DPMSolverMultistepScheduler(**_FLOW), schedule, 1.0)
     raise EngineError(f"solver {schedule.solver!r} is unknown; known: euler, unipc, dpm++, causvid")
 
 
@@ -56,10 +59,24 @@ class EulerSolver:
 
 
 class MultistepSolver:
-    """UniPC or DPM-Solver++ of diffusers, which remember earlier steps."""
+    """UniPC or DPM-Solver++ of diffusers, which remember earlier steps.
 
-    def __init__(self, scheduler: Any, schedule: Schedule) -> None:
-        _agree(scheduler, schedule)
+    The library's `set_timesteps` would compute the noise levels again from a shift, and that of
+    DPM-Solver++ takes none; so what it would set is set: exactly the schedule's.
+
+    Args:
+        scheduler: Fresh from the library.
+        schedule: What it is to walk.
+        highest: The highest noise level that the solver can take.
+    """
+
+    def __init__(self, scheduler: Any, schedule: Schedule, highest: float) -> None:
+        # A shift under 0.5 can bring the first level out of float32's roundings a little above 1,
+        # where the logarithm of what is no noise, 1 - level, is not a number.
+        levels = torch.tensor(schedule.sigmas, dtype=torch.float32).clamp(max=highest)
+        scheduler.sigmas = levels
+        scheduler.timesteps = levels[:-1] * 1000
+        scheduler.num_inference_steps = len(schedule.steps)
         scheduler.set_begin_index(0)
         self._scheduler = scheduler
 
@@ -68,37 +85,3 @@ class MultistepSolver:
         timestep = self._scheduler.timesteps[index]
         after = self._scheduler.step(velocity.float(), timestep, latents, return_dict=False)[0]
         return torch.as_tensor(after)
-
-
-def _unipc(schedule: Schedule) -> Any:
-    scheduler = _diffusers.UniPCMultistepScheduler(
-        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=schedule.shift
-    )
-    scheduler.set_timesteps(sigmas=np.array(schedule.unshifted_sigmas, dtype=np.float32))
-    return scheduler
-
-
-def _dpm(schedule: Schedule) -> Any:
-    """Build DPM-Solver++; its `set_timesteps` takes no sigmas, so what that would set is set.
-
-    A first noise level of 1 is right here: its infinite log-SNR makes the first step one of
-    first order, and weighs nothing in the second.
-    """
-    scheduler = _diffusers.DPMSolverMultistepScheduler(
-        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=schedule.shift
-    )
-    scheduler.sigmas = torch.tensor(schedule.sigmas, dtype=torch.float32)
-    scheduler.timesteps = scheduler.sigmas[:-1] * 1000
-    scheduler.num_inference_steps = len(schedule.steps)
-    return scheduler
-
-
-def _agree(scheduler: Any, schedule: Schedule) -> None:
-    planned, walked = schedule.sigmas, scheduler.sigmas.tolist()
-    if len(planned) != len(walked) or any(
-        abs(plan - walk) > _SIGMA_TOLERANCE for plan, walk in zip(planned, walked, strict=True)
-    ):
-        raise EngineError(
-            f"solver {schedule.solver!r} would walk the noise levels {walked} and not the planned "
-            f"{list(planned)}: the schedule's sigmas and unshifted sigmas disagree"
-        )

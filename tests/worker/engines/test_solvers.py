@@ -83,9 +83,26 @@ def test_unknown_solver_is_refused(make: SimpleNamespace) -> None:
         build_solver(schedule)
 
 
-def test_a_schedule_that_contradicts_itself_is_refused(make: SimpleNamespace) -> None:
-    """Noise levels that the library would not walk are refused: the phases hang on them."""
-    other = _plan(make, "unipc", 6)
-    schedule = replace(other, unshifted_sigmas=_plan(make, "euler", 6).unshifted_sigmas)
-    with pytest.raises(EngineError, match="would walk the noise levels"):
-        build_solver(schedule)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_step_ends_at_the_planned_noise_level(make: SimpleNamespace, solver: str) -> None:
+    """On a straight flow the latents after a step hold just the next level's share of noise."""
+    schedule = _plan(make, solver, 9)
+    walk, latents = build_solver(schedule), torch.ones(1, 1, 1)
+    for index, level in enumerate(schedule.sigmas[1:]):
+        latents = walk.step(torch.ones(1, 1, 1), index, latents)
+        assert latents.item() == pytest.approx(level, abs=2e-6)
+
+
+@pytest.mark.parametrize("solver", SOLVERS[:3])
+@pytest.mark.parametrize(
+    ("shift", "count"), [(0.001, 1), (0.001, 3), (0.003, 6), (0.01, 9), (0.2, 6), (1000, 1000)]
+)
+def test_the_outermost_shifts_give_numbers(
+    make: SimpleNamespace, solver: str, shift: float, count: int
+) -> None:
+    """A first noise level that float32 rounds above 1, or a second next to it, is no NaN."""
+    schedule = make.plan(solver, [(count, 1.0, "high")], shift)
+    walk, latents = build_solver(schedule), torch.ones(1, 1, 1)
+    for index in range(count):
+        latents = walk.step(torch.ones(1, 1, 1), index, latents)
+    assert latents.item() == pytest.approx(0, abs=1e-4)
