@@ -97,7 +97,7 @@ class Denoiser:
         latents: torch.Tensor,
         text: torch.Tensor,
     ) -> torch.Tensor:
-        transformer = self._transformer(step.expert)
+        transformer = getattr(self._pipeline, EXPERTS[step.expert])
         seen = latents
         if conditioning.picture is not None:
             seen = torch.cat([latents, conditioning.picture], dim=1)
@@ -108,15 +108,6 @@ class Denoiser:
             return_dict=False,
         )[0]
         return torch.as_tensor(predicted)
-
-    def _transformer(self, expert: str) -> Any:
-        transformer = getattr(self._pipeline, EXPERTS[expert])
-        if transformer is None:
-            raise EngineError(
-                f"the schedule asks for the {expert}-noise expert and this model has one expert; "
-                "give it one phase"
-            )
-        return transformer
 
 
 class _CpuClock:

@@ -16,6 +16,7 @@ from worker.engines.conditioning import check_inputs, prepare
 from worker.engines.decode import decode
 from worker.engines.denoise import Denoiser
 from worker.engines.library_logs import route_library_logs
+from worker.engines.limits import check_limits
 from worker.engines.lora_weights import LoraAdapters
 from worker.engines.placement import Placement, probe
 from worker.engines.solvers import build_solver
@@ -181,7 +182,11 @@ class _LoadedModel:
 
     @torch.no_grad()
     def generate(self, request: GenerationRequest, inputs: Inputs, observer: Observer) -> Generated:
-        """Encode, denoise, decode; hooks of offloading are reset however it ends."""
+        """Encode, denoise, decode; hooks of offloading are reset however it ends.
+
+        Raises `EngineError` first of all for what this model cannot do.
+        """
+        check_limits(self._pipeline, request)
         schedule = request.schedule
         solver = build_solver(schedule)
         self._load_loras(inputs, schedule)

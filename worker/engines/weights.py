@@ -35,6 +35,7 @@ def load_pipeline(
             "or let this machine download it"
         ) from error
     _refuse_other_kinds(definition, pipeline, source)
+    _refuse_other_strides(definition, pipeline, source)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -76,3 +77,22 @@ def _refuse_other_kinds(definition: ModelDefinition, pipeline: Any, source: str)
             f"model {definition.name!r}: the pipeline {source!r} is of a kind that this engine "
             f"does not run: {problem}; it runs Wan 2.2 14B and Wan text to video"
         )
+
+
+def _refuse_other_strides(definition: ModelDefinition, pipeline: Any, source: str) -> None:
+    """Refuse a definition that would round sizes or frames to what the weights cannot make."""
+    patch_frames, *patch = pipeline.transformer.config.patch_size
+    side = pipeline.vae_scale_factor_spatial * max(patch)
+    for field, said, made in (
+        ("size_multiple", definition.size_multiple, side),
+        (
+            "frame_stride",
+            definition.frame_stride,
+            pipeline.vae_scale_factor_temporal * patch_frames,
+        ),
+    ):
+        if said % made:
+            raise ModelUnavailable(
+                f"model {definition.name!r}: its definition says {field} = {said} and the "
+                f"pipeline {source!r} takes multiples of {made}; correct the definition"
+            )
