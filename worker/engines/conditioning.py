@@ -1,5 +1,6 @@
 """What a generation starts from: encoded prompts, seeded noise, and the encoded pictures."""
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from worker.params.request import GenerationRequest
 
 if TYPE_CHECKING:
     from worker.engines.placement import Placement
+
+_log = logging.getLogger(__name__)
 
 # Wan was trained with texts padded to this many tokens.
 _TEXT_TOKENS = 512
@@ -76,6 +79,9 @@ def _encode_prompts(
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Encode the negative prompt only when a step's guidance is not 1: it has no effect else."""
     guided = any(step.guidance_scale != 1 for step in request.schedule.steps)
+    _warn_of_cut(pipeline, "prompt", request.prompt)
+    if guided:
+        _warn_of_cut(pipeline, "negative prompt", request.negative_prompt)
     positive, negative = pipeline.encode_prompt(
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
@@ -85,6 +91,16 @@ def _encode_prompts(
     )
     dtype = pipeline.transformer.dtype
     return positive.to(dtype), negative.to(dtype) if guided else None
+
+
+def _warn_of_cut(pipeline: Any, which: str, text: str) -> None:
+    """Say what the pipeline does not: it cuts a long text and goes on."""
+    tokens = len(pipeline.tokenizer(text, verbose=False).input_ids)
+    if tokens > _TEXT_TOKENS:
+        _log.warning(
+            "the %s has %d tokens and the model reads the first %d; shorten it",
+            which, tokens, _TEXT_TOKENS,
+        )  # fmt: skip
 
 
 def _latents(
