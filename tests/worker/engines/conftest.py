@@ -1,8 +1,10 @@
 """A tiny engine on the CPU, requests planned by hand, and the spans that were journalled."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -19,6 +21,7 @@ from worker.params.request import GenerationRequest, LoraUse, Schedule, Step
 from worker.params.schedules import threshold, timesteps
 
 WIDTH, HEIGHT, FRAMES = 64, 48, 9
+INCIDENT_TASK = Path(__file__).parents[2] / "data" / "incident_task.json"
 
 
 class WatchingObserver:
@@ -129,6 +132,17 @@ def text_engine(models_dir: Path) -> DiffusersWanEngine:
 def lora_paths(models_dir: Path) -> tuple[Path, ...]:
     """Return the three tiny LoRA files."""
     return build_tiny_loras(models_dir)
+
+
+@pytest.fixture
+def incident_config(lora_paths: tuple[Path, ...]) -> dict[str, Any]:
+    """Return the incident's phase config, with the tiny LoRAs for its three."""
+    task = json.loads(INCIDENT_TASK.read_text(encoding="utf-8"))
+    config: dict[str, Any] = task["params"]["orchestrator_details"]["phase_config"]
+    renamed: dict[str, str] = {}
+    for lora in (lora for phase in config["phases"] for lora in phase["loras"]):
+        lora["url"] = renamed.setdefault(lora["url"], str(lora_paths[len(renamed) % 3]))
+    return config
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The engine: spans, cancelling, seeds, guidance per step, what it refuses."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,8 +29,6 @@ from worker.errors import (
 )
 from worker.params.layers import Layer
 from worker.params.resolve import resolve
-
-INCIDENT_TASK = Path(__file__).parents[2] / "data" / "incident_task.json"
 
 Spans = Callable[[], list[Span]]
 
@@ -342,16 +339,16 @@ def test_the_incidents_task_runs(
     engine: DiffusersWanEngine,
     make: SimpleNamespace,
     pictures: Inputs,
-    lora_paths: tuple[Path, ...],
+    incident_config: dict[str, Any],
     journalled: Spans,
 ) -> None:
     """Its phase config, resolved, runs 3 + 3 steps with its LoRAs' strengths on the real loop."""
-    params = json.loads(INCIDENT_TASK.read_text())["params"]["orchestrator_details"]
-    config = params["phase_config"]
-    renamed = {}
-    for lora in (lora for phase in config["phases"] for lora in phase["loras"]):
-        lora["url"] = str(renamed.setdefault(lora["url"], lora_paths[len(renamed) % 3]))
-    values = {"phase_config": config, "prompt": "a walk", "resolution": "64x48", "video_length": 9}
+    values = {
+        "phase_config": incident_config,
+        "prompt": "a walk",
+        "resolution": "64x48",
+        "video_length": 9,
+    }
     request = resolve(
         engine.model_def("tiny_i2v"),
         [Layer(source="task", values=values, field="")],

@@ -94,6 +94,42 @@ def test_is_loaded_only_into_the_experts_that_use_it(
     assert [_adapters(part) for part in _transformers(engine)] == [2, 1]
 
 
+@pytest.mark.parametrize(("switch", "loaded"), [(1, [1, 3]), (2, [2, 2])])
+def test_of_three_phases_each_expert_loads_what_its_own_use(
+    engine: DiffusersWanEngine,
+    make: SimpleNamespace,
+    pictures: Inputs,
+    lora_paths: tuple[Path, ...],
+    switch: int,
+    loaded: list[int],
+) -> None:
+    """'1;0.5;0', '0;0.5;1', '0;0;1': where the experts switch decides who loads which."""
+    strengths = [(1, 0.5, 0), (0, 0.5, 1), (0, 0, 1)]
+    loras = tuple(make.lora(*pair) for pair in zip(lora_paths, strengths, strict=True))
+    phases = [(1, 1.0, "low" if phase > switch else "high") for phase in (1, 2, 3)]
+    request = make.request(phases=phases, loras=loras)
+    engine.generate(request, Inputs(start_image=pictures.start_image, loras=loras), make.observer())
+    assert [_adapters(part) for part in _transformers(engine)] == loaded
+
+
+@pytest.mark.parametrize("strength", [-100.0, 100.0])
+def test_the_outermost_strengths_give_a_video(
+    render: Any, make: SimpleNamespace, lora_paths: tuple[Path, ...], strength: float
+) -> None:
+    """Nothing that a task may ask is more than the transformer's numbers hold."""
+    assert render(make.lora(lora_paths[0], [strength] * 4)).std() > 5
+
+
+def test_two_names_of_one_file_may_cancel_out(
+    render: Any, make: SimpleNamespace, lora_paths: tuple[Path, ...], tmp_path: Path
+) -> None:
+    """1 and -1 of the same file are no LoRA."""
+    other = tmp_path / "other.safetensors"
+    other.symlink_to(lora_paths[0])
+    cancelled = render(make.lora(lora_paths[0], [1.0] * 4), make.lora(other, [-1.0] * 4))
+    assert (cancelled == render()).all()
+
+
 def test_stays_loaded_for_the_next_task(
     engine: DiffusersWanEngine, render: Any, make: SimpleNamespace, lora_paths: tuple[Path, ...]
 ) -> None:
