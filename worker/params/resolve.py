@@ -23,7 +23,6 @@ from worker.params.resolution import parse_resolution
 
 _log = logging.getLogger(__name__)
 _SHOWN = 80  # characters of a value in a log line
-_PLAIN = (str, int, float)  # shown as they print
 _TEXTS = (PROMPT, "negative_prompt")
 
 
@@ -112,9 +111,11 @@ def _line(param: ParamValue, default: Any, *, skipped: bool) -> str:
 
 
 def _shown(key: str, value: Any) -> str:
-    if key in _TEXTS and isinstance(value, str):
-        return f"text of {len(value)}"
-    text = str(value) if value and type(value) in _PLAIN else canonical_json(value)
+    kind = type(value)
+    if kind is str:
+        text = f"text of {len(value)}" if key in _TEXTS else value or '""'
+    else:
+        text = str(value) if kind is int or kind is float else canonical_json(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
