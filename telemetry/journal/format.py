@@ -32,7 +32,7 @@ _PREFIX: Final = struct.Struct(">4sII")
 _CHECKED: Final = struct.Struct(">BQ")
 _FRAME: Final = struct.Struct(">4sIIBQ")
 # Looked up once: a frame is packed for every record.
-_pack_prefix: Final = _PREFIX.pack
+_pack_head: Final = _FRAME.pack
 _pack_checked: Final = _CHECKED.pack
 FRAME_BYTES: Final = _FRAME.size
 _CHECKED_FROM: Final = _PREFIX.size
@@ -104,8 +104,8 @@ def pack_header(facts: ProcessFacts) -> bytes:
 
 def pack_frame(kind: int, seq: int, body: bytes) -> bytes:
     """Return the frame around an encoded body."""
-    checked = _pack_checked(kind, seq) + body
-    return _pack_prefix(SYNC, len(body), crc32(checked)) + checked
+    crc = crc32(body, crc32(_pack_checked(kind, seq)))
+    return _pack_head(SYNC, len(body), crc, kind, seq) + body
 
 
 def read_header(file: BinaryIO) -> Header:

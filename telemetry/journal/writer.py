@@ -40,7 +40,7 @@ from telemetry.records import Kind, Log
 
 ROTATE_BYTES: Final = 64 * 2**20
 # Members of an enumeration are slow to look up; this is done for every record.
-_TASK_BEGIN: Final = Kind.TASK_BEGIN
+_TASK_BEGIN: Final = Kind.TASK_BEGIN  # the first of those that mark a task or the process
 _TASK_END: Final = Kind.TASK_END
 _PROCESS_END: Final = Kind.PROCESS_END
 _JOURNAL_SEQ: Final = names.JOURNAL_SEQ
@@ -149,18 +149,14 @@ class JournalWriter:
             seq = self.next_seq
             if numbered is not None:
                 numbered[_JOURNAL_SEQ] = seq
-            data = self._encode(body)
+            frame = pack_frame(kind, seq, self._encode(body))
             self.next_seq = seq + 1
             if self._size >= self._rotate_bytes:
                 self._rotate()
-            frame = pack_frame(kind, seq, data)
-            if kind is _TASK_BEGIN or kind is _TASK_END:
-                self._write_indexed(kind, body, frame)
-            elif self._write(frame):
-                if kind is _PROCESS_END:
-                    mark_ended(self.directory)
-                if self.lost > self._told_lost:
-                    self._tell_lost()
+            marks = kind >= _TASK_BEGIN
+            written = self._write_mark(kind, body, frame) if marks else self._write(frame)
+            if written and self.lost > self._told_lost:
+                self._tell_lost()
             return seq
 
     def close(self) -> None:
@@ -190,14 +186,19 @@ class JournalWriter:
             return False
         return True
 
-    def _write_indexed(self, kind: Kind, body: Any, frame: bytes) -> None:
+    def _write_mark(self, kind: Kind, body: Any, frame: bytes) -> bool:
+        """Write the begin or end of a task or of the process, of which other files tell, too."""
         # The beginning of a task is indexed before it is written, its end after: an entry too
         # many, or without an end, costs a reader nothing; a missing one would hide the task.
         if kind is _TASK_BEGIN:
             self._index(index.begin_line(body, self.position))
-            self._write(frame)
-        elif self._write(frame):
+        if not self._write(frame):
+            return False
+        if kind is _TASK_END:
             self._index(index.end_line(body, self.position))
+        elif kind is _PROCESS_END:
+            mark_ended(self.directory)
+        return True
 
     def _index(self, line: bytes) -> None:
         if self._index_broken:
