@@ -7,12 +7,13 @@ from typing import Any, Final
 import msgspec
 
 from telemetry import names
-from telemetry.recorder.redaction import PLAIN_KEY, Redactor, key_rule, redacted
-from telemetry.recorder.values import described, scalar
+from telemetry.recorder.redaction import CACHED_CHARACTERS, Redactor, redacted
+from telemetry.recorder.values import are_plain, described, scalar
 
 LONGEST_TEXT: Final = 256 * 1024
 _DEEPEST: Final = 12
 _LARGEST_INT: Final = 2**63 - 1
+_MOST_KNOWN: Final = 4096
 _PARAM_VALUES: Final = (names.PARAM_OLD, names.PARAM_NEW, names.PARAM_ASKED)
 
 
@@ -22,6 +23,17 @@ def clean(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     None becomes the text "null" and `<name>.is_null`; a list of one plain type stays a list; other
     lists and dictionaries become JSON; what is not plain becomes `<module.Class>`.
     """
+    if type(attributes) is not dict or not are_plain(attributes.values()):
+        return _cleaned(attributes, redactor)
+    # Nearly all that is recorded has been seen before: all of it is looked up in one step.
+    if redactor.known.issuperset(attributes.items()):
+        return attributes.copy()
+    cleaned = _cleaned(attributes, redactor)
+    _learn(attributes, cleaned, redactor)
+    return cleaned
+
+
+def _cleaned(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     cleaned: dict[str, Any] = {}
     for key, value in attributes.items():
         if type(key) is not str:
@@ -42,16 +54,34 @@ def clean(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
             cleaned[key + names.IS_NULL] = True
         else:
             cleaned[key] = _other(value, redactor)
-        if key_rule(key) != PLAIN_KEY:
-            replacement = redactor.replacement(key, value)
-            if replacement is not None:
-                cleaned[key] = replacement
+        replacement = redactor.replacement(key, value)
+        if replacement is not None:
+            cleaned[key] = replacement
     if type(cleaned.get(names.TASK_PARAMS)) is str:
         cleaned[names.TASK_PARAMS] = _clean_json(attributes[names.TASK_PARAMS], redactor)
     param = cleaned.get(names.PARAM_KEY)
-    if type(param) is str and key_rule(param) != PLAIN_KEY:
+    if type(param) is str and redactor.decides(param):
         _hide_parameter(param, cleaned, attributes, redactor)
     return cleaned
+
+
+def _learn(attributes: Mapping[str, Any], cleaned: Mapping[str, Any], redactor: Redactor) -> None:
+    """Remember what needed no change and never will; the values must be plain.
+
+    Equal values of other types (1, 1.0 and True) stand for each other: all of them are clean.
+    """
+    known = redactor.known
+    if len(known) > _MOST_KNOWN:
+        known.clear()
+    for key, value in attributes.items():
+        is_text = type(value) is str
+        if (
+            cleaned.get(key) == value
+            and not redactor.decides(key)
+            and not (is_text and len(value) > CACHED_CHARACTERS)
+            and not (is_text and key == names.PARAM_KEY and redactor.decides(value))
+        ):
+            known.add((key, value))
 
 
 def shortened(text: str, limit: int) -> str:

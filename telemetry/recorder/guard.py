@@ -33,7 +33,7 @@ class Guard:
         return kind is not None and self._counted(kind, trace)
 
     def contain(self, fault: Exception) -> None:
-        """Do what the `with` block does, for the two places where its cost would show."""
+        """Do what the `with` block does, where the block's cost would show: in what runs often."""
         if not self._counted(type(fault), fault.__traceback__):
             raise fault
 

@@ -1,16 +1,15 @@
 """Standard logging into the journal: each log record with the span it was written in."""
 
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
-
-from opentelemetry import trace
 
 from telemetry import names
 from telemetry.recorder.attributes import clean, shortened
 from telemetry.recorder.exceptions import message, stack_text
-from telemetry.recorder.recorded_span import RecordedSpan
-from telemetry.recorder.redaction import redacted
-from telemetry.recorder.values import described, type_name
+from telemetry.recorder.recorded_span import parent_of
+from telemetry.recorder.redaction import Redactor, redacted
+from telemetry.recorder.values import are_plain, described, type_name
 from telemetry.records import Kind, Log
 
 if TYPE_CHECKING:
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
 LONGEST_MESSAGE: Final = 64 * 1024
 # Severity numbers of OpenTelemetry's log data model: TRACE, DEBUG, INFO, WARN, ERROR, FATAL.
 _SEVERITIES: Final = ((50, 21), (40, 17), (30, 13), (20, 9), (10, 5), (0, 1))
-_STANDARD: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
-    "message",
-    "asctime",
-}
+_BARE: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None)))
+_STANDARD: Final = _BARE | {"message", "asctime"}
+_LOG: Final = Kind.LOG  # a member of an enumeration is slow to look up
 
 
+@lru_cache(maxsize=64)
 def severity(level: int) -> int:
     """Return the severity number for a level of standard logging."""
     return next((number for least, number in _SEVERITIES if level >= least), 1)
@@ -44,8 +43,8 @@ class JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
         recorder = self._recorder
-        with recorder.guard:
-            trace_id, span_id = current_ids()
+        try:
+            trace_id, span_id, _ = parent_of(None)
             log = Log(
                 at_ns=int(record.created * 1e9),
                 severity=severity(record.levelno),
@@ -53,44 +52,55 @@ class JournalHandler(logging.Handler):
                 message=redacted(shortened(_message(record), LONGEST_MESSAGE)),
                 trace_id=trace_id,
                 span_id=span_id,
-                attributes=clean(_attributes(record), recorder.redactor),
+                attributes=_attributes(record, recorder.redactor),
             )
-            recorder.writer.append(Kind.LOG, log)
+            recorder.writer.append(_LOG, log)
+        except Exception as fault:  # noqa: BLE001 - telemetry never raises into a task
+            recorder.guard.contain(fault)
 
 
 def current_ids() -> tuple[bytes | None, bytes | None]:
     """Return the trace id and the span id of the current span, if there is one."""
-    span = trace.get_current_span()
-    if type(span) is RecordedSpan:
-        return span.trace_id, span.span_id
-    context = span.get_span_context()
-    if not context.is_valid:
-        return None, None
-    return context.trace_id.to_bytes(16), context.span_id.to_bytes(8)
+    trace_id, span_id, _ = parent_of(None)
+    return trace_id, span_id
 
 
 def _message(record: logging.LogRecord) -> str:
     args = record.args
     if type(args) is tuple and args:
-        # Formatting a tensor copies it from its device, and crashes after a CUDA error.
-        args = tuple(described(arg) if _is_of_torch(arg) else arg for arg in args)
-        return str(record.msg) % args
+        return str(record.msg) % (args if are_plain(args) else tuple(map(_formattable, args)))
     return record.getMessage()
 
 
-def _is_of_torch(value: Any) -> bool:
-    return type_name(type(value)).startswith("torch.")
+def _formattable(value: Any) -> Any:
+    # Formatting a tensor copies it from its device, and crashes after a CUDA error.
+    return described(value) if type_name(type(value)).startswith("torch.") else value
 
 
-def _attributes(record: logging.LogRecord) -> dict[str, Any]:
-    found = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    found[names.CODE_FILE] = record.pathname
-    found[names.CODE_LINE] = record.lineno
-    found[names.CODE_FUNCTION] = record.funcName
-    found["thread.name"] = record.threadName
+def _attributes(record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:
+    origin = _origin(record.pathname, record.lineno, record.funcName, record.threadName)
     exc = record.exc_info[1] if record.exc_info else None
+    if exc is None and len(vars(record)) == len(_BARE):
+        return origin
+    added = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    found = clean(added, redactor) | origin
     if exc is not None:
-        found[names.EXCEPTION_TYPE] = type_name(type(exc))
-        found[names.EXCEPTION_MESSAGE] = message(exc)
-        found[names.EXCEPTION_STACKTRACE] = stack_text(exc)
+        facts = {
+            names.EXCEPTION_TYPE: type_name(type(exc)),
+            names.EXCEPTION_MESSAGE: message(exc),
+            names.EXCEPTION_STACKTRACE: stack_text(exc),
+        }
+        found |= clean(facts, redactor)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _origin(file: str, line: int, function: str | None, thread: str | None) -> dict[str, Any]:
+    """Return what the records of one line have in common; whoever gets it only reads it."""
+    facts = {
+        names.CODE_FILE: file,
+        names.CODE_LINE: line,
+        names.CODE_FUNCTION: function,
+        "thread.name": thread,
+    }
+    return clean(facts, Redactor())  # none of these keys is one that a redactor decides by

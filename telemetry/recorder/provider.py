@@ -34,15 +34,9 @@ class JournalTracer(trace.Tracer):
         if recorder is None:
             return INERT
         with recorder.guard:
+            frame = sys._getframe(1)  # noqa: SLF001 - the line that begins the span
             return recorder.begin(
-                name,
-                attributes,
-                kind.value,
-                context,
-                links or (),
-                start_time,
-                (None, None),
-                sys._getframe(1),  # noqa: SLF001 - the line that begins the span
+                context, frame, name, attributes, kind.value, links or (), start_time
             )
         return INERT
 

@@ -27,7 +27,7 @@ from telemetry.recorder.logs import JournalHandler, current_ids
 from telemetry.recorder.marks import mark_of, new_mark
 from telemetry.recorder.recorded_span import RecordedSpan, packed_links, parent_of
 from telemetry.recorder.redaction import Redactor, redacted
-from telemetry.recorder.scopes import PLACE, PlacedScope, SpanScope, TaskScope
+from telemetry.recorder.scopes import PLACE, SpanScope, TaskScope
 from telemetry.recorder.values import scalar
 from telemetry.records import Error, Kind, ProcessEnd, SpanBegin, TaskBegin
 
@@ -156,8 +156,8 @@ class Recorder:
 
     def stage(self, name: str) -> AbstractContextManager[RecordedSpan]:
         """Open the span `stage <name>`; errors in the block are attributed to the stage."""
-        scope = PlacedScope(self, names.stage(name), {names.STAGE_NAME: name}, _INTERNAL)
-        return scope.at(Place(stage=name))
+        facts = {names.STAGE_NAME: name}
+        return SpanScope(self, names.stage(name), facts, _INTERNAL, place=Place(stage=name))
 
     def iteration(
         self, index: int, count: int, attributes: Mapping[str, Any] | None = None
@@ -166,8 +166,8 @@ class Recorder:
         if self.task_scope is not None:
             self.task_scope.iteration = (index, count)
         facts = {names.LOOP_INDEX: index, names.LOOP_COUNT: count, **(attributes or {})}
-        scope = PlacedScope(self, names.LOOP_ITERATION, facts, _INTERNAL)
-        return scope.at(Place(PLACE.get().stage, index, count))
+        place = Place(PLACE.get().stage, index, count)
+        return SpanScope(self, names.LOOP_ITERATION, facts, _INTERNAL, place=place)
 
     def engine_call(
         self, call: str, *, engine: str, model: str, params: Mapping[str, Any] | None = None
@@ -208,14 +208,14 @@ class Recorder:
 
     def begin(
         self,
+        context: Context | None,
+        frame: FrameType,
         name: str,
         attributes: Mapping[str, Any] | None,
         kind: int,
-        context: Context | None,
-        links: Sequence[Link],
-        start_ns: int | None,
-        ids: tuple[bytes | None, bytes | None],
-        frame: FrameType,
+        links: Sequence[Link] = (),
+        start_ns: int | None = None,
+        ids: tuple[bytes | None, bytes | None] = (None, None),
     ) -> RecordedSpan:
         """Begin a span: `span` does, and OpenTelemetry's tracer. `frame` is the caller's."""
         getrandbits = self._random.getrandbits

@@ -130,7 +130,8 @@ PATTERNS: Final = (
 
 # A text shorter than this holds no secret that a pattern could tell.
 _SHORTEST: Final = 8
-_CACHED_CHARACTERS: Final = 256
+# What is done with a text of up to this length is remembered.
+CACHED_CHARACTERS: Final = 256
 _SENSITIVE_KEY: Final = re.compile(rf"(?:^|_)(?:{_KEY_WORDS})$")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -141,7 +142,7 @@ PROMPT_KEY: Final = 2
 
 def redacted(text: str) -> str:
     """Return a text without secrets, and without what UTF-8 cannot hold."""
-    if len(text) <= _CACHED_CHARACTERS:
+    if len(text) <= CACHED_CHARACTERS:
         return _redacted_short(text)
     return _redacted(text)
 
@@ -156,25 +157,36 @@ def key_rule(key: str) -> int:
 
 
 class Redactor:
-    """Decides by key: secrets are never written, prompts only when `record_prompts` is true."""
+    """Decides by key: secrets are never written, prompts only when `record_prompts` is true.
 
-    __slots__ = ("record_prompts",)
+    Attributes:
+        record_prompts: Whether prompts are written.
+        known: Attributes, key and plain value, that `telemetry.recorder.attributes.clean` has
+            found to need no change, whatever stands beside them.
+    """
+
+    __slots__ = ("known", "record_prompts")
 
     def __init__(self, *, record_prompts: bool = True) -> None:
         self.record_prompts = record_prompts
+        self.known: set[tuple[str, Any]] = set()
+
+    def decides(self, key: str) -> bool:
+        """Whether a value may be hidden because of its key."""
+        rule = key_rule(key)
+        return rule == SECRET_KEY or (rule == PROMPT_KEY and not self.record_prompts)
 
     def replacement(self, key: str, value: Any) -> str | None:
         """Return what stands in the value's place, or None when the value may be written.
 
         Nothing hides that a value is missing: None, booleans and empty texts are always written.
         """
-        rule = key_rule(key)
-        if rule == PLAIN_KEY or (rule == PROMPT_KEY and self.record_prompts):
+        if not self.decides(key):
             return None
         kind = type(value)
         if value is None or kind is bool or (kind is str and not value):
             return None
-        if rule == SECRET_KEY:
+        if key_rule(key) == SECRET_KEY:
             return REDACTED
         return None if kind is int or kind is float else PROMPT_HIDDEN
 

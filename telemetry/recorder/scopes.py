@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, set_span_in_context
+from opentelemetry.trace import Link
 
 from telemetry.recorder.capture import NOWHERE, Place
-from telemetry.recorder.recorded_span import INERT, RecordedSpan
+from telemetry.recorder.recorded_span import INERT, SPAN_KEY, RecordedSpan
 from telemetry.records import Kind, TaskBegin, TaskEnd
 
 if TYPE_CHECKING:
@@ -22,22 +22,14 @@ PLACE: Final = ContextVar("loop26.place", default=NOWHERE)
 
 
 class SpanScope:
-    """Begins a span, makes it the current one, and ends it: as ERROR if an exception leaves."""
+    """Begins a span, makes it the current one, and ends it: as ERROR if an exception leaves.
 
-    __slots__ = (
-        "_attributes",
-        "_context",
-        "_ids",
-        "_kind",
-        "_links",
-        "_name",
-        "_recorder",
-        "_span",
-        "_start_ns",
-        "_token",
-    )
+    With a `place`, errors in the block are attributed to that.
+    """
 
-    def __init__(
+    __slots__ = ("_context", "_given", "_outer", "_place", "_recorder", "_span", "_token")
+
+    def __init__(  # noqa: PLR0913 - each is a fact of the span
         self,
         recorder: "Recorder",
         name: str,
@@ -47,34 +39,28 @@ class SpanScope:
         links: Sequence[Link] = (),
         start_ns: int | None = None,
         ids: tuple[bytes | None, bytes | None] = (None, None),
+        *,
+        place: Place | None = None,
     ) -> None:
         self._recorder = recorder
-        self._name = name
-        self._attributes = attributes
-        self._kind = kind
+        self._given = (name, attributes, kind, links, start_ns, ids)
         self._context = context
-        self._links = links
-        self._start_ns = start_ns
-        self._ids = ids
+        self._place = place
+        self._outer = NOWHERE
         self._span = INERT
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> RecordedSpan:
         recorder = self._recorder
+        if self._place is not None:
+            self._outer = PLACE.get()
+            PLACE.set(self._place)
         try:
             context = otel_context.get_current() if self._context is None else self._context
-            span = recorder.begin(
-                self._name,
-                self._attributes,
-                self._kind,
-                context,
-                self._links,
-                self._start_ns,
-                self._ids,
-                sys._getframe(1),  # noqa: SLF001 - the line that opens the span, in 0.2 µs
-            )
+            frame = sys._getframe(1)  # noqa: SLF001 - the line that opens the span, in 0.2 µs
+            span = recorder.begin(context, frame, *self._given)
             self._span = span
-            self._token = otel_context.attach(set_span_in_context(span, context))
+            self._token = otel_context.attach(Context({**context, SPAN_KEY: span}))
         except Exception as fault:  # noqa: BLE001 - telemetry never raises into a task
             recorder.guard.contain(fault)
         return self._span
@@ -90,31 +76,8 @@ class SpanScope:
         self._span.end()
         if self._token is not None:
             otel_context.detach(self._token)
-
-
-class PlacedScope(SpanScope):
-    """A span that is also the place which an error in it is attributed to."""
-
-    __slots__ = ("_outer", "_place")
-
-    def at(self, place: Place) -> Self:
-        """Set the place."""
-        self._place = place
-        return self
-
-    def __enter__(self) -> RecordedSpan:
-        self._outer = PLACE.get()
-        PLACE.set(self._place)
-        return super().__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, exc, trace)
-        PLACE.set(self._outer)
+        if self._place is not None:
+            PLACE.set(self._outer)
 
 
 class TaskScope:

@@ -11,6 +11,7 @@ import pathlib
 import sys
 import types
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 _MODULE_OF: Final = type.__dict__["__module__"].__get__
@@ -30,6 +31,8 @@ _TRUSTED_TEXT: Final = frozenset(
         range,
     }
 )
+# By identity: hashing a class can run its metaclass's code.
+_PLAIN_IDS: Final = frozenset(map(id, (str, int, float, bool)))
 _LARGEST_INT: Final = 2**63 - 1
 _DECIMAL_BITS: Final = 1024
 
@@ -39,6 +42,11 @@ def type_name(kind: type) -> str:
     module = _MODULE_OF(kind)
     name: str = _QUALNAME_OF(kind)
     return f"{module}.{name}" if type(module) is str and module != "builtins" else name
+
+
+def are_plain(values: Iterable[Any]) -> bool:
+    """Whether all values are of exactly a plain type: str, int, float or bool."""
+    return _PLAIN_IDS.issuperset(map(id, map(type, values)))
 
 
 def scalar(value: Any) -> str | int | float | bool | None:

@@ -1,6 +1,8 @@
 """What is logged is in the journal, with the span it was logged in."""
 
+import io
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -67,6 +69,45 @@ def test_what_a_caller_adds_is_an_attribute(recording: Recording) -> None:
 
     attributes = only_log(recording).attributes
     assert (attributes["task"], attributes["api_key"]) == ("e040ae48", "[redacted]")
+
+
+def test_what_other_handlers_add_is_no_attribute(recording: Recording) -> None:
+    """A formatter leaves its texts on the record; a filter's own fact is the caller's."""
+    console = logging.StreamHandler(io.StringIO())
+    console.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(console)
+    try:
+        log.info("claimed %d", 7)
+        log.info("claimed %d", 8, extra={"task": "e040ae48"})
+    finally:
+        log.removeHandler(console)
+
+    alone, added = (set(found.attributes) for found in recording.bodies(Kind.LOG))
+    own = {"code.file.path", "code.line.number", "code.function.name", "thread.name"}
+    assert (alone, added) == (own, own | {"task"})
+    assert "INFO claimed 7" in console.stream.getvalue()
+
+
+def test_each_line_and_thread_has_its_own_place(recording: Recording) -> None:
+    """What lines have in common is remembered by line and thread."""
+    log.info("first")
+    log.info("second")
+    thread = threading.Thread(target=log.info, args=("third",), name="side")
+    thread.start()
+    thread.join()
+
+    first, second, third = (found.attributes for found in recording.bodies(Kind.LOG))
+    assert second["code.line.number"] == first["code.line.number"] + 1
+    assert (first["thread.name"], third["thread.name"]) == ("MainThread", "side")
+
+
+def test_a_record_without_a_place_is_written_all_the_same(recording: Recording) -> None:
+    """Other processes' records come over sockets, and may lack anything."""
+    bare = logging.makeLogRecord({"name": "far", "msg": "bare", "levelno": logging.INFO})
+    logging.getLogger().handle(bare)
+
+    found = only_log(recording)
+    assert (found.message, found.attributes["code.function.name"]) == ("bare", "null")
 
 
 def test_secrets_in_a_message_are_hidden(recording: Recording) -> None:

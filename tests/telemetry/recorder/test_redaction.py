@@ -1,6 +1,7 @@
 """Secrets vanish by their form and by their key, and nothing else does."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -148,6 +149,65 @@ def test_an_iteration_over_a_prompt_hides_its_values() -> None:
         **attributes,
         "loop26.param.new": "[prompt hidden]",
     }
+
+
+def test_a_value_that_was_shown_once_is_hidden_where_its_key_says_so() -> None:
+    """What is remembered of an attribute counts for its own key, and not beside a prompt's."""
+    redactor = Redactor(record_prompts=False)
+    value = "blurry"
+    for _ in range(2):
+        seed = {"loop26.param.key": "seed", "loop26.param.new": value}
+        prompt = {"loop26.param.key": "negative_prompt", "loop26.param.new": value}
+        assert clean(seed, redactor)["loop26.param.new"] == value
+        assert clean(prompt, redactor)["loop26.param.new"] == "[prompt hidden]"
+        assert clean({"password": value}, redactor) == {"password": "[redacted]"}
+
+
+def test_a_number_is_hidden_though_an_equal_boolean_was_shown() -> None:
+    """True is 1 to a dictionary; under a secret's key only True may be seen."""
+    redactor = Redactor()
+    for _ in range(2):
+        assert clean({"token": True}, redactor) == {"token": True}
+        assert clean({"token": 1}, redactor) == {"token": "[redacted]"}
+
+
+def test_equal_values_of_other_types_stay_what_they_are() -> None:
+    """1, 1.0 and True are one to a dictionary, and three to a reader."""
+    redactor = Redactor()
+    found = [clean({"a": value}, redactor)["a"] for value in (True, 1, 1.0, 0, False, -0.0)]
+
+    assert [type(value) for value in found] == [bool, int, float, int, bool, float]
+    assert str(found[-1]) == "-0.0"
+
+
+_KEYS = st.sampled_from(["a", "api_key", "prompt", "loop26.param.key", "loop26.param.new"])
+_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.sampled_from(["prompt", "api_key", "seed", "Bearer abcdef123456", "x" * 300, ""]),
+    st.lists(st.integers(0, 1), max_size=2),
+)
+_REMEMBERING = Redactor(record_prompts=False)
+
+
+@given(st.dictionaries(_KEYS, _VALUES))
+def test_what_was_seen_before_changes_no_answer(attributes: dict[str, Any]) -> None:
+    """A redactor that has seen everything answers as one that has seen nothing."""
+    fresh = clean(attributes, Redactor(record_prompts=False))
+
+    assert repr(clean(attributes, _REMEMBERING)) == repr(fresh)
+    assert repr(clean(attributes, _REMEMBERING)) == repr(fresh)
+
+
+def test_what_is_remembered_has_a_bound() -> None:
+    """A process lives for weeks, and times and seeds never repeat."""
+    redactor = Redactor()
+    for number in range(20_000):
+        clean({"seed": number, "text": "x" * 300}, redactor)
+
+    assert 0 < len(redactor.known) < 5_000
 
 
 @given(st.text())
