@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from worker.errors import Fenced, QueueUnavailable
 
@@ -16,11 +16,15 @@ _OVERDUE_S = 0.05
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """An open transaction; each part is one thread's, whole or undone on its own."""
+    """An open transaction; each part is one thread's, whole or undone on its own.
+
+    `committed` is made by the first thread that leaves it to another to commit.
+    """
 
     parts: int = 0
+    closed: bool = False
     error: BaseException | None = None
-    committed: threading.Event = field(default_factory=threading.Event)
+    committed: threading.Event | None = None
 
 
 class Turns:
@@ -117,6 +121,8 @@ class Turns:
             # Whoever waits for the commit, this thread too, learns there if it failed.
             with suppress(sqlite3.Error):
                 self._commit(group)
+        elif group.committed is None:
+            group.committed = threading.Event()
 
     def _undo_part(self, group: _Group, error: BaseException) -> None:
         connection = self._open()
@@ -131,7 +137,7 @@ class Turns:
             self._close_group(group, error)
 
     def _await_commit(self, group: _Group) -> None:
-        while not (group.committed.is_set() or group.committed.wait(_OVERDUE_S)):
+        while not (group.closed or (group.committed and group.committed.wait(_OVERDUE_S))):
             # Those who were to commit it were interrupted, or failed.
             with self._turn:
                 if self._group is group:
@@ -156,4 +162,6 @@ class Turns:
     def _close_group(self, group: _Group, error: BaseException | None) -> None:
         self._group = None
         group.error = error
-        group.committed.set()
+        group.closed = True
+        if group.committed is not None:
+            group.committed.set()
