@@ -98,6 +98,24 @@ def test_claim_and_settle(tmp_path: Path, threads: int) -> None:
     assert rate > 0
 
 
+def test_what_a_commit_writes(tmp_path: Path) -> None:
+    """How much a claim and a complete append to the write-ahead log."""
+    path = tmp_path / "queue.sqlite"
+    log = tmp_path / "queue.sqlite-wal"
+    store = LocalStore(path)
+    store.insert(_tasks(PAIRS))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        # The log is not begun anew while somebody reads from it.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM tasks").fetchone()
+        before = log.stat().st_size
+        _rate(store, PAIRS)
+        written = (log.stat().st_size - before) / (2 * PAIRS)
+    store.close()
+    print(f"\n{written / 1024:.1f} KiB a commit, {written / 4096:.1f} pages", end="")
+    assert written > 0
+
+
 def test_claim_and_settle_beside_many_rows(tmp_path: Path) -> None:
     """The same, with 200,000 finished rows and 20,000 waiting ones."""
     path = tmp_path / "queue.sqlite"
