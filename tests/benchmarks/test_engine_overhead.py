@@ -46,7 +46,6 @@ def _request() -> GenerationRequest:
         width=WIDTH, height=HEIGHT, frames=FRAMES, fps=16.0, seed=1,
         schedule=Schedule(
             solver="unipc", shift=5.0, steps=steps, sigmas=counted.sigmas,
-            unshifted_sigmas=counted.unshifted_sigmas,
             switch_threshold=threshold(counted.timesteps[2], counted.timesteps[3]),
             switch_threshold2=None,
         ),

@@ -26,6 +26,8 @@ class ModelDefinition:
         fps: Frames per second it was trained at.
         frame_stride: Frames are `frame_stride` · N + 1.
         min_frames: The least number of frames.
+        max_frames: The greatest number of frames; Wan has 1024 positions, of 4 frames each.
+        max_side: The greatest width and height.
         size_multiple: Both sides are multiples of this.
         defaults: The default of every parameter, read-only, in the order of the loop.
     """
@@ -40,6 +42,8 @@ class ModelDefinition:
     seed: int = 0
     frame_stride: int = 4
     min_frames: int = 5
+    max_frames: int = 4093
+    max_side: int = 8192
     size_multiple: int = 16
 
 

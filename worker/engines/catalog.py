@@ -29,6 +29,8 @@ class _DefinitionFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] | None = None
     frame_stride: _Positive = 4
     min_frames: _Positive = 5
+    max_frames: _Positive = 4093
+    max_side: _Positive = 8192
     size_multiple: _Positive = 16
 
 
@@ -98,6 +100,8 @@ def _read(file: Traversable) -> ModelDefinition:
         seed=read.seed or 0,
         frame_stride=read.frame_stride,
         min_frames=read.min_frames,
+        max_frames=read.max_frames,
+        max_side=read.max_side,
         size_multiple=read.size_multiple,
     )
 

@@ -165,14 +165,21 @@ class Chooser:
             width, height = parse_resolution(asked, field=choice.field)
             multiple = self._model.size_multiple
             size = round_resolution(width, height, multiple=multiple, field=choice.field)
+            self._refuse_above(self._model.max_side, max(size), choice, "pixels a side")
             value = asked if size == (width, height) else f"{size[0]}x{size[1]}"
         elif key == "video_length":
             stride, minimum = self._model.frame_stride, self._model.min_frames
             value = round_frames(asked, stride=stride, minimum=minimum)
+            self._refuse_above(self._model.max_frames, value, choice, "frames")
         elif asked == DRAWN:
             value, how = integer("draw_seed", self._draw_seed(), low=0, high=MAX_SEED), "drawn"
         change = "" if value == asked else how
         return ParamValue(name=key, value=value, asked=asked, source=choice.layer, change=change)
+
+    def _refuse_above(self, limit: int, value: int, choice: Choice, unit: str) -> None:
+        if value > limit:
+            problem = f"is more than model {self._model.name!r} can do: {limit} {unit}"
+            raise InvalidParameter(choice.field, choice.value, problem)
 
 
 def _kept(key: str, choice: Choice) -> ParamValue:

@@ -38,6 +38,16 @@ class ModelFacts(Protocol):
         ...
 
     @property
+    def max_frames(self) -> int:
+        """The greatest number of frames."""
+        ...
+
+    @property
+    def max_side(self) -> int:
+        """The greatest width and height, in pixels."""
+        ...
+
+    @property
     def size_multiple(self) -> int:
         """Both sides are multiples of this."""
         ...

@@ -70,10 +70,6 @@ class Schedule:
         sigmas: The noise levels that the solver steps between, for every solver: timestep / 1000
             in float32 and at most 1, one a step, and the final 0.0: n + 1 values, shifted already.
             An Euler step is `x += (sigmas[i + 1] - sigmas[i]) * velocity`.
-        unshifted_sigmas: For a scheduler that shifts by itself and adds its own 0, as
-            `set_timesteps(sigmas=…)` does: n values in float32. Euler: linspace(1000, 1, n) / 1000;
-            unipc: linspace(1, 0.001, n + 1) without its last; dpm++: linspace(1, 0, n + 1) without
-            its last; causvid: its table / 1000, and then the scheduler's shift must be 1.
         switch_threshold: The timestep at or under which phase 2 runs; None with one phase.
         switch_threshold2: The same for phase 3; None with fewer than three.
     """
@@ -82,7 +78,6 @@ class Schedule:
     shift: float
     steps: tuple[Step, ...]
     sigmas: tuple[float, ...]
-    unshifted_sigmas: tuple[float, ...]
     switch_threshold: float | None
     switch_threshold2: float | None
 

@@ -30,7 +30,6 @@ class Timesteps:
 
     timesteps: tuple[float, ...]
     sigmas: tuple[float, ...]
-    unshifted_sigmas: tuple[float, ...]
 
 
 def timesteps(solver: str, shift: float, count: int, *, field: str = "sample_solver") -> Timesteps:
@@ -47,14 +46,20 @@ def timesteps(solver: str, shift: float, count: int, *, field: str = "sample_sol
             problem = f"has a fixed table of {len(CAUSVID)} steps; {count} were asked"
             raise InvalidParameter(field, solver, problem)
         taus = CAUSVID[:count]
-        unshifted = tuple(_f32(tau / TIMESTEPS) for tau in taus)
     else:
-        unshifted = _unshifted(solver, count)
-        taus = tuple(_shifted(_f32(shift), u) for u in unshifted)
+        taus = tuple(_shifted(_f32(shift), u) for u in unshifted_sigmas(solver, count))
     # Rounding may lift the first timestep above 1000; more noise than all of it there is not, and
     # a solver that takes the logarithm of what is left would find none.
     sigmas = (*(min(_f32(tau / TIMESTEPS), 1.0) for tau in taus), 0.0)
-    return Timesteps(timesteps=taus, sigmas=sigmas, unshifted_sigmas=unshifted)
+    return Timesteps(timesteps=taus, sigmas=sigmas)
+
+
+def unshifted_sigmas(solver: str, count: int) -> tuple[float, ...]:
+    """Return the noise levels before the shift, in float32, of euler, unipc or dpm++."""
+    if solver == "euler":
+        return tuple(_f32(_f32(t) / TIMESTEPS) for t in _linspace(1000.0, 1.0, count))
+    last = {"unipc": 0.001, "dpm++": 0.0}[solver]
+    return tuple(_f32(s) for s in _linspace(1.0, last, count + 1)[:-1])
 
 
 def threshold(before: float, after: float) -> float:
@@ -108,7 +113,6 @@ def plan(
         shift=float(shift),
         steps=tuple(steps),
         sigmas=times.sigmas,
-        unshifted_sigmas=times.unshifted_sigmas,
         switch_threshold=first,
         switch_threshold2=second,
     )
@@ -122,13 +126,6 @@ def as_float32(value: float) -> float:
 def phase_at(timestep: float, thresholds: Sequence[float]) -> int:
     """Return the phase, from 1, of a timestep: one more for each threshold it is at or under."""
     return 1 + sum(timestep <= limit for limit in thresholds)
-
-
-def _unshifted(solver: str, count: int) -> tuple[float, ...]:
-    if solver == "euler":
-        return tuple(_f32(_f32(t) / TIMESTEPS) for t in _linspace(1000.0, 1.0, count))
-    last = {"unipc": 0.001, "dpm++": 0.0}[solver]
-    return tuple(_f32(s) for s in _linspace(1.0, last, count + 1)[:-1])
 
 
 def _linspace(start: float, stop: float, count: int) -> list[float]:

@@ -57,7 +57,7 @@ def resolve(run: Run, tmp_path: Path) -> Resolve:
 
 def t2v(**params: Any) -> dict[str, Any]:
     """Make a text to video task."""
-    return {"task_type": "t2v", "params": {**T2V["params"], **params}}  # type: ignore[dict-item]
+    return {"task_type": "t2v", "params": {**T2V["params"], **params}}  # type: ignore[dict-item]  # an object
 
 
 def test_the_incidents_task(run: Run) -> None:

@@ -63,7 +63,6 @@ def _plan(solver: str, phases: Sequence[tuple[int, float, str]], shift: float) -
             for i, (tau, (phase, guidance, expert)) in enumerate(zip(taus, spread, strict=True))
         ),
         sigmas=counted.sigmas,
-        unshifted_sigmas=counted.unshifted_sigmas,
         switch_threshold=switches[0] if switches else None,
         switch_threshold2=switches[1] if len(switches) > 1 else None,
     )

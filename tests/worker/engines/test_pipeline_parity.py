@@ -15,6 +15,7 @@ from worker.engines.catalog import Catalog
 from worker.engines.diffusers_wan import DiffusersWanEngine
 from worker.engines.tiny import build_tiny_pipeline
 from worker.params.request import GenerationRequest, Schedule
+from worker.params.schedules import unshifted_sigmas
 
 # The experts switch where the second phase begins; guidance is one for all steps.
 GUIDED = [(3, 3.0, "high"), (3, 3.0, "low")]
@@ -28,7 +29,8 @@ class PlannedEuler(diffusers.FlowMatchEulerDiscreteScheduler):
 
     def set_timesteps(self, _count: int, device: torch.device) -> None:
         """Use the plan."""
-        super().set_timesteps(sigmas=np.array(self.plan.unshifted_sigmas), device=device)
+        sigmas = unshifted_sigmas("euler", len(self.plan.steps))
+        super().set_timesteps(sigmas=np.array(sigmas), device=device)
 
 
 class PlannedUniPC(diffusers.UniPCMultistepScheduler):
@@ -38,8 +40,8 @@ class PlannedUniPC(diffusers.UniPCMultistepScheduler):
 
     def set_timesteps(self, _count: int, device: torch.device) -> None:
         """Use the plan."""
-        sigmas = np.array(self.plan.unshifted_sigmas, dtype=np.float32)
-        super().set_timesteps(sigmas=sigmas, device=device)
+        sigmas = unshifted_sigmas("unipc", len(self.plan.steps))
+        super().set_timesteps(sigmas=np.array(sigmas, dtype=np.float32), device=device)
         self.timesteps = torch.tensor([step.timestep for step in self.plan.steps])
 
 

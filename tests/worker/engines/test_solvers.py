@@ -11,6 +11,7 @@ import torch
 from worker.engines.solvers import build_solver
 from worker.errors import EngineError
 from worker.params.request import Schedule
+from worker.params.schedules import unshifted_sigmas
 
 SOLVERS = ["euler", "unipc", "dpm++", "causvid"]
 
@@ -66,7 +67,7 @@ def test_euler_is_diffusers_own_given_sigmas(make: SimpleNamespace) -> None:
     """Given the unshifted sigmas, FlowMatchEulerDiscreteScheduler takes the same steps."""
     schedule = _plan(make, "euler", 6)
     theirs = diffusers.FlowMatchEulerDiscreteScheduler(shift=5.0)
-    theirs.set_timesteps(sigmas=np.array(schedule.unshifted_sigmas))
+    theirs.set_timesteps(sigmas=np.array(unshifted_sigmas("euler", 6)))
     walk, ours = build_solver(schedule), torch.ones(3)
     latents = torch.ones(3)
     for index, timestep in enumerate(theirs.timesteps):

@@ -138,7 +138,7 @@ def test_unshifted_sigmas_make_a_scheduler_give_our_timesteps() -> None:
     diffusers = pytest.importorskip("diffusers")
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=5.0)
     times = schedules.timesteps("euler", 5, 6)
-    scheduler.set_timesteps(sigmas=list(times.unshifted_sigmas))
+    scheduler.set_timesteps(sigmas=list(schedules.unshifted_sigmas("euler", 6)))
     assert scheduler.timesteps.tolist() == list(times.timesteps)
 
 

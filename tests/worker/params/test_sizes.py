@@ -1,14 +1,18 @@
 """Resolution and frames: rounded down, once."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.engines.base import ModelDefinition
 from worker.errors import InvalidParameter
 from worker.params.frames import round_frames
+from worker.params.layers import Layer
 from worker.params.resolution import parse_resolution, round_resolution
+from worker.params.resolve import resolve
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,27 @@ def test_what_is_no_resolution_is_refused(text: Any) -> None:
     with pytest.raises(InvalidParameter) as caught:
         parse_resolution(text, field="parsed_resolution_wh")
     assert caught.value.field == "parsed_resolution_wh"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("resolution", "8192x16", "1024 pixels a side"),
+        ("resolution", "16x1040", "1024 pixels a side"),
+        ("video_length", 102, "97 frames"),
+    ],
+)
+def test_more_than_the_model_can_do_is_refused(
+    model: ModelDefinition, key: str, value: Any, problem: str
+) -> None:
+    """Before its weights are looked at; what rounds to its limit passes."""
+    small = replace(model, max_side=1024, max_frames=97)
+    layer = Layer(source="task", values={key: value})
+    with pytest.raises(InvalidParameter, match=problem) as caught:
+        resolve(small, [layer], draw_seed=int)
+    assert caught.value.field == key
+    most = Layer(source="task", values={"resolution": "1039x1024", "video_length": 100})
+    assert resolve(small, [most], draw_seed=int).frames == 97
 
 
 def test_a_side_under_sixteen_is_refused() -> None:
