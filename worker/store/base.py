@@ -13,8 +13,9 @@ from worker.task import Claim, Failure, NewTask, Task, TaskStatus
 class Event:
     """One line of a task's history, written in the transaction of the change it tells of.
 
-    `name` is one of: inserted, claimed, started, completed, spawned, failed, released, retried,
-    died, worker_lost, cancelled, cascaded, refused (a late call of a superseded claim).
+    `seq` grows within a task. `name` is one of: inserted, claimed, started, completed, spawned,
+    failed, released, retried, died, worker_lost, cancelled, cascaded, refused (a late call of a
+    superseded claim).
     """
 
     seq: int

@@ -18,16 +18,17 @@ def take(transaction: Transaction, request: ClaimRequest) -> Claim | None:
     Raises:
         Fenced: The token owned a task and does not any more.
     """
-    before = transaction.one("select_claim", token=str(request.token))
-    if before is not None:
-        return _renewed(transaction, request)
     task = _next(transaction, request)
-    return None if task is None else _taken(transaction, request, task)
+    if task is not None:
+        return _taken(transaction, request, task)
+    if transaction.one("select_claim", token=str(request.token)) is not None:
+        return _renewed(transaction, request)
+    return None
 
 
 def _next(transaction: Transaction, request: ClaimRequest) -> sqlite3.Row | None:
     task_types = json.dumps(list(request.task_types))
-    oldest = transaction.one("select_next_task", task_types=task_types)
+    oldest = transaction.one("select_next_task", task_types=task_types, token=str(request.token))
     model = request.loaded_model
     if oldest is None or model is None or oldest["model"] == model:
         return oldest
@@ -47,26 +48,24 @@ def _taken(transaction: Transaction, request: ClaimRequest, task: sqlite3.Row) -
     (row,) = transaction.run(
         "claim_task", id=task["id"], lease_expires_at=transaction.later(request.lease_s), **ours
     ).fetchall()
-    transaction.run(
-        "insert_claim",
-        task_id=row["id"],
-        attempt=row["attempts"],
-        previous_context=task["process_context"],
-        **ours,
-    )
     transaction.record(row["id"], "claimed", {"attempt": row["attempts"], **ours})
     return _claim(transaction, request, row, task["process_context"])
 
 
 def _renewed(transaction: Transaction, request: ClaimRequest) -> Claim:
-    row = owned(transaction, request.token, "claim")
+    claim = owned(transaction, request.token, "claim").task
     transaction.run(
         "extend_lease",
-        id=row["id"],
+        id=claim["id"],
         lease_expires_at=transaction.later(request.lease_s),
         progress=None,
     )
-    return _claim(transaction, request, row, row["previous_context"])
+    (row,) = transaction.run("select_task", id=claim["id"]).fetchall()
+    before = transaction.one(
+        "select_previous_context", task_id=claim["id"], claimed_seq=claim["claimed_seq"]
+    )
+    previous = None if before is None else before["process_context"]
+    return _claim(transaction, request, row, previous)
 
 
 def _process_context(task: sqlite3.Row, request: ClaimRequest) -> str:

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from worker.errors import QueueError, QueueIncompatible, QueueUnavailable
-from worker.store.statements import sqlite
+from worker.store import schema
+from worker.store.schema import WAY_OUT
 from worker.store.turns import Turns
 
-APPLICATION_ID = 0x6C703236
-SCHEMA_VERSION = 1
 # A checkpoint costs two fsyncs more; at this size a busy queue makes one in a thousand commits.
 _CHECKPOINT_PAGES = 4_000
-_WAY_OUT = "move it away, or choose another home with --home DIR"
-
 _LOCKED = (
     "was locked by another process for {timeout_s:g} s; end the process that holds it (`fuser` "
     "names it) and try again"
@@ -39,8 +36,8 @@ _REFUSALS: Mapping[int, tuple[type[QueueError], str]] = {
         QueueUnavailable,
         "cannot be read or written ({error}); check the disk and its free space",
     ),
-    sqlite3.SQLITE_NOTADB: (QueueIncompatible, f"is not a SQLite database; {_WAY_OUT}"),
-    sqlite3.SQLITE_CORRUPT: (QueueIncompatible, f"is damaged ({{error}}); {_WAY_OUT}"),
+    sqlite3.SQLITE_NOTADB: (QueueIncompatible, f"is not a SQLite database; {WAY_OUT}"),
+    sqlite3.SQLITE_CORRUPT: (QueueIncompatible, f"is damaged ({{error}}); {WAY_OUT}"),
 }
 
 
@@ -96,35 +93,16 @@ class Database:
         try:
             connection.row_factory = sqlite3.Row
             # Looked at before anything is changed: it may be somebody else's.
-            new = self._is_new(connection)
+            current = schema.is_current(connection, self._path)
             self._use_write_ahead_log(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-            if new:
-                self._create(connection)
+            if not current:
+                schema.bring_up_to_date(connection, self._path)
         except BaseException:
             connection.close()
             raise
         return connection
-
-    def _is_new(self, connection: sqlite3.Connection) -> bool:
-        """Tell an empty database from a queue; refuse anything else."""
-        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application_id == 0 and version == 0 and objects == 0:
-            return True
-        if application_id != APPLICATION_ID:
-            raise QueueIncompatible(
-                f"queue {str(self._path)!r} is another application's SQLite database; {_WAY_OUT}"
-            )
-        if version > SCHEMA_VERSION:
-            raise QueueIncompatible(
-                f"queue {str(self._path)!r} has schema version {version}, and this loop26 knows "
-                f"versions up to {SCHEMA_VERSION}; install the newer loop26, or choose another "
-                "home with --home DIR"
-            )
-        return False
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
         # SQLite does not wait here for another process that opens the same new file.
@@ -143,22 +121,6 @@ class Database:
                 "choose a home on a local disk with --home DIR"
             )
 
-    def _create(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have been faster.
-            if self._is_new(connection):
-                for statement in _split(sqlite("create_schema")):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            connection.execute("COMMIT")
-        except BaseException:
-            # SQLite has already rolled back after some errors, such as a full disk.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-
     def _refuse(self, error: sqlite3.DatabaseError) -> NoReturn:
         """Say what is wrong with the file; an error that is no fault of it is raised as it is."""
         code = _code(error)
@@ -172,7 +134,7 @@ class Database:
 
     def _obstacle(self) -> str:
         if self._path.is_dir():
-            return f"it is a folder; {_WAY_OUT}"
+            return f"it is a folder; {WAY_OUT}"
         if not self._path.parent.is_dir():
             return "its folder is not there; make it, or choose another home with --home DIR"
         return "the file or its folder may not be written; make them writable"
@@ -182,13 +144,3 @@ def _code(error: sqlite3.Error) -> int | None:
     """Return SQLite's primary result code; None for an error of the Python module itself."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
-
-
-def _split(script: str) -> Iterator[str]:
-    # Not `executescript`: it commits the open transaction first.
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

@@ -8,30 +8,23 @@ from typing import Any
 
 from worker.store import endings
 from worker.store.contexts import span_id_of, trace_id_of
-from worker.store.ownership import settle
+from worker.store.ownership import Attempt
 from worker.store.rows import task_of
 from worker.store.transaction import Transaction
 from worker.task import Failure, Task, TaskStatus
 
 
-def count(
-    transaction: Transaction,
-    task: sqlite3.Row,
-    failure: Failure,
-    *,
-    max_deaths: int,
-    facts: Mapping[str, Any],
+def record(
+    transaction: Transaction, attempt: Attempt, failure: Failure, *, max_deaths: int
 ) -> TaskStatus:
-    """Count a death on a task that is In Progress; return the status that it has now.
-
-    Queued again, or Failed with its family at the limit. `facts` go into the `failed` event.
-    """
-    if task["deaths"] + 1 >= max_deaths:
-        ending = endings.failed(failure, task["process_context"])
-        endings.end(transaction, task["id"], ending, facts, deaths=1)
-        return TaskStatus.FAILED
-    transaction.run("requeue_task", id=task["id"], given_back=0, deaths=1, run_after=None)
-    return TaskStatus.QUEUED
+    """Record that the process of an attempt died; return the status that its task has now."""
+    task = attempt.task
+    status = _verdict(task, max_deaths)
+    facts = {"failure": asdict(failure), **attempt.facts}
+    count = {"deaths": task["deaths"] + 1, "status": status}
+    transaction.record(task["id"], "died", {**facts, **count})
+    _count(transaction, task, failure, status, facts)
+    return status
 
 
 def sweep(transaction: Transaction, *, max_deaths: int) -> list[Task]:
@@ -44,12 +37,7 @@ def sweep(transaction: Transaction, *, max_deaths: int) -> list[Task]:
 
 def _lose(transaction: Transaction, row: sqlite3.Row, *, max_deaths: int) -> None:
     failure = _worker_lost(row)
-    facts = {
-        "failure": asdict(failure),
-        "worker_id": row["worker_id"],
-        "attempt": row["attempts"],
-        "token": row["claim_token"],
-    }
+    facts = {"failure": asdict(failure), **Attempt(task=row).facts}
     where = {
         "lease_expires_at": row["lease_expires_at"],
         "process_context": row["process_context"],
@@ -61,9 +49,27 @@ def _lose(transaction: Transaction, row: sqlite3.Row, *, max_deaths: int) -> Non
     if now is None or now["claim_token"] is None:
         # Another expired task of this sweep has taken this one with it.
         return
-    status = count(transaction, row, failure, max_deaths=max_deaths, facts=facts)
-    told = f"its lease expired at {row['lease_expires_at']} and the task was taken back"
-    settle(transaction, row["claim_token"], "swept", status, told)
+    _count(transaction, row, failure, _verdict(row, max_deaths), facts)
+
+
+def _verdict(task: sqlite3.Row, max_deaths: int) -> TaskStatus:
+    """Return the status of a task after one more death."""
+    return TaskStatus.FAILED if task["deaths"] + 1 >= max_deaths else TaskStatus.QUEUED
+
+
+def _count(
+    transaction: Transaction,
+    task: sqlite3.Row,
+    failure: Failure,
+    status: TaskStatus,
+    facts: Mapping[str, Any],
+) -> None:
+    """Count a death: the task is Queued again, or Failed with its family."""
+    if status is TaskStatus.FAILED:
+        ending = endings.failed(failure, task["process_context"])
+        endings.end(transaction, task["id"], ending, facts, deaths=1)
+    else:
+        transaction.run("requeue_task", id=task["id"], given_back=0, deaths=1, run_after=None)
 
 
 def _worker_lost(row: sqlite3.Row) -> Failure:

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from worker.store.contexts import trace_id_of
-from worker.store.ownership import settle
 from worker.store.rows import lenient_json_text
 from worker.store.transaction import Transaction
 from worker.task import STITCH, Failure, TaskStatus
@@ -74,8 +73,7 @@ def end(
 ) -> list[str]:
     """Fail or cancel a task and its family; return the ids of all, the task's own first.
 
-    `facts` go into the event; `deaths` are added to the count. The task's own claim is left to
-    the caller to settle, those of its relatives are settled here.
+    `facts` go into the event; `deaths` are added to the count.
     """
     _set_ended(transaction, task_id, ending, ending.sentence or None, ending.error, deaths)
     transaction.record(task_id, ending.status.lower(), facts)
@@ -99,8 +97,6 @@ def _end_family(
     relatives = transaction.run("select_family", id=member_id).fetchall()
     for relative in relatives:
         _set_ended(transaction, relative["id"], ending, message, error, 0)
-        if relative["claim_token"] is not None:
-            settle(transaction, relative["claim_token"], "cascaded", ending.status, message)
         transaction.record(
             relative["id"],
             "cascaded",

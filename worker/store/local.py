@@ -17,7 +17,7 @@ from worker.store.base import ClaimRequest, Event
 from worker.store.claims import take
 from worker.store.database import Database
 from worker.store.insertion import insert_tasks
-from worker.store.ownership import attempt_facts, owned, settle
+from worker.store.ownership import owned
 from worker.store.rows import event_of, json_text, lenient_json_text, task_of
 from worker.store.transaction import Transaction
 from worker.task import Claim, Failure, NewTask, Task, TaskStatus
@@ -75,10 +75,10 @@ class LocalStore:
     def extend(self, token: UUID, *, lease_s: float, progress: dict[str, Any] | None) -> None:
         """Extend the lease; see `TaskStore.extend`."""
         with self._write() as transaction:
-            row = owned(transaction, token, "extend")
+            task = owned(transaction, token, "extend").task
             transaction.run(
                 "extend_lease",
-                id=row["id"],
+                id=task["id"],
                 lease_expires_at=transaction.later(lease_s),
                 progress=None if progress is None else lenient_json_text(progress),
             )
@@ -86,52 +86,47 @@ class LocalStore:
     def mark_started(self, token: UUID) -> None:
         """Set `generation_started_at` to now; see `TaskStore.mark_started`."""
         with self._write() as transaction:
-            row = owned(transaction, token, "mark_started")
-            transaction.run("start_generation", id=row["id"])
-            transaction.record(row["id"], "started", attempt_facts(row))
+            attempt = owned(transaction, token, "mark_started")
+            transaction.run("start_generation", id=attempt.task["id"])
+            transaction.record(attempt.task["id"], "started", attempt.facts)
 
     def complete(self, token: UUID, *, output_location: str, result: dict[str, Any]) -> None:
         """In Progress → Complete; see `TaskStore.complete`."""
         with self._write() as transaction:
-            row = owned(transaction, token, "complete", repeatable=True)
-            if row["settled"]:
-                return
-            settle(transaction, row["token"], "complete", TaskStatus.COMPLETE)
-            endings.complete(
-                transaction,
-                row,
-                output_location=output_location,
-                result=_result_text(result),
-                facts=attempt_facts(row),
-            )
+            attempt = owned(transaction, token, "complete")
+            if attempt.settled is None:
+                endings.complete(
+                    transaction,
+                    attempt.task,
+                    output_location=output_location,
+                    result=_result_text(result),
+                    facts=attempt.facts,
+                )
 
     def spawn(
         self, token: UUID, children: Sequence[NewTask], *, result: dict[str, Any]
     ) -> list[UUID]:
         """Insert an orchestrator's children and let it wait for them; see `TaskStore.spawn`."""
         with self._write() as transaction:
-            row = owned(transaction, token, "spawn", repeatable=True)
-            if row["settled"]:
-                return _spawned_before(transaction, row)
-            ids = insert_tasks(transaction, [_child(child, row) for child in children])
-            settle(transaction, row["token"], "spawn", TaskStatus.IN_PROGRESS)
-            transaction.run("spawn_children", id=row["id"], result_data=_result_text(result))
-            transaction.record(
-                row["id"], "spawned", {"children": list(map(str, ids)), **attempt_facts(row)}
-            )
-            endings.settle_waiting(transaction, row["id"])
+            attempt = owned(transaction, token, "spawn")
+            if attempt.settled is not None:
+                return list(map(UUID, attempt.settled["children"]))
+            task = attempt.task
+            ids = insert_tasks(transaction, [_child(child, task) for child in children])
+            transaction.run("spawn_children", id=task["id"], result_data=_result_text(result))
+            facts = {"children": list(map(str, ids)), **attempt.facts}
+            transaction.record(task["id"], "spawned", facts)
+            endings.settle_waiting(transaction, task["id"])
             return ids
 
     def fail(self, token: UUID, failure: Failure) -> None:
         """In Progress → Failed; see `TaskStore.fail`."""
         with self._write() as transaction:
-            row = owned(transaction, token, "fail", repeatable=True)
-            if row["settled"]:
-                return
-            settle(transaction, row["token"], "fail", TaskStatus.FAILED)
-            ending = endings.failed(failure, row["process_context"])
-            facts = {"failure": asdict(failure), **attempt_facts(row)}
-            endings.end(transaction, row["id"], ending, facts)
+            attempt = owned(transaction, token, "fail")
+            if attempt.settled is None:
+                ending = endings.failed(failure, attempt.task["process_context"])
+                facts = {"failure": asdict(failure), **attempt.facts}
+                endings.end(transaction, attempt.task["id"], ending, facts)
 
     def release(
         self,
@@ -144,13 +139,12 @@ class LocalStore:
     ) -> None:
         """In Progress → Queued; see `TaskStore.release`."""
         with self._write() as transaction:
-            row = owned(transaction, token, "release", repeatable=True)
-            if row["settled"]:
+            attempt = owned(transaction, token, "release")
+            if attempt.settled is not None:
                 return
-            settle(transaction, row["token"], "release", TaskStatus.QUEUED)
             transaction.run(
                 "requeue_task",
-                id=row["id"],
+                id=attempt.task["id"],
                 given_back=int(give_back),
                 deaths=0,
                 run_after=transaction.later(delay_s) if delay_s > 0 else None,
@@ -159,21 +153,18 @@ class LocalStore:
                 "reason": reason,
                 "delay_s": delay_s,
                 "failure": None if failure is None else asdict(failure),
-                **attempt_facts(row),
+                **attempt.facts,
             }
-            transaction.record(row["id"], "released" if give_back else "retried", facts)
+            name = "released" if give_back else "retried"
+            transaction.record(attempt.task["id"], name, facts)
 
     def record_death(self, token: UUID, failure: Failure, *, max_deaths: int) -> TaskStatus:
         """Count a death of the process that ran the task; see `TaskStore.record_death`."""
         with self._write() as transaction:
-            row = owned(transaction, token, "record_death", repeatable=True)
-            if row["settled"]:
-                return TaskStatus(row["settled_status"])
-            facts = {"failure": asdict(failure), **attempt_facts(row)}
-            transaction.record(row["id"], "died", {**facts, "deaths": row["deaths"] + 1})
-            status = deaths.count(transaction, row, failure, max_deaths=max_deaths, facts=facts)
-            settle(transaction, row["token"], "record_death", status)
-            return status
+            attempt = owned(transaction, token, "record_death")
+            if attempt.settled is not None:
+                return TaskStatus(attempt.settled["status"])
+            return deaths.record(transaction, attempt, failure, max_deaths=max_deaths)
 
     def sweep(self, *, max_deaths: int) -> list[Task]:
         """Find claims that expired; see `TaskStore.sweep`."""
@@ -189,9 +180,6 @@ class LocalStore:
             if TaskStatus(row["status"]).terminal:
                 raise IllegalTransition(task_id, row["status"], TaskStatus.CANCELLED.value)
             ending = endings.cancelled(reason, row["process_context"], row["trace_context"])
-            if row["claim_token"] is not None:
-                told = f"the task was cancelled: {reason}" if reason else "the task was cancelled"
-                settle(transaction, row["claim_token"], "cancelled", TaskStatus.CANCELLED, told)
             facts = {"reason": reason, "worker_id": row["worker_id"]}
             return list(map(UUID, endings.end(transaction, row["id"], ending, facts)))
 
@@ -228,7 +216,7 @@ class LocalStore:
     def events(self, task_id: UUID) -> list[Event]:
         """Read a task's history, oldest first."""
         with self._read() as transaction:
-            rows = transaction.run("list_events", task_id=str(task_id)).fetchall()
+            rows = transaction.run("list_events", task_id=str(task_id), since=1).fetchall()
         return [event_of(row) for row in rows]
 
     def record_worker(
@@ -267,11 +255,3 @@ def _child(child: NewTask, orchestrator: sqlite3.Row) -> NewTask:
         parent_id=UUID(orchestrator["id"]),
         trace_context=child.trace_context or orchestrator["process_context"],
     )
-
-
-def _spawned_before(transaction: Transaction, claim: sqlite3.Row) -> list[UUID]:
-    for row in transaction.run("list_events", task_id=claim["id"]).fetchall():
-        data = json.loads(row["data"])
-        if row["name"] == "spawned" and data["token"] == claim["token"]:
-            return list(map(UUID, data["children"]))
-    return []

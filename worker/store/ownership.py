@@ -1,21 +1,56 @@
-"""Who owns a task: fencing by token, and how a claim ends."""
+"""Who owns a task: fencing by token, and how a claim ended, by the task's history."""
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from worker.errors import Fenced
+from worker.store.base import Event
+from worker.store.rows import event_of
 from worker.store.transaction import Transaction
 
+# The calls that settle a claim, by the event that each leaves.
+_CALLS: Mapping[str, str] = {
+    "completed": "complete",
+    "spawned": "spawn",
+    "failed": "fail",
+    "released": "release",
+    "retried": "release",
+    "died": "record_death",
+}
+# Events that end no claim.
+_WITHIN = ("started", "refused")
 
-def owned(
-    transaction: Transaction, token: UUID, call: str, *, repeatable: bool = False
-) -> sqlite3.Row:
-    """Return the claim and the task that the token owns, as `select_claim` reads them.
 
-    With `repeatable`, a claim that this very call has settled is returned too, its `settled` set:
-    there is nothing left to do then.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A claim that may do what it asks for.
+
+    Attributes:
+        task: The row of the task as it is now, as `select_claim` reads it.
+        settled: What this very call recorded when it settled the claim before: nothing is left to
+            do then. None while the claim owns the task.
+    """
+
+    task: sqlite3.Row
+    settled: Mapping[str, Any] | None = None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What every event of an attempt says of it."""
+        return {
+            "worker_id": self.task["worker_id"],
+            "attempt": self.task["attempts"],
+            "token": self.task["claim_token"],
+        }
+
+
+def owned(transaction: Transaction, token: UUID, call: str) -> Attempt:
+    """Return the attempt that the token stands for, if it owns its task.
+
+    So too if this very call has settled it before: see `Attempt.settled`.
 
     Raises:
         Fenced: The token owns no task; the task's history has the refusal.
@@ -23,41 +58,40 @@ def owned(
     row = transaction.one("select_claim", token=str(token))
     if row is None:
         raise Fenced(token, "no task was ever claimed with it")
-    if row["owner"] or (repeatable and row["settled"] == call):
-        return row
-    reason = _loss(row)
-    transaction.record(
-        row["id"],
-        "refused",
-        {
-            "call": call,
-            "token": str(token),
-            "worker_id": row["claimant"],
-            "attempt": row["attempt"],
-            "reason": reason,
-        },
-    )
+    if row["owner"]:
+        return Attempt(task=row)
+    begun, ended = _course(transaction, row)
+    if ended is not None and _settled_by(ended, token) == call:
+        return Attempt(task=row, settled=ended.data)
+    reason = _loss(row, token, ended)
+    facts = {"call": call, "token": str(token), "reason": reason}
+    facts |= {key: begun.data[key] for key in ("worker_id", "attempt")}
+    transaction.record(row["id"], "refused", facts)
     raise Fenced(token, reason)
 
 
-def settle(
-    transaction: Transaction, token: str, settled: str, status: str, reason: str | None = None
-) -> None:
-    """End a claim. `settled` names the call, or swept, cancelled or cascaded.
-
-    `status` is what the task has become, `reason` what the worker is told when it calls again.
-    """
-    transaction.run("settle_claim", token=token, settled=settled, status=status, reason=reason)
+def _course(transaction: Transaction, claim: sqlite3.Row) -> tuple[Event, Event | None]:
+    """Return the event that a claim began with, and the one that it ended with."""
+    rows = transaction.run("list_events", task_id=claim["id"], since=claim["claimed_seq"])
+    begun, *later = map(event_of, rows.fetchall())
+    return begun, next((event for event in later if event.name not in _WITHIN), None)
 
 
-def attempt_facts(row: sqlite3.Row) -> Mapping[str, Any]:
-    """Return what every event of an attempt says of it, from a claim's row."""
-    return {"worker_id": row["claimant"], "attempt": row["attempt"], "token": row["token"]}
+def _settled_by(ended: Event, token: UUID) -> str | None:
+    """Return the call of this very token that ended its claim, if one did."""
+    return _CALLS.get(ended.name) if ended.data.get("token") == str(token) else None
 
 
-def _loss(row: sqlite3.Row) -> str:
-    if row["reason"] is not None:
-        return str(row["reason"])
-    if row["settled"] is not None:
-        return f"it was settled by {row['settled']}"
-    return f"the task was set to {row['status']!r} by another application"
+def _loss(task: sqlite3.Row, token: UUID, ended: Event | None) -> str:
+    if ended is not None:
+        if call := _settled_by(ended, token):
+            return f"it was settled by {call}"
+        if ended.name == "worker_lost":
+            at = ended.data["lease_expires_at"]
+            return f"its lease expired at {at} and the task was taken back"
+        if ended.name == "cancelled":
+            reason = ended.data["reason"]
+            return f"the task was cancelled: {reason}" if reason else "the task was cancelled"
+        if ended.name == "cascaded":
+            return str(task["error_message"])
+    return f"the task was set to {task['status']!r} by another application"

@@ -100,8 +100,10 @@ def _time(text: str | None) -> datetime | None:
 
 def _object(text: str | None) -> dict[str, Any] | None:
     """Read a JSON object; what another application may have put in its place counts as none."""
+    if text is None:
+        return None
     try:
-        found = json.loads(text or "null")
+        found = json.loads(text)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

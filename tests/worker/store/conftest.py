@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -133,6 +134,13 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Queue]:
     yield made
     for store in opened:
         store.close()
+
+
+@pytest.fixture
+def raw(queue: Queue) -> Iterator[sqlite3.Connection]:
+    """The SQLite file as another application opens it."""
+    with contextlib.closing(sqlite3.connect(queue.address, isolation_level=None)) as connection:
+        yield connection
 
 
 @pytest.fixture

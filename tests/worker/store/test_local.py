@@ -1,10 +1,10 @@
-"""What is particular to the queue in a SQLite file: refusals, durability, speed by index."""
+"""What is particular to the queue in a SQLite file: refusals, durability, other applications."""
 
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,22 +12,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from worker.errors import QueueIncompatible, QueueUnavailable
+from worker.errors import Fenced, QueueIncompatible, QueueUnavailable
 from worker.store.base import TaskStore
 from worker.store.database import Database
 from worker.store.local import LocalStore
-from worker.store.statements import sqlite
 from worker.task import NewTask, TaskStatus
 
 if TYPE_CHECKING:
     from tests.worker.store.conftest import Queue
-
-
-@pytest.fixture
-def raw(queue: "Queue") -> Iterator[sqlite3.Connection]:
-    """The file as another application opens it."""
-    with closing(sqlite3.connect(queue.address, isolation_level=None)) as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -90,7 +82,7 @@ def test_another_applications_database_is_refused(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused(queue: "Queue", raw: sqlite3.Connection) -> None:
     """A queue of a newer version is left alone; the error names both versions."""
     raw.execute("PRAGMA user_version = 9")
-    with pytest.raises(QueueIncompatible, match=r"schema version 9.*up to 1;.*newer loop26"):
+    with pytest.raises(QueueIncompatible, match=r"schema version 9.*up to 2;.*newer loop26"):
         LocalStore(Path(queue.address))
 
 
@@ -259,6 +251,43 @@ def test_a_status_written_by_another_application_fences_the_worker(
         queue.complete(claim)
 
 
+def test_another_workers_settle_is_no_repetition_of_ones_own(
+    queue: "Queue", raw: sqlite3.Connection
+) -> None:
+    """A row queued again by hand and completed by a second worker is refused to the first."""
+    queue.insert()
+    first = queue.claim(worker_id="first")
+    raw.execute("UPDATE tasks SET status = 'Queued'")
+    task_id = queue.run("second.mp4", worker_id="second").task.id
+    with pytest.raises(Fenced, match="set to 'Complete' by another application"):
+        queue.complete(first, "first.mp4")
+    assert queue.store.get(task_id).output_location == "second.mp4"
+    assert queue.event(task_id, "refused")["worker_id"] == "first"
+
+
+def test_a_childs_completion_is_no_repetition_of_its_orchestrators(
+    queue: "Queue", raw: sqlite3.Connection
+) -> None:
+    """An orchestrator that is run again by hand, and completed by its child, is refused."""
+    orchestrator, _ = queue.journey(1, stitch=False)
+    raw.execute("UPDATE tasks SET status = 'Queued' WHERE id = ?", (str(orchestrator),))
+    again = queue.claim(task_types=["travel_orchestrator"])
+    queue.run("0.mp4")
+    with pytest.raises(Fenced, match="set to 'Complete' by another application"):
+        queue.complete(again)
+
+
+def test_a_row_that_comes_back_goes_on_with_its_history(
+    queue: "Queue", raw: sqlite3.Connection
+) -> None:
+    """A row that is deleted and inserted again by hand has one history, counted through."""
+    task_id = queue.insert()
+    raw.execute("DELETE FROM tasks")
+    _insert_raw(raw, id=str(task_id))
+    queue.run()
+    assert [event.seq for event in queue.store.events(task_id)] == [1, 2, 3, 4]
+
+
 def test_another_applications_segment_is_a_child(queue: "Queue", raw: sqlite3.Connection) -> None:
     """A row inserted by SQL alone has its parent, its model, its dependants and its history."""
     orchestrator, (first,) = queue.journey(1, stitch=False)
@@ -306,15 +335,3 @@ def test_a_row_that_could_not_be_read_back_is_refused(
     """No row that another application inserts can make every worker's claim fail."""
     with pytest.raises(sqlite3.IntegrityError):
         _insert_raw(raw, **column)
-
-
-@pytest.mark.parametrize("operation", ["select_next_task", "select_next_task_of_model"])
-def test_a_claim_reads_waiting_tasks_alone(
-    queue: "Queue", raw: sqlite3.Connection, operation: str
-) -> None:
-    """The choice goes by a partial index in its order: no scan of the table, no sorting."""
-    values = {"task_types": "[]", "now": "", "model": "wan-a"}
-    plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sqlite(operation)}", values)]
-    assert any("USING INDEX tasks_queued" in step and "task " in step for step in plan)
-    assert not any("TEMP B-TREE" in step and "ORDER" in step for step in plan)
-    assert queue.try_claim() is None

@@ -1,6 +1,7 @@
--- Schema version 1. Times are UTC, ISO 8601 with microseconds, and so sort as text.
+-- Schema version 2: what is not there yet is made, so an upgrade runs this too. Times are UTC,
+-- ISO 8601 with microseconds, and so sort as text.
 
-CREATE TABLE tasks (
+CREATE TABLE IF NOT EXISTS tasks (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     -- What applications rely on.
     id TEXT NOT NULL UNIQUE CHECK (
@@ -48,39 +49,38 @@ CREATE TABLE tasks (
     model TEXT
 ) STRICT;
 
--- Finished rows are in none of these three, so any number of them costs a claim nothing.
-CREATE INDEX tasks_queued ON tasks (created_at) WHERE status = 'Queued';
-CREATE INDEX tasks_queued_of_model ON tasks (model, created_at)
+-- Finished rows are in neither of these two, so any number of them costs a claim nothing. The
+-- first holds running tasks too: a task that is claimed moves to the place beside it.
+CREATE INDEX IF NOT EXISTS tasks_open ON tasks (status, created_at)
+WHERE status = 'Queued' OR status = 'In Progress';
+CREATE INDEX IF NOT EXISTS tasks_queued_of_model ON tasks (model, created_at)
 WHERE status = 'Queued' AND model IS NOT NULL;
-CREATE INDEX tasks_leased ON tasks (lease_expires_at) WHERE status = 'In Progress';
-CREATE INDEX tasks_of_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS tasks_of_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL;
+
+-- Tasks that wait for nothing but a worker and their `run_after`.
+CREATE VIEW IF NOT EXISTS ready_tasks AS
+SELECT *, max(created_at, coalesce(run_after, '')) AS waiting_since
+FROM tasks AS task
+WHERE status = 'Queued'
+    AND (
+        dependant_on = '[]'
+        OR NOT EXISTS (
+            SELECT 1
+            FROM json_each(task.dependant_on) AS needed
+            WHERE NOT EXISTS (
+                SELECT 1 FROM tasks WHERE id = needed.value AND status = 'Complete'
+            )
+        )
+    );
 
 -- tasks.dependant_on read backwards, for cascades.
-CREATE TABLE dependencies (
+CREATE TABLE IF NOT EXISTS dependencies (
     depends_on TEXT NOT NULL,
     task_id TEXT NOT NULL,
     PRIMARY KEY (depends_on, task_id)
 ) STRICT, WITHOUT ROWID;
 
--- One row a claim, kept: a token that owned a task once never gets another, and learns why it
--- lost the one it had.
-CREATE TABLE claims (
-    token TEXT PRIMARY KEY,
-    task_id TEXT NOT NULL,
-    worker_id TEXT NOT NULL,
-    attempt INTEGER NOT NULL,
-    claimed_at TEXT NOT NULL,
-    process_context TEXT NOT NULL,
-    previous_context TEXT,
-    -- The call that settled it, or 'swept', 'cancelled', 'cascaded'; null while it owns the task.
-    settled TEXT,
-    settled_at TEXT,
-    reason TEXT,
-    -- The status that the task had then.
-    status TEXT
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE workers (
+CREATE TABLE IF NOT EXISTS workers (
     id TEXT PRIMARY KEY,
     status TEXT NOT NULL,
     last_heartbeat TEXT NOT NULL,
@@ -89,27 +89,31 @@ CREATE TABLE workers (
     created_at TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+-- `seq` counts a task's events from 1.
+CREATE TABLE IF NOT EXISTS events (
     task_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
     at TEXT NOT NULL,
     name TEXT NOT NULL,
-    data TEXT NOT NULL CHECK (json_valid(data))
-) STRICT;
+    data TEXT NOT NULL CHECK (json_valid(data)),
+    PRIMARY KEY (task_id, seq)
+) STRICT, WITHOUT ROWID;
 
-CREATE INDEX events_of_task ON events (task_id);
+-- A token that owned a task once never gets another; what came after its event says how it ended.
+CREATE UNIQUE INDEX IF NOT EXISTS events_of_token ON events (json_extract(data, '$.token'))
+WHERE name = 'claimed';
 
-CREATE TRIGGER events_are_kept_as_written BEFORE UPDATE ON events
+CREATE TRIGGER IF NOT EXISTS events_are_kept_as_written BEFORE UPDATE ON events
 BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
 
-CREATE TRIGGER events_are_kept BEFORE DELETE ON events
+CREATE TRIGGER IF NOT EXISTS events_are_kept BEFORE DELETE ON events
 BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
 
-CREATE TRIGGER tasks_follow_the_transitions BEFORE UPDATE OF status ON tasks
+CREATE TRIGGER IF NOT EXISTS tasks_follow_the_transitions BEFORE UPDATE OF status ON tasks
 WHEN NOT (
     new.status = old.status
     OR (old.status = 'Queued' AND new.status IN ('In Progress', 'Failed', 'Cancelled'))
@@ -123,7 +127,7 @@ BEGIN
 END;
 
 -- What LocalStore.insert says more kindly; here for rows that other applications insert.
-CREATE TRIGGER tasks_name_dependencies BEFORE INSERT ON tasks
+CREATE TRIGGER IF NOT EXISTS tasks_name_dependencies BEFORE INSERT ON tasks
 WHEN new.dependant_on <> '[]' AND EXISTS (
     SELECT 1 FROM json_each(new.dependant_on)
     WHERE type <> 'text' OR length(value) <> 36 OR value GLOB '*[^0-9a-f-]*'
@@ -132,7 +136,7 @@ BEGIN
     SELECT RAISE(ABORT, 'dependant_on is not a list of task ids');
 END;
 
-CREATE TRIGGER tasks_join_no_ended_family AFTER INSERT ON tasks
+CREATE TRIGGER IF NOT EXISTS tasks_join_no_ended_family AFTER INSERT ON tasks
 WHEN new.status = 'Queued' AND EXISTS (
     SELECT 1 FROM tasks AS parent
     WHERE parent.status IN ('Complete', 'Failed', 'Cancelled')
@@ -149,20 +153,26 @@ BEGIN
     SELECT RAISE(ABORT, 'the task''s orchestrator has ended');
 END;
 
-CREATE TRIGGER tasks_have_history AFTER INSERT ON tasks
+CREATE TRIGGER IF NOT EXISTS tasks_have_history AFTER INSERT ON tasks
 BEGIN
-    INSERT INTO events (task_id, at, name, data)
-    VALUES (new.id, new.created_at, 'inserted', json_object('task_type', new.task_type));
+    INSERT INTO events (task_id, seq, at, name, data)
+    VALUES (
+        new.id,
+        (SELECT coalesce(max(seq), 0) + 1 FROM events WHERE task_id = new.id),
+        new.created_at,
+        'inserted',
+        json_object('task_type', new.task_type)
+    );
 END;
 
-CREATE TRIGGER tasks_have_dependants AFTER INSERT ON tasks
+CREATE TRIGGER IF NOT EXISTS tasks_have_dependants AFTER INSERT ON tasks
 WHEN new.dependant_on <> '[]'
 BEGIN
     INSERT OR IGNORE INTO dependencies (depends_on, task_id)
     SELECT value, new.id FROM json_each(new.dependant_on);
 END;
 
-CREATE TRIGGER tasks_change_dependants AFTER UPDATE OF dependant_on ON tasks
+CREATE TRIGGER IF NOT EXISTS tasks_change_dependants AFTER UPDATE OF dependant_on ON tasks
 BEGIN
     DELETE FROM dependencies WHERE task_id = old.id;
     INSERT OR IGNORE INTO dependencies (depends_on, task_id)
@@ -170,7 +180,7 @@ BEGIN
 END;
 
 -- Applications name a segment's orchestrator and a task's model in the params alone.
-CREATE TRIGGER tasks_say_their_parent AFTER INSERT ON tasks
+CREATE TRIGGER IF NOT EXISTS tasks_say_their_parent AFTER INSERT ON tasks
 WHEN new.parent_id IS NULL
     AND new.task_type IN ('travel_segment', 'travel_stitch')
     AND json_type(new.params, '$.orchestrator_task_id_ref') = 'text'
@@ -182,7 +192,7 @@ BEGIN
     WHERE seq = new.seq;
 END;
 
-CREATE TRIGGER tasks_say_their_model AFTER INSERT ON tasks
+CREATE TRIGGER IF NOT EXISTS tasks_say_their_model AFTER INSERT ON tasks
 WHEN new.model IS NULL AND coalesce(
     json_extract(new.params, '$.model_name'),
     json_extract(new.params, '$.orchestrator_details.model_name')

@@ -1,1 +1,4 @@
-SELECT seq, task_id, at, name, data FROM events WHERE task_id = :task_id ORDER BY seq
+SELECT seq, task_id, at, name, data
+FROM events
+WHERE task_id = :task_id AND seq >= :since
+ORDER BY seq

@@ -1,15 +1,17 @@
--- A claim and its task as it is now; `owner` is 1 while the token owns it.
+-- The claim that a token is: what its task is now, and where in the task's history it began; `owner`
+-- is 1 while the token owns the task.
 SELECT
-    task.*,
-    claim.token,
-    claim.worker_id AS claimant,
-    claim.attempt,
-    claim.previous_context,
-    claim.settled,
-    claim.reason,
-    claim.status AS settled_status,
-    claim.settled IS NULL AND task.claim_token = claim.token AND task.status = 'In Progress'
-        AS owner
-FROM claims AS claim
-JOIN tasks AS task ON task.id = claim.task_id
-WHERE claim.token = :token
+    task.id,
+    task.parent_id,
+    task.status,
+    task.attempts,
+    task.deaths,
+    task.worker_id,
+    task.claim_token,
+    task.process_context,
+    task.error_message,
+    claimed.seq AS claimed_seq,
+    task.claim_token IS :token AND task.status = 'In Progress' AS owner
+FROM events AS claimed
+JOIN tasks AS task ON task.id = claimed.task_id
+WHERE claimed.name = 'claimed' AND json_extract(claimed.data, '$.token') = :token

@@ -20,7 +20,7 @@ WITH RECURSIVE family (id) AS (
     JOIN tasks AS dependant ON dependant.id = dependencies.task_id
     WHERE dependant.status IN ('Queued', 'In Progress')
 )
-SELECT task.id, task.worker_id, task.claim_token
+SELECT task.id, task.worker_id
 FROM family
 JOIN tasks AS task ON task.id = family.id
 WHERE task.id <> :id

@@ -1,19 +1,8 @@
 -- The oldest task of one model that this worker may take.
-SELECT task.id, task.trace_context, task.process_context
-FROM tasks AS task
-WHERE task.status = 'Queued'
-    AND task.model = :model
-    AND task.task_type IN (SELECT value FROM json_each(:task_types))
-    AND (task.run_after IS NULL OR task.run_after <= :now)
-    AND (
-        task.dependant_on = '[]'
-        OR NOT EXISTS (
-            SELECT 1
-            FROM json_each(task.dependant_on) AS needed
-            WHERE NOT EXISTS (
-                SELECT 1 FROM tasks WHERE id = needed.value AND status = 'Complete'
-            )
-        )
-    )
-ORDER BY task.created_at, task.seq
+SELECT id, trace_context, process_context
+FROM ready_tasks
+WHERE model = :model
+    AND task_type IN (SELECT value FROM json_each(:task_types))
+    AND (run_after IS NULL OR run_after <= :now)
+ORDER BY created_at, seq
 LIMIT 1
