@@ -12,8 +12,6 @@ from worker.store import schema
 from worker.store.schema import WAY_OUT
 from worker.store.turns import Turns
 
-# A checkpoint costs two fsyncs more; at this size a busy queue makes one in a thousand commits.
-_CHECKPOINT_PAGES = 4_000
 _LOCKED = (
     "was locked by another process for {timeout_s:g} s; end the process that holds it (`fuser` "
     "names it) and try again"
@@ -96,7 +94,6 @@ class Database:
             current = schema.is_current(connection, self._path)
             self._use_write_ahead_log(connection)
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             if not current:
                 schema.bring_up_to_date(connection, self._path)
         except BaseException:
