@@ -1,5 +1,6 @@
 """Properties of resolving: any phase config that is accepted, any payload at all."""
 
+import copy
 import itertools
 import json
 from collections.abc import Callable
@@ -126,7 +127,12 @@ def test_any_payload_is_answered(
     resolve_task: Resolve, params: dict[str, Any], config: dict[str, Any] | None
 ) -> None:
     """A payload is refused by the name of a field, or makes a request that JSON can carry."""
-    answer = answered(lambda: resolve_task({"phase_config": config, **params}))
+    task = {"phase_config": config, **params}
+    before = copy.deepcopy(task)
+    answer = answered(lambda: resolve_task(task))
+    again = answered(lambda: resolve_task(task))
+    assert same(task, before)  # nothing that was given is changed
+    assert same(answer, again)  # and it is the same every time
     if isinstance(answer, InvalidParameter):
         assert answer.field
         return
@@ -135,6 +141,11 @@ def test_any_payload_is_answered(
     assert answer.frames % 4 == 1
     assert answer.width % 16 == answer.height % 16 == 0
     assert all(len(lora.per_step) == len(answer.schedule.steps) for lora in answer.loras)
+
+
+def same(one: object, other: object) -> bool:
+    """Compare by what is printed: a NaN is no NaN's equal."""
+    return repr(one) == repr(other)
 
 
 def answered(
