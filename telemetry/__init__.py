@@ -1,7 +1,16 @@
 """Telemetry that survives the process: journalled before the next line runs, shipped by another."""
 
-from telemetry.recorder.active import current, engine_call, iteration, span, stage
+from telemetry.recorder.active import current, engine_call, info, iteration, span, stage
 from telemetry.recorder.recorded_span import RecordedSpan
 from telemetry.recorder.recorder import Recorder
 
-__all__ = ["RecordedSpan", "Recorder", "current", "engine_call", "iteration", "span", "stage"]
+__all__ = [
+    "RecordedSpan",
+    "Recorder",
+    "current",
+    "engine_call",
+    "info",
+    "iteration",
+    "span",
+    "stage",
+]

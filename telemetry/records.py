@@ -81,12 +81,13 @@ class SpanEvent(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class SpanEnd(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
-    """A span has ended."""
+    """A span has ended, with the attributes that were set at its very end."""
 
     span_id: bytes
     end_ns: int
     status: int
     description: str = ""
+    attributes: Attributes = {}
 
 
 class Log(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

@@ -186,6 +186,7 @@ class Folder:
         if (span := self._open.pop(end.span_id, None)) is None:
             self.orphans += 1
             return []
+        span.attributes.update(end.attributes)
         finished = span.span(
             end_ns=end.end_ns,
             status=end.status,

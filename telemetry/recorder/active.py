@@ -1,5 +1,7 @@
 """The recorder of this process, and functions that use it where there is one."""
 
+import logging
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
@@ -49,6 +51,20 @@ def iteration(
     """Open the span of one iteration of the parameter loop; see `Recorder.iteration`."""
     recorder = _recorder
     return INERT_SCOPE if recorder is None else recorder.iteration(index, count, attributes)
+
+
+def info(logger: logging.Logger, message: str) -> None:
+    """Log a message as `logger.info` does, for less where the journal is all that hears it.
+
+    For loops. Standard logging takes longer to make its record than the journal to write one.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    handler = None if _recorder is None else _recorder.log_handler
+    if handler is not None and handler.is_all_that_hears(logger):
+        handler.write(logger, logging.INFO, message, sys._getframe(1))  # noqa: SLF001 - the caller
+    else:
+        logger.info("%s", message, stacklevel=2)
 
 
 def engine_call(

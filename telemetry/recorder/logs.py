@@ -1,7 +1,10 @@
 """Standard logging into the journal: each log record with the span it was written in."""
 
 import logging
+import threading
+import time
 from functools import lru_cache
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from telemetry import names
@@ -20,6 +23,7 @@ LONGEST_MESSAGE: Final = 64 * 1024
 _SEVERITIES: Final = ((50, 21), (40, 17), (30, 13), (20, 9), (10, 5), (0, 1))
 _BARE: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None)))
 _STANDARD: Final = _BARE | {"message", "asctime"}
+_PLAIN_RECORD: Final = logging.LogRecord
 _LOG: Final = Kind.LOG  # a member of an enumeration is slow to look up
 
 
@@ -44,19 +48,51 @@ class JournalHandler(logging.Handler):
         """Write a record."""
         recorder = self._recorder
         try:
-            trace_id, span_id, _ = parent_of(None)
-            log = Log(
-                at_ns=int(record.created * 1e9),
-                severity=severity(record.levelno),
-                logger=record.name,
-                message=redacted(shortened(_message(record), LONGEST_MESSAGE)),
-                trace_id=trace_id,
-                span_id=span_id,
-                attributes=_attributes(record, recorder.redactor),
+            self._write(
+                int(record.created * 1e9),
+                record.levelno,
+                record.name,
+                _message(record),
+                _attributes(record, recorder.redactor),
             )
-            recorder.writer.append(_LOG, log)
         except Exception as fault:  # noqa: BLE001 - telemetry never raises into a task
             recorder.guard.contain(fault)
+
+    def write(self, logger: logging.Logger, level: int, message: str, frame: FrameType) -> None:
+        """Write what `logger.log` would have brought here; `frame` is the line that logs."""
+        recorder = self._recorder
+        try:
+            code, thread = frame.f_code, threading.current_thread().name
+            origin = _origin(code.co_filename, frame.f_lineno, code.co_name, thread)
+            self._write(time.time_ns(), level, logger.name, message, origin)
+        except Exception as fault:  # noqa: BLE001 - as above
+            recorder.guard.contain(fault)
+
+    def is_all_that_hears(self, logger: logging.Logger) -> bool:
+        """Whether nothing but this handler would see a record of the logger, or change it."""
+        listening: logging.Logger | None = logger
+        if logger.filters or self.filters or logging.getLogRecordFactory() is not _PLAIN_RECORD:
+            return False
+        while listening is not None:
+            if listening.handlers and listening.handlers != [self]:
+                return False
+            listening = listening.parent if listening.propagate else None
+        return True
+
+    def _write(
+        self, at_ns: int, level: int, logger: str, message: str, attributes: dict[str, Any]
+    ) -> None:
+        trace_id, span_id, _ = parent_of(None)
+        log = Log(
+            at_ns=at_ns,
+            severity=severity(level),
+            logger=logger,
+            message=redacted(shortened(message, LONGEST_MESSAGE)),
+            trace_id=trace_id,
+            span_id=span_id,
+            attributes=attributes,
+        )
+        self._recorder.writer.append(_LOG, log)
 
 
 def current_ids() -> tuple[bytes | None, bytes | None]:

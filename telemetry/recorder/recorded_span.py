@@ -161,8 +161,8 @@ class RecordedSpan(trace.Span):
                 self._status = int(Status.ERROR)
                 self._description = f"{mark.type}: {mark.message}"
 
-    def end(self, end_time: int | None = None) -> None:
-        """End it, `end_time` in nanoseconds since the epoch."""
+    def end(self, end_time: int | None = None, attributes: Mapping[str, Any] | None = None) -> None:
+        """End it, `end_time` in nanoseconds since the epoch, with attributes in the same record."""
         recorder = self._recorder
         if recorder is None:
             return
@@ -175,6 +175,7 @@ class RecordedSpan(trace.Span):
                 end_ns=end_ns if end_ns > self._start_ns else self._start_ns,  # noqa: FURB136 - faster
                 status=self._status,
                 description=self._description,
+                attributes=clean(attributes, recorder.redactor) if attributes else {},
             )
             recorder.writer.append(_SPAN_END, end)
         except Exception as fault:  # noqa: BLE001 - telemetry never raises into a task

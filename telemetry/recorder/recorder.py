@@ -58,6 +58,7 @@ class Recorder:
         redactor: What is hidden.
         guard: What contains faults.
         task_scope: The attempt at a task that runs now.
+        log_handler: What brings standard logging here; None until `install`.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Recorder:
         self._in_app = tuple(in_app)
         # Its own source of ids: a task may seed the global one, twice with the same number.
         self._random = random.Random(os.urandom(32))  # noqa: S311 - ids, not secrets
-        self._handler: JournalHandler | None = None
+        self.log_handler: JournalHandler | None = None
 
     @classmethod
     def open(
@@ -121,8 +122,8 @@ class Recorder:
         active.set_current(self)
         provider.become_global()
         root = logging.getLogger()
-        self._handler = JournalHandler(self)
-        root.addHandler(self._handler)
+        self.log_handler = JournalHandler(self)
+        root.addHandler(self.log_handler)
         # Python's default would keep all below WARNING from every handler.
         root.setLevel(min(root.level, logging.INFO))
 
@@ -261,9 +262,9 @@ class Recorder:
             )
             self.writer.append(Kind.PROCESS_END, end)
         self.writer.close()
-        if self._handler is not None:
-            logging.getLogger().removeHandler(self._handler)
-            self._handler = None
+        if self.log_handler is not None:
+            logging.getLogger().removeHandler(self.log_handler)
+            self.log_handler = None
         if active.current() is self:
             active.set_current(None)
 

@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
-from opentelemetry import trace
 
 import telemetry
 from telemetry import Recorder, names
@@ -127,7 +126,7 @@ def test_the_cost_of_the_loop(tmp_path: Path) -> None:
         with recording(tmp_path) as recorder:
             on += costs(once, tasks)
         counts = written(recorder)
-        assert counts[Kind.SPAN_UPDATE] == counts[Kind.LOG] == ROUNDS * LOOP
+        assert counts[Kind.LOG] == ROUNDS * LOOP
         assert counts[Kind.SPAN_BEGIN] == counts[Kind.SPAN_END] == ROUNDS * LOOP + 2
     print(f"\nloop of {LOOP}, telemetry off: {told(off)}")
     print(f"loop of {LOOP}, telemetry on:  {told(on)}; the very first {on[0].clock:.2f}")
@@ -158,7 +157,7 @@ def _parts(
     request: GenerationRequest, defaults: Mapping[str, Any], messages: Sequence[str]
 ) -> dict[str, Callable[[range], None]]:
     begins = [{names.PARAM_KEY: key, names.PARAM_OLD: value} for key, value in defaults.items()]
-    updates = [
+    ends = [
         {
             names.PARAM_KEY: key,
             names.PARAM_NEW: request.params[key].value,
@@ -171,17 +170,12 @@ def _parts(
 
     def span(loop: range) -> None:
         for index in loop:
-            with telemetry.iteration(index + 1, LOOP, begins[index]):
-                pass
-
-    def update(loop: range) -> None:
-        current: Any = trace.get_current_span()
-        for index in loop:
-            current.set(updates[index])
+            with telemetry.iteration(index + 1, LOOP, begins[index]) as current:
+                current.end(attributes=ends[index])
 
     def log(loop: range) -> None:
         for index in loop:
             key = begins[index][names.PARAM_KEY]
             _log.info("LOOP [%d/%d] %s: %s", index + 1, LOOP, key, messages[index])
 
-    return {"span": span, "update": update, "log record": log}
+    return {"span": span, "log record": log}

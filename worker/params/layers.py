@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from worker.errors import InvalidParameter
 from worker.params import checks
 
@@ -43,8 +45,7 @@ class Layer:
         return f"{self.field}.{place}" if self.field else place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """A value, the layer that said it, and its dotted path."""
 
     value: Any

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParamValue:
+
+class ParamValue(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter: the value used, what was asked, and the layer that said so.
 
     `source` is the layer that won: "system", "model", "phase_config", "orchestrator", "segment",

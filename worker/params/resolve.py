@@ -87,19 +87,18 @@ def _iterate(chooser: Chooser, index: int, count: int, key: str, default: Any) -
     with telemetry.iteration(index, count, begin) as span:
         param = chooser.decide(key)
         skipped = default is None or key == PROMPT
-        if span.is_recording():
-            span.set(
-                {
-                    names.PARAM_KEY: key,  # again: by it the recorder knows what to hide
-                    names.PARAM_NEW: thaw(param.value),
-                    names.PARAM_ASKED: thaw(param.asked),
-                    names.PARAM_SOURCE: param.source,
-                    names.PARAM_SKIPPED: skipped,
-                }
-            )
         if _log.isEnabledFor(logging.INFO):
             line = _line(param, default, skipped=skipped)
-            _log.info("LOOP [%d/%d] %s: %s", index, count, key, line)
+            telemetry.info(_log, f"LOOP [{index}/{count}] {key}: {line}")
+        span.end(
+            attributes={
+                names.PARAM_KEY: key,  # again: by it the recorder knows what to hide
+                names.PARAM_NEW: thaw(param.value),
+                names.PARAM_ASKED: thaw(param.asked),
+                names.PARAM_SOURCE: param.source,
+                names.PARAM_SKIPPED: skipped,
+            }
+        )
 
 
 def _line(param: ParamValue, default: Any, *, skipped: bool) -> str:

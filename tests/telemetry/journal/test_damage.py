@@ -208,7 +208,7 @@ def test_fields_that_a_newer_version_added_are_ignored(tmp_path: Path) -> None:
     """Fields are only ever added at the end."""
     directory = tmp_path / "x"
     directory.mkdir()
-    newer = msgspec.msgpack.encode([b"s" * 8, 7, 0, "", {"added": 1}])
+    newer = msgspec.msgpack.encode([b"s" * 8, 7, 0, "", {}, {"added": 1}])
     header = pack_header(ProcessFacts(id="x", role="task", pid=1, started_ns=1))
     journal_file(directory, 1).write_bytes(header + pack_frame(Kind.SPAN_END, 1, newer))
 

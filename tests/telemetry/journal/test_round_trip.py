@@ -147,7 +147,8 @@ def test_files_are_rotated_by_size_and_read_as_one(writer: JournalWriter) -> Non
     read = list(reader.read())
 
     assert [record.seq for record in read] == list(range(1, 151))
-    assert {record.end.file for record in read} == {1, 2, 3}
+    assert {record.end.file for record in read} == set(range(1, read[-1].end.file + 1))
+    assert read[-1].end.file > 2
     sizes = [path.stat().st_size for path in sorted(writer.directory.glob("*.journal"))]
     assert all(size < 2048 + 64 for size in sizes)
     assert (reader.gaps, reader.damaged_bytes, reader.tail_bytes) == ([], 0, 0)

@@ -3,6 +3,7 @@
 import io
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -99,6 +100,82 @@ def test_each_line_and_thread_has_its_own_place(recording: Recording) -> None:
     first, second, third = (found.attributes for found in recording.bodies(Kind.LOG))
     assert second["code.line.number"] == first["code.line.number"] + 1
     assert (first["thread.name"], third["thread.name"]) == ("MainThread", "side")
+
+
+Handlers = Callable[..., None]
+
+
+@pytest.fixture
+def only(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> Handlers:
+    """Have the journal, and who is named, be all that hears: not pytest, as in a task process."""
+
+    def only(*others: logging.Handler) -> None:
+        handlers = [recording.recorder.log_handler, *others]
+        monkeypatch.setattr(logging.getLogger(), "handlers", handlers)
+
+    return only
+
+
+def test_the_short_way_writes_what_the_long_way_writes(
+    recording: Recording, only: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Line, span, thread, level; a record of standard logging is not even made."""
+    only()
+    with telemetry.span("loop iteration"):
+        log.info("LOOP [%d/%d]", 26, 32)
+        monkeypatch.setattr(log, "_log", lambda *_a, **_k: pytest.fail("the long way"))
+        telemetry.info(log, "LOOP [26/32]")
+
+    long, short = recording.bodies(Kind.LOG)
+    assert isinstance(long, Log)
+    assert isinstance(short, Log)
+    assert short.attributes == long.attributes | {"code.line.number": short_line(long, 2)}
+    assert short.at_ns >= long.at_ns
+    assert (short.message, short.severity, short.logger) == (
+        long.message,
+        long.severity,
+        long.logger,
+    )
+    assert (short.trace_id, short.span_id) == (long.trace_id, long.span_id)
+
+
+def short_line(found: Log, lines: int) -> int:
+    """Return the number of the line so many after that of a record."""
+    return int(found.attributes["code.line.number"]) + lines
+
+
+@pytest.mark.parametrize("place", ["root", "logger"])
+def test_whoever_else_listens_hears_the_short_way_too(
+    recording: Recording, only: Handlers, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """With the line that logged, not one of ours."""
+    heard: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", heard.append)
+    only(*([handler] if place == "root" else []))
+    if place == "logger":
+        monkeypatch.setattr(log, "handlers", [handler])
+    telemetry.info(log, "100 %")
+
+    [record] = heard
+    assert (record.getMessage(), record.pathname) == ("100 %", __file__)
+    assert only_log(recording).attributes["code.line.number"] == record.lineno
+
+
+def test_the_short_way_heeds_levels_and_filters(
+    recording: Recording, only: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `logger.info` does."""
+    only()
+    monkeypatch.setattr(log, "filters", [lambda record: "not" not in record.getMessage()])
+    telemetry.info(log, "this is not heard")
+    monkeypatch.setattr(log, "filters", [])
+    log.setLevel(logging.WARNING)
+    telemetry.info(log, "nor is this")
+    log.setLevel(logging.NOTSET)
+    telemetry.info(log, "sb_secret_abcdefghijkl")
+
+    assert only_log(recording).message == "sb_secret_[redacted]"
 
 
 def test_a_record_without_a_place_is_written_all_the_same(recording: Recording) -> None:

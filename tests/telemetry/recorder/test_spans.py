@@ -305,3 +305,16 @@ def test_closing_writes_how_the_process_ends(tmp_path: Path) -> None:
     (end,) = recording.bodies(Kind.PROCESS_END)
     assert (end.kind, end.exit_code) == ("exit", 80)
     assert recording.records()[-1].kind is Kind.PROCESS_END
+
+
+def test_a_span_may_end_with_attributes(recording: Recording) -> None:
+    """In one record with its end; what follows in the block is passed over."""
+    with telemetry.span("loop iteration", {"loop26.param.key": "seed"}) as span:
+        span.end(attributes={"loop26.param.key": "seed", "loop26.param.new": 7, "token": "abc"})
+        span.set_attribute("late", value=True)
+
+    (found,) = recording.spans().values()
+    assert found.attributes["loop26.param.new"] == 7
+    assert found.attributes["token"] == "[redacted]"  # noqa: S105 - what stands in its place
+    assert "late" not in found.attributes
+    assert len(recording.records()) == 2
