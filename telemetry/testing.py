@@ -50,10 +50,12 @@ class Receiver:
 
     Attributes:
         requests: Paths of all requests, in order, whatever the answer was.
+        bodies: Their bodies, uncompressed.
     """
 
     def __init__(self, port: int = 0) -> None:
         self.requests: list[str] = []
+        self.bodies: list[bytes] = []
         self._replies: deque[Reply] = deque()
         self._always: Callable[[str, bytes], Reply] | None = None
         self._changed = threading.Condition()
@@ -98,6 +100,7 @@ class Receiver:
         """Note a request and say how it is answered."""
         with self._changed:
             self.requests.append(path)
+            self.bodies.append(body)
             if self._replies:
                 reply = self._replies.popleft()
             elif self._always is not None:

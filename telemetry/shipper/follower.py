@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -14,9 +14,12 @@ from telemetry.shipper.delivery import Answer
 from telemetry.spans import Folder, Span
 
 SHIPPED: Final = "shipped.json"
-# A backend that is down must not make the supervisor hold what the disk holds already.
-MOST_WAITING: Final = 4096
 _RECORDS_PER_LOOK: Final = 256  # at the clock, while reading
+
+
+Select: TypeAlias = Callable[[JournalRecord, Sequence[Span], Folder], Sequence[Any]]
+"""Called with each record of a journal, in order, with the spans that it ended and the state after
+it; returns the items that it gives to send, in a fixed order."""
 
 
 class Stream(Protocol):
@@ -24,19 +27,18 @@ class Stream(Protocol):
 
     Attributes:
         optional: Whether backends are known that have no place for it, and answer with 404.
+        batch_size: How many items are sent at once.
+        most_waiting: How many items are held in memory while the backend is down: the disk holds
+            them already.
     """
 
     name: str
     optional: bool
     batch_size: int
+    most_waiting: int
 
-    def select(
-        self, record: JournalRecord, finished: Sequence[Span], folder: Folder
-    ) -> Sequence[Any]:
-        """Return the items that a record gives to send, in a fixed order.
-
-        `finished` are the spans that the record ended, `folder` the state after it.
-        """
+    def selection(self) -> Select:
+        """Return what picks the items out of one journal, from its beginning."""
         ...
 
     def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
@@ -104,6 +106,7 @@ class Follower:
 
     def __init__(self, directory: Path, stream: Stream, mark: Mark) -> None:
         self.stream = stream
+        self._select = stream.selection()
         self.mark = mark
         self.complete = False
         self._reader = JournalReader(directory)
@@ -144,17 +147,17 @@ class Follower:
         return everything
 
     def _read_on(self, remaining: Callable[[], float]) -> bool:
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= self.stream.most_waiting:
             return False
         for count, record in enumerate(self._reader.read(), start=1):
             finished = self._folder.feed(record)
-            selected = self.stream.select(record, finished, self._folder)
+            selected = self._select(record, finished, self._folder)
             for number, item in enumerate(selected, start=1):
                 mark = Mark(*record.end, number)
                 if mark > self.mark:
                     self._waiting.append((mark, item))
             no_time = count % _RECORDS_PER_LOOK == 0 and remaining() <= 0
-            if no_time or len(self._waiting) >= MOST_WAITING:
+            if no_time or len(self._waiting) >= self.stream.most_waiting:
                 return False
         return True
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from telemetry.journal import JournalRecord, ProcessFacts
+from telemetry.journal import ProcessFacts
 from telemetry.records import Log
 from telemetry.shipper.delivery import Answer, Post, Verdict, encoding
-from telemetry.spans import Folder, Span
+from telemetry.shipper.follower import Select
 
 # The encoders load OpenTelemetry's SDK and protobuf: 20 MB that a worker without a collector
 # does not pay for. So each use of `telemetry.shipper.otlp_encoding` imports it where it stands.
@@ -42,16 +42,15 @@ class SpanStream:
     name = "traces"
     optional = False
     batch_size = 512
+    most_waiting = 4096
 
     def __init__(self, target: OtlpTarget) -> None:
         self._target = target
         self._post = target.post("v1/traces")
 
-    def select(
-        self, _record: JournalRecord, finished: Sequence[Span], _folder: Folder
-    ) -> Sequence[Any]:
-        """Return what this record gives to send: the spans that it finished."""
-        return finished
+    def selection(self) -> Select:
+        """Return what picks the spans that a record ended."""
+        return lambda _record, finished, _folder: finished
 
     def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
         """Export spans of one process."""
@@ -77,16 +76,17 @@ class LogStream:
     name = "logs"
     optional = True
     batch_size = 512
+    most_waiting = 4096
 
     def __init__(self, target: OtlpTarget) -> None:
         self._target = target
         self._post = target.post("v1/logs")
 
-    def select(
-        self, record: JournalRecord, _finished: Sequence[Span], _folder: Folder
-    ) -> Sequence[Any]:
-        """Return what this record gives to send: itself, when it is a log record."""
-        return (record.body,) if isinstance(record.body, Log) else ()
+    def selection(self) -> Select:
+        """Return what picks a record itself, when it is a log record."""
+        return lambda record, _finished, _folder: (
+            (record.body,) if isinstance(record.body, Log) else ()
+        )
 
     def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
         """Export log records of one process."""

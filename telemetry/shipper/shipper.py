@@ -14,7 +14,7 @@ from telemetry import death
 from telemetry.errors import JournalBusy, JournalTooNew
 from telemetry.records import ProcessEnd
 from telemetry.shipper import spool
-from telemetry.shipper.follower import MOST_WAITING, Stream
+from telemetry.shipper.follower import Stream
 from telemetry.shipper.otlp import LogStream, OtlpTarget, SpanStream
 from telemetry.shipper.retention import Pruner, Retention
 from telemetry.shipper.roster import Roster
@@ -267,7 +267,9 @@ class Shipper:
         if not sender.down:
             return True
         shipments = self._roster.shipments.values()
-        return sum(shipment.waiting_for(sender) for shipment in shipments) < MOST_WAITING
+        return (
+            sum(shipment.waiting_for(sender) for shipment in shipments) < sender.stream.most_waiting
+        )
 
     def _close(self, shipment: Shipment) -> None:
         """Write the end of a process that died unseen, where it is known how it ended."""

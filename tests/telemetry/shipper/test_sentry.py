@@ -4,15 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from telemetry import names
 from telemetry.journal import ProcessFacts
 from telemetry.records import Error, ExceptionFacts, Frame, Status
 from telemetry.shipper import Shipper
-from telemetry.shipper.sentry import MAX_EVENT_BYTES, SentryTarget, event_of
+from telemetry.shipper.sentry import SentryTarget
+from telemetry.shipper.sentry_event import MAX_EVENT_BYTES, Filing, Surroundings, event_of
 from telemetry.testing import Reply, SentryReceiver
 
-TARGET = SentryTarget(dsn="http://public@127.0.0.1:1/1", environment="test", release="loop26@1")
+FILING = Filing(release="loop26@1", environment="test")
 FACTS = ProcessFacts(id="p", role="task", pid=1, started_ns=0, host="gpu-host", version="0.1.0")
 INNER = Frame(
     file="/engine/wan/wgp.py",
@@ -72,6 +74,7 @@ def test_the_event_has_the_ids_of_the_record(script: Any, spool: Path) -> None:
     assert event["fingerprint"] == ["f" * 16]
     assert event["contexts"]["trace"]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert event["contexts"]["trace"]["span_id"] == "0000000000000004"
+    assert event["tags"]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
 
 
 def test_causes_come_first_and_frames_are_oldest_first(script: Any, spool: Path) -> None:
@@ -137,11 +140,15 @@ def test_parameters_are_a_context(script: Any, spool: Path) -> None:
     assert event["contexts"]["engine call"] == {"frames": 81}
 
 
-def test_a_death_is_a_fatal_event_with_the_line_that_is_known(script: Any, spool: Path) -> None:
+@pytest.mark.parametrize("kind", ["death", "hang"])
+def test_a_death_is_a_fatal_event_with_the_line_that_is_known(
+    script: Any, spool: Path, kind: str
+) -> None:
     """It has no stack."""
-    _, [event] = send(script, spool, kind="death", type="sigkill", place="opened at")
+    _, [event] = send(script, spool, kind=kind, type="sigkill", place="opened at")
     [value] = event["exception"]["values"]
     assert (event["level"], value["type"]) == ("fatal", "sigkill")
+    assert event["contexts"]["trace"]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert value["stacktrace"]["frames"][0]["lineno"] == 3907
 
 
@@ -173,16 +180,21 @@ def test_a_server_with_a_low_limit_gets_it_without_locals(script: Any, spool: Pa
 
 
 def test_an_event_stays_under_the_limit_of_sentry() -> None:
-    """Locals go, outermost frames first; above 1 MiB the whole event would be gone."""
-    big = {f"v{number}": "x" * 1000 for number in range(600)}
+    """What can be done without goes, and is said to; above 1 MiB the whole event would be gone."""
+    long = ["x" * 400] * 7
+    locals_ = {f"v{number}": "x" * 1000 for number in range(600)}
     frames = [
-        Frame(file="/a.py", line=line, function="f", in_app=True, locals=big) for line in range(3)
+        Frame(
+            file="/a.py", line=line, function="f", source=long, source_first_line=1, locals=locals_
+        )
+        for line in range(1, 129)
     ]
+    chain = [ExceptionFacts(type="E", module="m", message="", frames=frames) for _ in range(9)]
     error = Error(
         event_id="e" * 32,
         at_ns=1,
         kind="exception",
-        chain=[ExceptionFacts(type="E", module="m", message="", frames=frames)],
+        chain=chain,
         type="E",
         message="",
         file="/a.py",
@@ -196,8 +208,54 @@ def test_an_event_stays_under_the_limit_of_sentry() -> None:
         trace_id=None,
         span_id=None,
     )
-    event = event_of(error, {}, FACTS, TARGET)
+    event = event_of(error, Surroundings({}, {}), FACTS, FILING)
     assert len(msgspec.json.encode(event)) <= MAX_EVENT_BYTES
-    kept = [bool(f.get("vars")) for f in event["exception"]["values"][0]["stacktrace"]["frames"]]
-    assert kept == [False, False, True]
-    assert event["tags"]["locals"] == "left out of 2 of 3 frames"
+    stacks = [value["stacktrace"]["frames"] for value in event["exception"]["values"]]
+    assert [[frame["lineno"] for frame in stack] for stack in stacks] == [list(range(1, 129))] * 9
+    assert "vars" in stacks[-1][-1] or "variables" in event["tags"]["left_out"]
+
+
+def test_what_went_before_is_in_the_breadcrumbs(script: Any, spool: Path) -> None:
+    """The task's log records and ended spans, in their order; of an earlier task nothing."""
+    script.task("t0")
+    script.log("of another task")
+    script.end_task("t0")
+    script.task("t1")
+    for number in range(150):
+        script.log(f"line {number}", at_ms=number)
+    script.span("loop iteration", 200, 201, **{"loop26.param.key": "guidance_phases"})
+    script.error()
+    with SentryReceiver() as receiver:
+        shipper = Shipper(spool, sentry=SentryTarget(dsn=receiver.dsn), interval_s=0.01)
+        assert shipper.drain(10)
+        shipper.stop(1)
+    crumbs = receiver.events[0]["breadcrumbs"]["values"]
+    said = [crumb["message"] for crumb in crumbs]
+    assert said == [*(f"line {number}" for number in range(51, 150)), "loop iteration"]
+    assert crumbs[-1]["data"]["param.key"] == "guidance_phases"
+    assert [crumb["timestamp"] for crumb in crumbs] == sorted(c["timestamp"] for c in crumbs)
+
+
+def test_a_trail_does_not_reach_into_the_task_before(script: Any, spool: Path) -> None:
+    """An error in the first moment of a task has no breadcrumbs."""
+    script.task("t0")
+    script.log("of another task")
+    script.end_task("t0")
+    _, [event] = send(script, spool)
+    assert "of another task" not in str(event["breadcrumbs"])
+
+
+def test_a_backend_that_is_down_does_not_fill_memory(script: Any, spool: Path) -> None:
+    """Errors are large: a few are held, the journal has the others, and all arrive in the end."""
+    script.task("t1")
+    for number in range(100):
+        script.error(event_id=f"{number:032x}")
+    with SentryReceiver() as receiver:
+        receiver.answer_by(lambda _path, _body: Reply(503))
+        shipper = Shipper(spool, sentry=SentryTarget(dsn=receiver.dsn), interval_s=0.01)
+        assert not shipper.drain(5)
+        assert 0 < shipper.counters.behind < 40
+        receiver.answer_by(None)
+        assert shipper.drain(30)
+        shipper.stop(1)
+    assert [event["event_id"] for event in receiver.events] == [f"{n:032x}" for n in range(100)]
