@@ -1,7 +1,7 @@
 """Submission: tasks are checked and go into the queue, each journey in a trace of its own."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any
@@ -31,7 +31,7 @@ def check(tasks: Sequence[tuple[str, NewTask]], settings: Settings, store: TaskS
         settings: Say which models there are and what inputs may be.
         store: The queue; a segment may leave to its orchestrator what that says.
     """
-    known = known_to(settings, [task for _, task in tasks], store)
+    known = known_to(settings, [task for _, task in tasks], lambda: store)
     inputs = input_policy(settings)
     for where, task in tasks:
         try:
@@ -42,15 +42,21 @@ def check(tasks: Sequence[tuple[str, NewTask]], settings: Settings, store: TaskS
             raise
 
 
-def known_to(settings: Settings, tasks: Sequence[NewTask], store: TaskStore | None) -> Known:
-    """Say what tasks are planned against: the models, the orchestrators beside them or queued."""
+def known_to(
+    settings: Settings, tasks: Sequence[NewTask], queue: Callable[[], TaskStore | None]
+) -> Known:
+    """Say what tasks are planned against: the models, the orchestrators beside them or queued.
+
+    `queue` is called when one is looked for that is not beside them.
+    """
     beside = {task.id: task.params for task in tasks if task.task_type == ORCHESTRATOR}
 
     def parent(task_id: UUID) -> Mapping[str, Any] | None:
-        if task_id in beside or store is None:
-            return beside.get(task_id)
+        if task_id in beside:
+            return beside[task_id]
+        store = queue()
         try:
-            return store.get(task_id).params
+            return None if store is None else store.get(task_id).params
         except TaskNotFound:
             return None
 

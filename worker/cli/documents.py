@@ -30,6 +30,7 @@ def read_documents(source: str) -> tuple[list[Any], bool]:
         InvalidTask: It is no JSON; says where.
     """
     text = _text(source)
+    source = "standard input" if source == STDIN else source
     try:
         document = _parse(text)
     except ValueError as error:
@@ -40,7 +41,7 @@ def read_documents(source: str) -> tuple[list[Any], bool]:
     if not isinstance(document, list):
         return [document], False
     if not document:
-        raise InputError(source, "holds no task")
+        raise InputError(source, "holds no task", field=source)
     return document, True
 
 
@@ -69,11 +70,12 @@ def _text(source: str) -> str:
     try:
         data = sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
     except OSError as error:
-        raise InputError(source, f"cannot be read: {error.strerror}") from error
+        raise InputError(source, f"cannot be read: {error.strerror}", field=source) from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(source, f"is no text in UTF-8: {error.reason}") from error
+        problem = f"is no text in UTF-8: {error.reason}"
+        raise InputError(source, problem, field=source) from error
 
 
 def _parse(text: str) -> Any:
@@ -107,9 +109,9 @@ def _is_json(line: str) -> bool:
 
 def _no_json(where: str, text: str, error: ValueError) -> InvalidTask:
     if not isinstance(error, json.JSONDecodeError):
-        return InvalidTask(where, text, f"is no JSON that can be read: {error}")
+        reason = str(error).partition(";")[0]  # what follows is advice for whoever writes Python
+        return InvalidTask(where, text, f"is no JSON that can be read: {reason}")
     lines = text.splitlines()
     excerpt = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
-    return InvalidTask(
-        where, excerpt, f"is no JSON: {error.msg}, line {error.lineno} column {error.colno}"
-    )
+    line = f"line {error.lineno} " if len(lines) > 1 else ""
+    return InvalidTask(where, excerpt, f"is no JSON: {error.msg}, {line}column {error.colno}")

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from worker.cli.paper import printable
 from worker.errors import WorkerError
 from worker.handlers.planning import Planned
 from worker.params.frozen import canonical_json
@@ -18,9 +19,11 @@ _SHORTEST, _LONGEST = 10, 60  # characters of a value
 def page_of(answer: Planned | WorkerError, width: int) -> Group:
     """Draw what a task would run, or why it would be refused, `width` characters wide."""
     if isinstance(answer, WorkerError):
-        return Group(Text.assemble(("refused  ", "bold red"), str(answer), "\n"))
+        return Group(Text.assemble(("refused  ", "bold red"), printable(str(answer)), "\n"))
     parts: list[RenderableType] = [Text(answer.task_type, style="bold")]
-    parts += [Text(f"warning: {warning}", style="yellow") for warning in answer.all_warnings]
+    parts += [
+        Text(f"warning: {printable(warning)}", style="yellow") for warning in answer.all_warnings
+    ]
     if answer.journey is not None:
         parts.append(_grid(answer.journey.summary))
     if answer.stitch is not None:
@@ -51,15 +54,18 @@ def _request(request: GenerationRequest, width: int) -> list[RenderableType]:
 def _params(request: GenerationRequest, width: int) -> Table:
     # A narrow terminal cuts the values, and never who said them.
     params = request.params.values()
-    rest = width - _longest(param.name for param in params) - _longest(p.source for p in params)
+    headings = ("parameter", "asked", "used", "who said so")
+    names = _longest((headings[0], *(param.name for param in params)))
+    sources = _longest((headings[3], *(param.source for param in params)))
+    rest = width - names - sources
     values = max(_SHORTEST, min((rest - 3 * len("  ")) // 2, _LONGEST))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("parameter", "asked", "used", "who said so"):
+    for heading in headings:
         table.add_column(heading, no_wrap=True)
     for param in request.params.values():
         quiet = param.source in {"model", "system"} and not param.change
         table.add_row(
-            Text(param.name),
+            Text(printable(param.name)),
             Text(_shown(param.asked, values)),
             Text(_shown(param.value, values), style=_style(param)),
             param.source,
@@ -82,7 +88,7 @@ def _loras(loras: tuple[LoraUse, ...]) -> Table:
     table = _table("LoRA", "multipliers", "in each step")
     for lora in loras:
         steps = "  ".join(f"{strength:g}" for strength in lora.per_step)
-        table.add_row(Text(lora.url, overflow="fold"), lora.multipliers, steps)
+        table.add_row(Text(printable(lora.url), overflow="fold"), lora.multipliers, steps)
     return table
 
 
@@ -125,5 +131,5 @@ def _grid(facts: dict[str, Any]) -> Table:
 
 def _shown(value: Any, longest: int = _LONGEST) -> str:
     text = value if isinstance(value, str) and value else canonical_json(value)
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from worker.handlers.planning import Known, Planned
     from worker.settings import Settings
+    from worker.store.base import TaskStore
     from worker.task import NewTask
 
 EXIT_REFUSED = 2
@@ -40,6 +41,7 @@ def resolve(
     {"task_type": "...", "params": {...}}, as for enqueue; a row of the queue, as
     `tasks ID --json` prints it, will do. A journey is shown segment by segment.
     A task that would be refused is shown with why, and the exit code is 2.
+    No file is looked for, and a missing start picture is a warning.
 
     [bold]Examples[/]
 
@@ -65,16 +67,19 @@ def resolve(
 def _answers(file: str, settings: "Settings") -> "tuple[list[Planned | WorkerError], bool]":
     from worker.cli.documents import read_documents
     from worker.cli.payload import folder_of
+    from worker.submission import known_to
 
     try:
         documents, listed = read_documents(file)
     except WorkerError as error:
         return [error], False
     tasks = [_task(document, folder_of(file)) for document in documents]
-    known = _known(settings, [task for task in tasks if not isinstance(task, WorkerError)])
-    return [
-        task if isinstance(task, WorkerError) else _planned(task, known) for task in tasks
-    ], listed
+    good = [task for task in tasks if not isinstance(task, WorkerError)]
+    with ExitStack() as opened:
+        known = known_to(settings, good, lambda: _queue(settings, opened))
+        return [
+            task if isinstance(task, WorkerError) else _planned(task, known) for task in tasks
+        ], listed
 
 
 def _task(document: Any, folder: "Path") -> "NewTask | WorkerError":
@@ -96,13 +101,13 @@ def _planned(task: "NewTask", known: "Known") -> "Planned | WorkerError":
         return error
 
 
-def _known(settings: "Settings", tasks: "list[NewTask]") -> "Known":
-    """Look for orchestrators in the queue too, where there is one; it is not made for this."""
+def _queue(settings: "Settings", opened: ExitStack) -> "TaskStore | None":
+    """Open the queue to look for an orchestrator, where there is one; it is not made for this."""
     from worker.store.local import LocalStore
-    from worker.submission import known_to
 
-    store = LocalStore(settings.queue_path) if settings.queue_path.exists() else None
-    return known_to(settings, tasks, store)
+    if not settings.queue_path.exists():
+        return None
+    return opened.enter_context(closing(LocalStore(settings.queue_path)))
 
 
 def _as_json(answer: "Planned | WorkerError") -> dict[str, Any]:
@@ -146,8 +151,11 @@ def _plain(value: Any) -> Any:
     """Return a value of a payload in strict JSON: NaN as a text, and one that is long cut off."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if isinstance(value, Mapping | list | tuple | str | int):
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # a NaN inside
         text = json.dumps(value, default=str, ensure_ascii=False)
-        if len(text) > _LONGEST or "NaN" in text or "Infinity" in text:
-            return f"{text[:_LONGEST]}…" if len(text) > _LONGEST else text
-    return value
+        return text[:_LONGEST]
+    return value if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.console import clock, status_style
+from worker.cli.paper import printable
+from worker.console import clock, quiet_for, status_style
 
 if TYPE_CHECKING:
     from worker.store.base import Event
@@ -29,7 +30,7 @@ def table_of(tasks: "Iterable[Task]") -> Table:
             str(task.attempts),
             _local(task.created_at),
             _took(task),
-            Text(_what_came_of(task)),
+            Text(printable(_what_came_of(task))),
         )
     return table
 
@@ -41,7 +42,7 @@ def page_of(task: "Task", events: "Sequence[Event]", children: "Sequence[Task]")
         parts += [_heading("error"), _pairs(task.error)]
     if task.result_data:
         parts += [_heading("result"), _pairs(task.result_data)]
-    parts += [_heading("parameters"), Text(_json(task.params))]
+    parts += [_heading("parameters"), Text(printable(_json(task.params)))]
     if children:
         parts += [_heading("children"), table_of(children)]
     parts += [_heading("history"), _history(events)]
@@ -104,7 +105,9 @@ def _progress(progress: Mapping[str, Any] | None) -> str:
         return ""
     steps = f", step {progress['step']} of {progress['steps']}" if progress.get("steps") else ""
     share = f", {progress['fraction']:.0%}" if progress.get("fraction") is not None else ""
-    return f"{progress.get('stage', '')}{steps}{share}"
+    silence = quiet_for(progress.get("quiet_s", 0))
+    quiet = f", {silence}" if silence else ""
+    return f"{progress.get('stage', '')}{steps}{share}{quiet}"
 
 
 def _took(task: "Task") -> str:
@@ -118,7 +121,8 @@ def _local(at: datetime | None) -> str:
 
 
 def _plain(value: Any) -> str:
-    return _json(value, indent=None) if isinstance(value, dict | list | bool) else str(value)
+    plain = isinstance(value, dict | list | bool)
+    return printable(_json(value, indent=None) if plain else str(value))
 
 
 def _json(value: Any, indent: int | None = 2) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from worker.engines.base import ModelDefinition
 from worker.errors import SettingsError, UnknownModel
+from worker.params.layers import ALIASES
 
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -115,6 +116,10 @@ def _contradiction(read: _DefinitionFile, stem: str) -> str:
             f"weights = {read.weights!r} and seed = {read.seed!r}: give weights (a folder or a "
             "hub id), or a seed for a model that is built"
         )
+    for key in read.defaults:
+        meant = next((name for name, others in ALIASES.items() if key in others), key)
+        if meant != key:
+            return f"defaults.{key} is another name of {meant}, by which defaults are read"
     if (read.min_frames - 1) % read.frame_stride:
         return f"min_frames = {read.min_frames} must be {read.frame_stride} · N + 1 (frame_stride)"
     return ""

@@ -5,9 +5,7 @@ from worker.handlers.base import Context
 from worker.handlers.generation import Pictures, generate_video
 from worker.handlers.payloads.generation import (
     Generation,
-    check_start,
-    check_type,
-    check_unused,
+    check_pictures,
     parse_generation,
 )
 from worker.handlers.stages import stage
@@ -26,9 +24,7 @@ class Generate:
         with stage(context, "inputs") as span:
             generation = parse_generation(task.params)
             model = context.engine.model_def(generation.model)
-            check_type(task.task_type, generation)
-            check_unused(generation, model.kind)
-            check_start(generation, task.task_type, model.kind)
+            check_pictures(generation, task.task_type, model.kind)
             pictures = fetch_pictures(context, generation)
             span.set_attribute(
                 names.INPUT_PICTURES, sum(x is not None for x in (pictures.start, pictures.end))

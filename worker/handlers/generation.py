@@ -15,7 +15,7 @@ from worker.errors import OutputError
 from worker.handlers.base import Context
 from worker.handlers.payloads.generation import Generation
 from worker.handlers.payloads.journey import seed_from
-from worker.handlers.stages import stage
+from worker.handlers.stages import each, stage
 from worker.inputs.lora_files import fetch_lora
 from worker.params.payload import warn_of_unknown
 from worker.params.request import GenerationRequest, LoraUse
@@ -106,7 +106,7 @@ def _encode(context: Context, request: GenerationRequest, generated: Generated) 
         span.set_attribute(names.OUTPUT_CRF, context.video_crf)
         video = context.work_dir / VIDEO
         write_video(
-            generated.frames,
+            each(context, generated.frames),
             video,
             fps=request.fps,
             metadata={"request": as_json(request).decode(), "seed": str(request.seed)},

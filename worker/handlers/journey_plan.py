@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from worker.engines.base import ModelDefinition
+from worker.handlers.payloads.generation import check_unused, parse_segment
 from worker.handlers.payloads.journey import Journey, seed_from, segment_layer
 from worker.params.frames import round_frames
 from worker.params.journey import expand_overlaps, timeline_frames
-from worker.params.layers import Layer
+from worker.params.parameters import DRAWN
 from worker.params.payload import UnknownKeys
 from worker.params.request import GenerationRequest
 from worker.params.resolve import resolve
@@ -40,6 +41,7 @@ class Plan:
         frames: Frames of each segment, rounded as the model rounds them.
         overlaps: Frames shared at each join.
         seed: The seed of every segment.
+        seed_asked: What the journey says of it, -1 where it was drawn.
     """
 
     segments: tuple[NewTask, ...]
@@ -47,6 +49,7 @@ class Plan:
     frames: tuple[int, ...]
     overlaps: tuple[int, ...]
     seed: int
+    seed_asked: int
 
     @property
     def children(self) -> tuple[NewTask, ...]:
@@ -63,11 +66,19 @@ class Plan:
             "overlaps": list(self.overlaps),
             "frames": timeline_frames(self.frames, self.overlaps),
             "seed": self.seed,
+            "seed_asked": self.seed_asked,
         }
 
 
-def plan_journey(journey: Journey, task: Task | NewTask, model: ModelDefinition) -> Plan:
-    """Plan the children of a checked journey. Pure: the same task gives the same plan."""
+def plan_journey(
+    journey: Journey, task: Task | NewTask, model: ModelDefinition, *, unknown: UnknownKeys
+) -> Plan:
+    """Plan the children of a journey. Pure: the same task gives the same plan.
+
+    What a segment would be refused for is refused here, by its path in the orchestrator's payload.
+    Raises `InvalidTask`.
+    """
+    check_unused(journey.pictures, task.task_type, model.kind, model.name)
     frames = tuple(
         round_frames(asked, stride=model.frame_stride, minimum=model.min_frames)
         for asked in journey.frames
@@ -76,6 +87,7 @@ def plan_journey(journey: Journey, task: Task | NewTask, model: ModelDefinition)
         journey.overlaps, frames, field=journey.path("frame_overlap_expanded")
     )
     seed = seed_from(task.id) if journey.seed is None else journey.seed
+    _check_segments(journey, model, seed, unknown)
     segments = _segments(journey, task, overlaps, seed)
     stitched = journey.stitch
     if stitched is None:
@@ -86,27 +98,27 @@ def plan_journey(journey: Journey, task: Task | NewTask, model: ModelDefinition)
         frames=frames,
         overlaps=overlaps,
         seed=seed,
+        seed_asked=DRAWN if journey.seed is None else journey.seed,
     )
 
 
 def requests_of(
-    journey: Journey, model: ModelDefinition, seed: int, *, unknown: UnknownKeys
+    plan: Plan, task: Task | NewTask, model: ModelDefinition
 ) -> tuple[GenerationRequest, ...]:
-    """Resolve each segment as it will be resolved, so that what it would be refused for is known.
-
-    Refusals name the field by its path in the orchestrator's payload. Raises `InvalidTask`.
-    """
-    seeded = Layer(source="segment", values={"seed_to_use": seed})
+    """Resolve each segment of a plan, as it will be when it runs."""
+    segments = (parse_segment(child.params, task.params) for child in plan.segments)
     return tuple(
-        resolve(
-            model,
-            [segment_layer(journey.details, index, field=journey.field), seeded],
-            draw_seed=lambda: seed,
-            unknown=unknown,
-            recorded=False,
-        )
-        for index in range(len(journey.frames))
+        resolve(model, segment.generation.layers, draw_seed=lambda: plan.seed, recorded=False)
+        for segment in segments
     )
+
+
+def _check_segments(
+    journey: Journey, model: ModelDefinition, seed: int, unknown: UnknownKeys
+) -> None:
+    for index in range(len(journey.frames)):
+        layer = segment_layer(journey.details, index, field=journey.field)
+        resolve(model, [layer], draw_seed=lambda: seed, unknown=unknown, recorded=False)
 
 
 def _segments(

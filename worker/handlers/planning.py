@@ -1,8 +1,8 @@
 """What a task comes to, worked out of its payload alone: nothing fetched, no engine, no torch."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -12,24 +12,31 @@ from worker.handlers.journey_plan import Plan, plan_journey, requests_of
 from worker.handlers.payloads.generation import (
     Generation,
     check_start,
-    check_type,
     check_unused,
     parse_generation,
     parse_segment,
 )
-from worker.handlers.payloads.journey import DETAILS, Journey, parse_journey, seed_from
+from worker.handlers.payloads.journey import (
+    DETAILS,
+    Journey,
+    parse_journey,
+    seed_from,
+    segment_layer,
+)
 from worker.handlers.payloads.pictures import Picture
 from worker.handlers.payloads.stitch import Stitch, parse_stitch
 from worker.inputs.fetch import check_source
 from worker.inputs.lora_files import check_lora_name
 from worker.params import checks
 from worker.params.layers import Layer
+from worker.params.parameters import PARAMETERS
 from worker.params.payload import UnknownKeys, unknown_keys, warn_of_unknown
 from worker.params.request import GenerationRequest
 from worker.params.resolve import resolve
 from worker.task import ORCHESTRATOR, SINGLE_TYPES, STITCH, TASK_TYPES, NewTask
 
 _PARENT = "orchestrator_task_id_ref"
+_SEGMENTS_OWN = (DETAILS, "individual_segment_params")
 
 
 class Models(Protocol):
@@ -105,16 +112,27 @@ def plan_task(task: NewTask, known: Known) -> Planned:
     params = checks.mapping("params", task.params)
     if task.task_type == STITCH:
         return _stitch(params, known)
+    unread = _unread(task.task_type, params)
+    if unread and known.unknown == "refuse":
+        raise unread[0]
     if task.task_type == ORCHESTRATOR:
         planned = _journey(task, parse_journey(params), known)
     elif task.task_type in SINGLE_TYPES:
-        generation = parse_generation(params)
-        check_type(task.task_type, generation)
-        planned = _generation(task, generation, known)
+        planned = _generation(task, parse_generation(params), known)
     else:
         planned = _generation(task, _segment(task, params, known), known)
     _check_names(planned)
-    return planned
+    return replace(planned, warnings=(*map(str, unread), *planned.warnings))
+
+
+def _unread(task_type: str, params: Mapping[str, Any]) -> list[InvalidTask]:
+    """Refuse what a task of this type does not read, and would seem to have heeded."""
+    keys: Iterable[str] = ()
+    if task_type in SINGLE_TYPES:
+        problem, keys = f"is not read by {task_type}", _SEGMENTS_OWN
+    elif task_type == ORCHESTRATOR and params.get(DETAILS) is not None:
+        problem, keys = f"stands beside {DETAILS}, where nobody reads it; put it inside", PARAMETERS
+    return [InvalidTask(key, params[key], problem) for key in keys if params.get(key) is not None]
 
 
 @contextmanager
@@ -140,7 +158,7 @@ def _check_names(planned: Planned) -> None:
 
 def _generation(task: NewTask, generation: Generation, known: Known) -> Planned:
     model = known.model(generation.model, generation.model_field)
-    check_unused(generation, model.kind)
+    check_unused(generation.pictures, task.task_type, model.kind, model.name)
     request = resolve(
         model,
         generation.layers,
@@ -153,8 +171,20 @@ def _generation(task: NewTask, generation: Generation, known: Known) -> Planned:
         requests=(request,),
         pictures=generation.pictures,
         lacks=_lacking(task, generation, model),
-        warnings=warn_of_unknown(generation.layers, model.defaults),
+        warnings=(
+            *warn_of_unknown(generation.layers, model.defaults),
+            *_warn_of_empty_phases(request),
+        ),
     )
+
+
+def _warn_of_empty_phases(request: GenerationRequest) -> Iterator[str]:
+    """Say which phases have no step, which no phase config asks for and thresholds can bring."""
+    given = {step.phase for step in request.schedule.steps}
+    for phase in range(1, (request.params["guidance_phases"].value or 1) + 1):
+        if phase not in given:
+            limits = f"{request.schedule.switch_threshold}, {request.schedule.switch_threshold2}"
+            yield f"phase {phase} has no step: the thresholds {limits} leave it none"
 
 
 def _lacking(task: NewTask, generation: Generation, model: ModelDefinition) -> InvalidTask | None:
@@ -189,14 +219,21 @@ def _as_id(value: Any) -> UUID:
 
 def _journey(task: NewTask, journey: Journey, known: Known) -> Planned:
     model = known.model(journey.model, journey.model_field)
-    plan = plan_journey(journey, task, model)
-    details = Layer(source="orchestrator", values=journey.details, field=journey.field)
+    plan = plan_journey(journey, task, model, unknown=known.unknown)
+    requests = requests_of(plan, task, model)
+    layers = [
+        segment_layer(journey.details, index, field=journey.field) for index in range(len(requests))
+    ]
+    said = [
+        *warn_of_unknown(layers, model.defaults),
+        *(warning for request in requests for warning in _warn_of_empty_phases(request)),
+    ]
     return Planned(
         task_type=task.task_type,
-        requests=requests_of(journey, model, plan.seed, unknown=known.unknown),
+        requests=requests,
         pictures=journey.pictures,
         journey=plan,
-        warnings=warn_of_unknown([details], model.defaults),
+        warnings=tuple(dict.fromkeys(said)),  # segments share most of what they are told
     )
 
 

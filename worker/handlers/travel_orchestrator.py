@@ -30,8 +30,8 @@ class TravelOrchestrator:
             check_pictures_there(journey.pictures, context.inputs)
             span.set_attribute(names.INPUT_PICTURES, len(journey.images))
         with stage(context, "parameters") as span:
-            plan = plan_journey(journey, task, model)
-            for request in requests_of(journey, model, plan.seed, unknown=context.unknown_params):
+            plan = plan_journey(journey, task, model, unknown=context.unknown_params)
+            for request in requests_of(plan, task, model):
                 check_loras(request, context.inputs)
             span.set_attribute(names.JOURNEY_SEGMENTS, len(plan.segments))
         return Spawned(children=plan.children, result=plan.summary)

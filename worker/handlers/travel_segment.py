@@ -8,7 +8,7 @@ from worker.errors import InputError
 from worker.handlers.base import Context
 from worker.handlers.generate import fetch_pictures
 from worker.handlers.generation import Pictures, generate_video
-from worker.handlers.payloads.generation import check_start, check_unused, parse_segment
+from worker.handlers.payloads.generation import check_pictures, parse_segment
 from worker.handlers.stages import stage
 from worker.inputs.sources import input_error
 from worker.inputs.videos import fetch_video
@@ -38,9 +38,8 @@ class TravelSegment:
             model = context.engine.model_def(segment.generation.model)
             previous = previous_segment(context)
             generation = segment.started(chained=previous is not None)
-            check_unused(generation, model.kind)
-            if previous is None:
-                check_start(generation, claim.task.task_type, model.kind)
+            chained = previous is not None
+            check_pictures(generation, claim.task.task_type, model.kind, chained=chained)
             pictures = fetch_pictures(context, generation)
             if pictures.start is None and previous is not None:
                 start = _last_frame(context, previous, segment.overlap_from_previous)

@@ -10,7 +10,7 @@ from worker.errors import InputError, InvalidTask, OutputError
 from worker.handlers.base import Context
 from worker.handlers.generation import THUMBNAIL, VIDEO, files_of
 from worker.handlers.payloads.stitch import Stitch, parse_stitch
-from worker.handlers.stages import stage
+from worker.handlers.stages import each, stage
 from worker.handlers.travel_segment import SEGMENT_TYPES
 from worker.inputs.sources import input_error
 from worker.inputs.videos import fetch_video
@@ -140,10 +140,9 @@ def _frames(
     segments = (read_frames(part.path) for part in parts)
     thumbnail = context.work_dir / THUMBNAIL
     for stretch in stitch(segments, overlaps, sharpness=sharpness):
-        context.observer.check_cancelled()
         if len(stretch) and not thumbnail.exists():
             write_thumbnail(stretch[0], thumbnail)
-        yield from stretch
+        yield from each(context, stretch)
 
 
 def _result(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from worker.errors import InputError
 from worker.inputs.download import Limits, download
@@ -87,6 +88,15 @@ def check_source(source: str) -> None:
     scheme = scheme_of(source)
     if scheme not in {"", "http", "https"}:
         raise input_error(source, f"{scheme}:// is refused; give a path or an http(s) URL")
+    if scheme and not _has_host(source):
+        raise input_error(source, "names no host; give a path or an http(s) URL")
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:  # brackets that hold no address
+        return False
 
 
 def check_local(source: str, policy: InputPolicy, *, max_bytes: int) -> Path:

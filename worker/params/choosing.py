@@ -22,6 +22,7 @@ THRESHOLDS = ("switch_threshold", "switch_threshold2")
 # A task that says another value than these of its phase config contradicts it: they are what its
 # phases are made of. The others (guidance, shift, solver, switch) a task may override.
 OF_THE_PHASES = ("guidance_phases", "num_inference_steps", *THRESHOLDS)
+_ADAPTED = frozenset({"resolution", "video_length", "seed", *THRESHOLDS})
 LORA_KEYS = ("activated_loras", "loras_multipliers")
 
 
@@ -116,7 +117,7 @@ class Chooser:
             json_value(choice.field, choice.value)
         value = freeze(check(key, choice.value, field=choice.field))
         refuse_unknown_to(self._model.engine, key, value, choice.field)
-        if key in {"resolution", "video_length", "seed"}:
+        if key in _ADAPTED:
             return self._adapted(key, value, choice)
         return ParamValue(name=key, value=value, asked=value, source=choice.layer)
 
@@ -171,10 +172,18 @@ class Chooser:
             stride, minimum = self._model.frame_stride, self._model.min_frames
             value = round_frames(asked, stride=stride, minimum=minimum)
             self._refuse_above(self._model.max_frames, value, choice, "frames")
+        elif key in THRESHOLDS:
+            value = schedules.as_float32(asked)
         elif asked == DRAWN:
             value, how = integer("draw_seed", self._draw_seed(), low=0, high=MAX_SEED), "drawn"
         change = "" if value == asked else how
-        return ParamValue(name=key, value=value, asked=asked, source=choice.layer, change=change)
+        return ParamValue(
+            name=key,
+            value=value if change else asked,
+            asked=asked,
+            source=choice.layer,
+            change=change,
+        )
 
     def _refuse_above(self, limit: int, value: int, choice: Choice, unit: str) -> None:
         if value > limit:

@@ -1,7 +1,7 @@
 """The layers in which a task says its values, and who wins: the highest that is not None."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,14 +86,6 @@ def pick_first(layers: Sequence[Layer], *names: str) -> Choice | None:
             if value is not None:
                 return Choice(value=value, layer=layer.source, field=layer.path(name))
     return None
-
-
-def entries(layers: Sequence[Layer]) -> Iterator[tuple[Layer, str, Any]]:
-    """Yield every value that is not None, with its layer and key."""
-    for layer in layers:
-        for key, value in layer.values.items():
-            if value is not None:
-                yield layer, key, value
 
 
 def _agreed(layer: Layer, said: Sequence[str]) -> Choice:

@@ -29,9 +29,10 @@ class LoraChoice:
     ) -> "LoraChoice":
         """Choose: the highest layer of the task that names any, the phase config, the model.
 
-        An empty list or object in a task names none, so it leaves a phase config's LoRAs alone; it
-        does win over the model's own. A task and its phase config that both name LoRAs, and not
-        the same ones, contradict each other.
+        An empty list or object in a task names none, so it leaves a phase config's LoRAs alone. An
+        empty `activated_loras` does win over the model's own; an empty `additional_loras`, which
+        applications send as a matter of course, and a phase config that lists none do not. A task
+        and its phase config that both name LoRAs, and not the same ones, contradict each other.
         """
         said = _said_by_task(layers)
         if phase_config is not None and phase_config.loras:

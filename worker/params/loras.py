@@ -1,6 +1,6 @@
 """LoRAs: which files, and how strong each is in every phase and step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from worker.params.request import LoraUse
 MAX_STRENGTH = 100.0
 ABSENT = "0"  # the strength in a phase that does not list the LoRA
 NEUTRAL = "1.0"  # the strength of a LoRA that is named with no multipliers at all
+# What an entry of a list of LoRAs may say; "strength" is another name of "multiplier".
+FIELDS = ("url", "multiplier", "strength", "sha256")
 _SHA256_DIGITS = 64
 
 
@@ -76,7 +78,7 @@ def parse_additional(field: str, value: Any) -> tuple[LoraText, ...]:
 
 def _listed(place: str, value: Any) -> LoraText:
     entry = checks.mapping(place, value)
-    name = "strength" if entry.get("multiplier") is None and "strength" in entry else "multiplier"
+    name = multiplier_name(entry)
     return LoraText(
         url=parse_url(f"{place}.url", checks.required(place, entry, "url")),
         multipliers=multiplier_text(f"{place}.{name}", checks.required(place, entry, name)),
@@ -84,6 +86,12 @@ def _listed(place: str, value: Any) -> LoraText:
         url_field=f"{place}.url",
         sha256=parse_sha256(f"{place}.sha256", entry.get("sha256")),
     )
+
+
+def multiplier_name(entry: Mapping[str, Any]) -> str:
+    """Return the name under which an entry gives its multiplier."""
+    known = entry.get("multiplier") is None and entry.get("strength") is not None
+    return "strength" if known else "multiplier"
 
 
 def parse_activated(
@@ -138,7 +146,7 @@ def expand(lora: LoraText, steps_per_phase: Sequence[int]) -> LoraUse:
     parts = parts * phases if len(parts) == 1 else parts
     per_step: list[float] = []
     for phase, (part, steps) in enumerate(zip(parts, steps_per_phase, strict=True), start=1):
-        per_step += _over_steps(lora, part, phase, steps)
+        per_step += over_steps(lora.field, part, phase, steps)
     return LoraUse(
         url=lora.url,
         multipliers=lora.multipliers,
@@ -148,13 +156,14 @@ def expand(lora: LoraText, steps_per_phase: Sequence[int]) -> LoraUse:
     )
 
 
-def _over_steps(lora: LoraText, part: str, phase: int, steps: int) -> Sequence[float]:
-    values = phase_values(lora.field, part)
+def over_steps(field: str, part: str, phase: int, steps: int) -> Sequence[float]:
+    """Return one phase's strengths, one a step, of one number or of as many as it has steps."""
+    values = phase_values(field, part)
     if len(values) == 1:
         return values * steps
     if len(values) != steps:
         problem = f"has {len(values)} values for the {steps} steps of phase {phase}"
-        raise InvalidParameter(lora.field, lora.multipliers, problem)
+        raise InvalidParameter(field, part, problem)
     return values
 
 

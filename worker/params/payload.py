@@ -1,12 +1,12 @@
 """The keys that tasks carry beside their parameters, and those that nobody knows."""
 
 import difflib
-from collections.abc import Collection, Sequence
-from typing import Final, Literal, TypeAlias
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from worker.errors import InvalidParameter
-from worker.params import checks
-from worker.params.layers import ALIASES, Layer, entries
+from worker.params import checks, loras, phases
+from worker.params.layers import ALIASES, Layer
 from worker.params.parameters import PARAMETERS
 
 UnknownKeys: TypeAlias = Literal["pass", "refuse"]
@@ -67,42 +67,89 @@ CARRIED: Final = frozenset(
 )
 
 
+class Stranger(NamedTuple):
+    """A key that nobody knows, where it stands, and what it was probably meant to be."""
+
+    field: str
+    key: str
+    value: Any
+    hint: str
+    passed: bool  # on to the engine, among the params; not what lies inside of another value
+
+
 def unknown_keys(
     layers: Sequence[Layer], defaults: Collection[str], policy: UnknownKeys
 ) -> tuple[str, ...]:
-    """Return the keys that are neither parameters nor carried, or refuse the first of them.
+    """Return the keys that are passed on because nobody knows them, or refuse the first of them.
 
     An orchestrator's payload is the plan of a whole journey, so what is unknown in it is not
     passed to one generation.
     """
-    known = _known(defaults)
     unknown: dict[str, None] = {}
-    for layer, key, value in entries(layers):
-        if key in known:
-            continue
+    for stranger in _strangers(layers, defaults):
         if policy == "refuse":
-            raise InvalidParameter(layer.path(key), value, _hint(key, known))
-        if layer.source != "orchestrator":
-            unknown[checks.name(layer.field or "params", key)] = None
+            raise InvalidParameter(stranger.field, stranger.value, stranger.hint)
+        if stranger.passed:
+            unknown[checks.name("params", stranger.key)] = None
     return tuple(unknown)
 
 
 def warn_of_unknown(layers: Sequence[Layer], defaults: Collection[str]) -> tuple[str, ...]:
     """Return a sentence for every key that nobody knows, as `refuse` would refuse it by."""
-    known = _known(defaults)
-    return tuple(
-        f"{layer.path(key)} {_hint(key, known)}"
-        for layer, key, _ in entries(layers)
-        if key not in known
-    )
+    return tuple(f"{found.field} {found.hint}" for found in _strangers(layers, defaults))
 
 
-def _known(defaults: Collection[str]) -> frozenset[str]:
+def _strangers(layers: Sequence[Layer], defaults: Collection[str]) -> Iterator[Stranger]:
     aliases = (name for names in ALIASES.values() for name in names)
-    return frozenset({*PARAMETERS, *defaults, *CARRIED, *aliases})
+    known = frozenset({*PARAMETERS, *defaults, *CARRIED, *aliases})
+    for layer in layers:
+        passed = layer.source != "orchestrator"
+        yield from _in_object(layer.path, layer.values, known, passed=passed)
+        for name, value in layer.values.items():
+            if name == "phase_config":
+                yield from _in_phase_config(layer.path(name), value)
+            elif name == "additional_loras":
+                yield from _in_loras(layer.path(name), value)
+
+
+def _in_phase_config(field: str, config: Any) -> Iterator[Stranger]:
+    if not isinstance(config, Mapping):
+        return
+    yield from _in_object(_under(field), config, phases.FIELDS)
+    for index, phase in enumerate(_listed(config.get("phases"))):
+        if isinstance(phase, Mapping):
+            place = f"{field}.phases[{index}]"
+            yield from _in_object(_under(place), phase, phases.PHASE_FIELDS)
+            yield from _in_loras(f"{place}.loras", phase.get("loras"))
+
+
+def _in_loras(field: str, entries: Any) -> Iterator[Stranger]:
+    for index, entry in enumerate(_listed(entries)):
+        if isinstance(entry, Mapping):
+            yield from _in_object(_under(f"{field}[{index}]"), entry, loras.FIELDS)
+
+
+def _in_object(
+    path: Callable[[str], str],
+    values: Mapping[str, Any],
+    known: Collection[str],
+    *,
+    passed: bool = False,
+) -> Iterator[Stranger]:
+    for key, value in values.items():
+        if value is not None and key not in known:
+            yield Stranger(path(key), key, value, _hint(key, known), passed)
+
+
+def _under(field: str) -> Callable[[str], str]:
+    return lambda key: f"{field}.{key}"
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _hint(key: str, known: Collection[str]) -> str:
-    nearest = difflib.get_close_matches(key, sorted(known), n=2, cutoff=0.5)
+    nearest = difflib.get_close_matches(str(key), sorted(known), n=2, cutoff=0.5)
     named = f"did you mean {' or '.join(nearest)}?" if nearest else "leave it out"
     return f"is no known parameter; {named}"

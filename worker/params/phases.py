@@ -19,7 +19,6 @@ FIELDS = (
     "phases",
 )
 PHASE_FIELDS = ("phase", "guidance_scale", "loras")
-LORA_FIELDS = ("url", "multiplier", "sha256")
 GUIDANCE_KEYS = ("guidance_scale", "guidance2_scale", "guidance3_scale")
 # A model has two experts, so a config of one phase would have no say; the engines know three.
 MIN_PHASES, MAX_PHASES = 2, 3
@@ -75,7 +74,7 @@ def parse_phase_config(value: Any, *, field: str = "phase_config") -> PhaseConfi
             **dict(zip(GUIDANCE_KEYS, guidance, strict=False)),
             **_passed_through(field, config, count),
         },
-        loras=_lora_table(phases),
+        loras=_lora_table(phases, steps),
     )
 
 
@@ -130,7 +129,9 @@ def _passed_through(field: str, config: Mapping[str, Any], count: int) -> dict[s
     return values
 
 
-def _lora_table(phases: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[LoraText, ...]:
+def _lora_table(
+    phases: Sequence[tuple[str, Mapping[str, Any]]], steps: Sequence[int]
+) -> tuple[LoraText, ...]:
     """Give every distinct URL one part a phase, "0" where the phase does not list it."""
     parts: dict[str, list[str]] = {}
     facts: dict[str, tuple[str, str | None]] = {}
@@ -140,7 +141,7 @@ def _lora_table(phases: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[LoraTe
             texts = parts.setdefault(url, [""] * len(phases))
             if texts[index]:
                 raise InvalidParameter(f"{place}.url", url, "is listed twice in one phase")
-            texts[index] = _multiplier(place, entry)
+            texts[index] = _multiplier(place, entry, index + 1, steps[index])
             facts[url] = _facts(url, place, entry, facts)
     return tuple(
         LoraText(
@@ -162,13 +163,14 @@ def _lora_entries(where: str, phase: Mapping[str, Any]) -> list[tuple[str, Mappi
     ]
 
 
-def _multiplier(place: str, entry: Mapping[str, Any]) -> str:
-    field = f"{place}.multiplier"
-    value = checks.required(place, entry, "multiplier")
+def _multiplier(place: str, entry: Mapping[str, Any], phase: int, steps: int) -> str:
+    name = loras.multiplier_name(entry)
+    field = f"{place}.{name}"
+    value = checks.required(place, entry, name)
     text = loras.multiplier_text(field, value)
     if ";" in text:
         raise InvalidParameter(field, value, "is for one phase; ';' stands between phases")
-    loras.phase_values(field, text)
+    loras.over_steps(field, text, phase, steps)
     return text
 
 

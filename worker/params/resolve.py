@@ -177,7 +177,7 @@ def _switch_phase(chooser: Chooser, phases: int) -> int:
     if chooser.of_phase_config and switch >= phases:
         problem = (
             f"leaves none of the {phases} phases of the phase config to the low-noise expert; "
-            "give model_switch_phase in the phase config"
+            f"it must be under {phases}"
         )
         raise InvalidParameter(chooser.field("model_switch_phase"), switch, problem)
     return switch

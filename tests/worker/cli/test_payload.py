@@ -83,7 +83,7 @@ def test_a_single_dependency_may_be_a_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{oops}", ["is no JSON", "line 1 column 2", "{oops}"]),
+        ("{oops}", ["is no JSON", "column 2", "{oops}"]),
         ('{"task_type": "t2v",\n "params": {]}', ["is no JSON", "line 2"]),
         ("", ["is no JSON"]),
         ("3", ["3", "a task is a JSON object"]),

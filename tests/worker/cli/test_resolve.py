@@ -286,3 +286,159 @@ def test_a_relative_path_is_the_one_that_is_enqueued(resolve: Resolve, tmp_path:
     [lora] = resolve(task)["loras"]
     [(_, enqueued)] = read_tasks(str(tmp_path / "tasks.json"))
     assert [lora["url"]] == list(enqueued.params["additional_loras"])
+
+
+JOURNEY = {
+    "model_name": "tiny_i2v",
+    "parsed_resolution_wh": "160x96",
+    "segment_frames_expanded": [17, 17],
+    "input_image_paths_resolved": ["http://host/a.png", "http://host/b.png", "http://host/c.png"],
+}
+
+
+def journey(beside: dict[str, Any] | None = None, **details: Any) -> dict[str, Any]:
+    """Make a journey of two segments."""
+    params = {"orchestrator_details": {**JOURNEY, **details}, **(beside or {})}
+    return {"task_type": "travel_orchestrator", "params": params}
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """Make a phase config of 3 + 3 steps."""
+    phase: dict[str, Any] = {"guidance_scale": 1, "loras": []}
+    return {
+        "num_phases": 2,
+        "steps_per_phase": [3, 3],
+        "model_switch_phase": 1,
+        "phases": [phase, dict(phase)],
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("task", "field"),
+    [
+        (t2v(phase_config=config(flow_shfit=9)), "phase_config.flow_shfit"),
+        (
+            t2v(phase_config=config(phases=[{"guidance_scale": 1, "guidnce": 1}] * 2)),
+            "phase_config.phases[0].guidnce",
+        ),
+        (
+            t2v(additional_loras=[{"url": "a.safetensors", "multiplier": 1, "sha265": "0"}]),
+            "additional_loras[0].sha265",
+        ),
+        (journey({"num_inference_steps": 3}), "num_inference_steps"),
+        (journey(phase_configs_expanded=[None, config(x=1)]), "phase_configs_expanded[1].x"),
+        (t2v(individual_segment_params={"seed": 1}), "individual_segment_params"),
+    ],
+)
+def test_what_nobody_reads_is_never_dropped_in_silence(
+    resolve: Resolve, task: dict[str, Any], field: str
+) -> None:
+    """Inside a phase config, in a LoRA's entry, beside the details: warned of, or refused."""
+    [warning] = [text for text in resolve(task)["warnings"] if field in text]
+    assert warning
+    assert resolve(task, "--set", "unknown_params=refuse")["error"]["field"].endswith(field)
+
+
+@pytest.mark.parametrize(
+    ("task", "field"),
+    [
+        (journey(crossfade_sharp_amt=5), "orchestrator_details.crossfade_sharp_amt"),
+        (journey(fps_final_video="x"), "orchestrator_details.fps_final_video"),
+        (
+            journey(model_name="tiny_t2v", base_prompt="a"),
+            "orchestrator_details.input_image_paths_resolved[0]",
+        ),
+        (
+            {
+                "task_type": "travel_segment",
+                "params": {
+                    "segment_index": 5,
+                    **journey(num_new_segments_to_generate=2)["params"],
+                },
+            },
+            "segment_index",
+        ),
+    ],
+)
+def test_a_journey_that_must_fail_later_is_refused_at_once(
+    resolve: Resolve, task: dict[str, Any], field: str
+) -> None:
+    """A bad stitch, pictures that its model would not use, a segment that it does not have."""
+    assert resolve(task)["error"]["field"] == field
+
+
+def test_a_journeys_segments_are_shown_as_they_will_run(resolve: Resolve) -> None:
+    """Prompt, layers and seed are those of the children that it is split into."""
+    task = journey(prompt="XX", base_prompts_expanded=["p0", "p1"], seed_base=-1)
+    answer = resolve(task)
+    said = {param["name"]: param for param in answer["segments"][0]["params"]}
+    assert said["prompt"]["value"] == "p0"
+    assert said["prompt"]["source"] == "segment"
+    assert answer["journey"]["seed_asked"] == -1
+    assert {segment["seed"] for segment in answer["segments"]} == {answer["journey"]["seed"]}
+
+
+def test_a_list_of_loras_is_read_from_a_file(resolve: Resolve, tmp_path: Path) -> None:
+    """Each relative path from the file's folder, whichever way it is listed."""
+    entries = [{"url": "a.safetensors", "multiplier": 0.5}]
+    [lora] = resolve(t2v(additional_loras=entries))["loras"]
+    assert lora["url"] == str(tmp_path / "a.safetensors")
+    lists = [entries, [{"url": "b.safetensors", "strength": 1}]]
+    segments = resolve(journey(loras_per_segment_expanded=lists))["segments"]
+    assert segments[1]["loras"][0]["url"] == str(tmp_path / "b.safetensors")
+    lists = [{"a.safetensors": 1}, {"b.safetensors": 1}]
+    segments = resolve(journey(loras_per_segment_expanded=lists))["segments"]
+    assert segments[0]["loras"][0]["url"] == str(tmp_path / "a.safetensors")
+
+
+def test_a_list_of_strengths_is_refused_at_its_own_phase(resolve: Resolve) -> None:
+    """Not at the first phase that names the LoRA."""
+    phases = [
+        {"guidance_scale": 1, "loras": [{"url": "a.safetensors", "multiplier": text}]}
+        for text in ("1", "1,2")
+    ]
+    error = resolve(t2v(phase_config=config(phases=phases)))["error"]
+    assert (error["field"], error["value"]) == (
+        "phase_config.phases[1].loras[0].multiplier",
+        "1,2",
+    )
+
+
+def test_a_threshold_is_shown_as_the_engine_has_it(resolve: Resolve) -> None:
+    """In float32; and a phase that it leaves no step is warned of."""
+    task = t2v(guidance_phases=2, switch_threshold=826.1, model_switch_phase=1)
+    answer = resolve(task)
+    [said] = [param for param in answer["params"] if param["name"] == "switch_threshold"]
+    assert (said["asked"], said["value"]) == (826.1, 826.0999755859375)
+    task["params"]["switch_threshold"] = 1000
+    assert "phase 1 has no step" in resolve(task)["warnings"][0]
+
+
+def test_a_queue_that_is_not_needed_is_not_opened(resolve: Resolve, home: Path) -> None:
+    """Whatever lies there."""
+    home.mkdir()
+    (home / "queue.db").write_bytes(b"no queue")
+    assert resolve(t2v())["model"] == "tiny_t2v"
+    assert (home / "queue.db").read_bytes() == b"no queue"
+
+
+def test_control_characters_do_not_reach_the_terminal(run: Run, tmp_path: Path) -> None:
+    """A row of the queue was written by strangers."""
+    path = tmp_path / "task.json"
+    path.write_text(json.dumps(t2v(odd="\x1b[2J", prompt="\x1b[31mred")))
+    done = run("resolve", str(path))
+    assert "\x1b" not in done.out
+    assert "\\x1b[2J" in done.out
+
+
+@pytest.mark.parametrize("value", ["Infinity", "x" * 5000, [float("nan")]])
+def test_a_refused_value_is_shown_once_and_in_bounds(resolve: Resolve, value: Any) -> None:
+    """A text stays the text it is; what is long is cut."""
+    shown = resolve(json.dumps(t2v(sample_solver=value)))["error"]["value"]
+    assert shown in ("Infinity", f"{'x' * 1000}…", "[NaN]")
+
+
+@pytest.mark.parametrize("url", ["http:///a.safetensors", "https://[a/a.safetensors"])
+def test_a_url_without_a_host_is_refused(resolve: Resolve, url: str) -> None:
+    """Before it is fetched."""
+    assert "names no host" in resolve(t2v(activated_loras=[url]))["error"]["message"]

@@ -118,6 +118,7 @@ def test_missing_folder_is_refused(tmp_path: Path) -> None:
         ({"kind": "v2v"}, r"\$\.kind"),
         ({"defaults": []}, r"\$\.defaults"),
         ({"defaults": {}}, r"\$\.defaults"),
+        ({"defaults": {"steps": 4}}, "steps is another name of num_inference_steps"),
         ({"frame_stride": 0}, r"\$\.frame_stride"),
         ({"min_frames": 6}, "min_frames = 6"),
         ({"wieghts": "x"}, "wieghts"),

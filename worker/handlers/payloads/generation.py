@@ -1,6 +1,6 @@
 """What a single generation, or a segment of a journey, asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,6 +95,7 @@ def parse_segment(
     own = checks.mapping("params", params)
     index = _index(own)
     plan = _plan(own, parent_params, index)
+    _check_index(index, plan)
     layers = (plan, *_own_layers(own))
     start, start_field = _picture([plan], START_NAMES)
     return Segment(
@@ -161,6 +162,15 @@ def _index(own: Mapping[str, Any]) -> int:
     return checks.integer("segment_index", value, low=0, high=MAX_SEGMENTS)
 
 
+def _check_index(index: int, plan: Layer) -> None:
+    count = plan.values.get("num_new_segments_to_generate")
+    if type(count) is int and index >= count:
+        problem = (
+            f"is outside of the journey: {plan.path('num_new_segments_to_generate')} = {count}"
+        )
+        raise InvalidTask("segment_index", index, problem)
+
+
 def _overlap(own: Mapping[str, Any]) -> int:
     value = own.get("frame_overlap_from_previous")
     if value is None:
@@ -168,17 +178,30 @@ def _overlap(own: Mapping[str, Any]) -> int:
     return checks.integer("frame_overlap_from_previous", value, low=0, high=MAX_FRAMES)
 
 
-def check_type(task_type: str, generation: Generation) -> None:
-    """Refuse a t2v with a picture that it would not use."""
-    if task_type == "t2v":
-        _refuse(generation.pictures, "t2v, which goes by the text alone; i2v starts from a picture")
+def check_pictures(
+    generation: Generation, task_type: str, kind: str, *, chained: bool = False
+) -> None:
+    """Refuse pictures that would not be used, and the lack of one that is needed.
+
+    Args:
+        generation: Of the task.
+        task_type: The task's.
+        kind: The model's.
+        chained: Whether it goes on from the segment before, and needs no picture to start from.
+    """
+    check_unused(generation.pictures, task_type, kind, generation.model)
+    if not chained:
+        check_start(generation, task_type, kind)
 
 
-def check_unused(generation: Generation, kind: str) -> None:
-    """Refuse pictures that a model of this kind would not use."""
-    if kind == "t2v":
-        by = f"model {generation.model!r}, which goes by the text alone"
-        _refuse(generation.pictures, by)
+def check_unused(pictures: Iterable[Picture], task_type: str, kind: str, model: str) -> None:
+    """Refuse pictures that a task of this type, or a model of this kind, would not use."""
+    if "t2v" not in {task_type, kind}:
+        return
+    who = "t2v" if task_type == "t2v" else f"model {model!r}"
+    for picture in pictures:
+        problem = f"is not used by {who}, which goes by the text alone; i2v starts from a picture"
+        raise InvalidTask(picture.field, shown(picture.source), problem)
 
 
 def check_start(generation: Generation, task_type: str, kind: str) -> None:
@@ -190,8 +213,3 @@ def check_start(generation: Generation, task_type: str, kind: str) -> None:
         return
     who = "i2v" if task_type == "i2v" else f"model {generation.model!r}"
     raise InvalidTask(generation.start_field, None, f"is missing: {who} starts from a picture")
-
-
-def _refuse(pictures: Sequence[Picture], by: str) -> None:
-    for picture in pictures:
-        raise InvalidTask(picture.field, shown(picture.source), f"is not used by {by}")

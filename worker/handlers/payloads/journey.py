@@ -8,6 +8,7 @@ from uuid import UUID
 
 from worker.errors import InvalidTask
 from worker.handlers.payloads.pictures import Picture
+from worker.handlers.payloads.stitch import SHARPNESS, parse_sharpness
 from worker.params import checks
 from worker.params.frames import MAX_FRAMES
 from worker.params.journey import MAX_SEGMENTS, parse_overlaps
@@ -108,6 +109,7 @@ def parse_journey(params: Mapping[str, Any]) -> Journey:
     for key in PER_SEGMENT:
         read.per_segment(key, count)
     read.texts(count)
+    read.sharpness()
     if details.get("parsed_resolution_wh") is not None:
         where = read.path("parsed_resolution_wh")
         parse_resolution(details["parsed_resolution_wh"], field=where)
@@ -143,6 +145,7 @@ def segment_layer(details: Mapping[str, Any], index: int, *, field: str = "") ->
     prompt, places["base_prompt"] = read.prompt(index)
     if prompt:
         values["base_prompt"] = prompt
+        values.pop("prompt", None)  # the journey's; the segment's own says more
     return Layer(source="orchestrator", values=values, field=field, places=places)
 
 
@@ -222,6 +225,11 @@ class _Reader:
             checks.integer(f"{self.path(key)}[{index}]", frames, low=1, high=MAX_FRAMES)
             for index, frames in enumerate(listed)
         )
+
+    def sharpness(self) -> None:
+        value = self.details.get(SHARPNESS)
+        if value is not None:
+            parse_sharpness(self.path(SHARPNESS), value)
 
     def chained(self) -> bool:
         chained, independent = self.flag("chain_segments"), self.flag("independent_segments")

@@ -11,7 +11,8 @@ from worker.inputs.sources import scheme_of
 _SOURCES = frozenset(
     {*START_NAMES, *END_NAMES, "input_image_paths_resolved", "activated_loras", "url"}
 )
-_SOURCES_AS_KEYS = "additional_loras"  # {path or URL: strength}
+_LORAS = "additional_loras"  # {path or URL: strength}, or a list of {url, multiplier}
+_LORAS_OF_SEGMENTS = "loras_per_segment_expanded"  # a list of these
 
 
 def absolute(params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -24,11 +25,12 @@ def absolute(params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def _value(key: str, value: Any, folder: Path) -> Any:
     if isinstance(value, Mapping):
-        if key == _SOURCES_AS_KEYS:
+        if key == _LORAS:
             return {_source(name, folder): strength for name, strength in value.items()}
         return absolute(value, folder)
     if isinstance(value, list):
-        return [_value(key, item, folder) for item in value]
+        of_item = {_LORAS: "", _LORAS_OF_SEGMENTS: _LORAS}.get(key, key)
+        return [_value(of_item, item, folder) for item in value]
     return _source(value, folder) if key in _SOURCES else value
 
 

@@ -8,6 +8,7 @@ from worker.params import checks
 from worker.params.journey import MAX_SEGMENTS, parse_overlaps
 
 MAX_FPS = 240
+SHARPNESS = "crossfade_sharp_amt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,11 @@ def parse_stitch(params: Mapping[str, Any]) -> Stitch:
         if segments is None
         else checks.integer("num_total_segments_generated", segments, low=1, high=MAX_SEGMENTS),
         overlaps=parse_overlaps(given.get(overlaps), overlaps),
-        sharpness=checks.number(
-            "crossfade_sharp_amt", given.get("crossfade_sharp_amt", 0), low=0, high=1
-        ),
+        sharpness=parse_sharpness(SHARPNESS, given.get(SHARPNESS, 0)),
         fps=None if fps is None else checks.number("fps_final_video", fps, low=1, high=MAX_FPS),
     )
+
+
+def parse_sharpness(field: str, value: Any) -> float:
+    """Return how sharp the cross-fades are, 0 (linear) to 1 (a hard cut)."""
+    return checks.number(field, value, low=0, high=1)
