@@ -5,7 +5,6 @@ queue: claims come from the supervisor, outcomes go back to it.
 """
 
 import ctypes
-import faulthandler
 import logging
 import os
 import queue
@@ -23,6 +22,7 @@ from uuid import UUID
 import msgspec
 from opentelemetry import context as otel_context
 
+from telemetry import stacks
 from telemetry.propagation import remote_context, trace_id_of
 from telemetry.recorder import Recorder
 from worker.engines.base import Engine
@@ -32,6 +32,7 @@ from worker.failure import failure_of
 from worker.handlers.base import Context
 from worker.handlers.registry import handler_for
 from worker.messages import (
+    Alive,
     Cancel,
     Channel,
     Configure,
@@ -50,6 +51,9 @@ from worker.task import Cancelled, Claim, Failed, Outcome, Retry
 
 EXIT_MISUNDERSTOOD = 76  # EX_PROTOCOL of sysexits.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Ends meant by us, which leave no stack; `telemetry.stacks` wraps the name in `os`.
+_leave = os._exit
+_ALIVE_EVERY_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +68,7 @@ class ChannelObserver:
         self._engine = engine
         self._stage = ""
         self._cancelled: str | None = None
+        self._told_at = 0.0
         self.token = token
 
     def cancel(self, reason: str) -> None:
@@ -71,9 +76,11 @@ class ChannelObserver:
         self._cancelled = reason
 
     def check_cancelled(self) -> None:
-        """Raise `TaskCancelled` when the task was cancelled."""
+        """Raise `TaskCancelled` when the task was cancelled; else tell that it goes on."""
         if self._cancelled is not None:
             raise TaskCancelled(self._cancelled)
+        if time.monotonic() - self._told_at >= _ALIVE_EVERY_S:
+            self._send(Alive(token=self.token, at=time.time()))
 
     def stage(self, name: str) -> None:
         """Tell that the task enters a stage."""
@@ -87,7 +94,7 @@ class ChannelObserver:
 
     def started(self) -> None:
         """Tell that the model is loaded."""
-        self._channel.send(
+        self._send(
             Started(
                 token=self.token,
                 model=self._engine.loaded_model or "",
@@ -96,9 +103,13 @@ class ChannelObserver:
         )
 
     def _tell(self, step: int, steps: int) -> None:
-        self._channel.send(
+        self._send(
             Progress(token=self.token, at=time.time(), stage=self._stage, step=step, steps=steps)
         )
+
+    def _send(self, message: Progress | Alive | Started) -> None:
+        self._told_at = time.monotonic()
+        self._channel.send(message)
 
 
 @dataclass(slots=True)
@@ -209,7 +220,7 @@ def main(argv: list[str]) -> int:
         channel.send(Unready(problem=problem, exit_code=EXIT_CONFIGURATION))
         return EXIT_CONFIGURATION
     recorder.install()
-    _write_stacks_to(recorder.writer.directory / "stacks.txt")
+    stacks.write_to(recorder.writer.directory)
     channel.send(Hello(journal=str(recorder.writer.directory)))
     code = _serve(configure, channel, messages, recorder)
     recorder.close(exit_code=code)
@@ -267,7 +278,7 @@ def _listen(messages: Any, process: TaskProcess) -> "queue.SimpleQueue[Run | Non
             sys.stderr.write(f"what the supervisor says is not understood: {exc}\n")
             sys.stderr.flush()
         finally:
-            os._exit(code)
+            _leave(code)
 
     threading.Thread(target=listen, name="supervisor", daemon=True).start()
     return runs
@@ -283,14 +294,7 @@ def _die_with(supervisor_pid: int) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor_pid:
-        os._exit(0)  # it had died before the kernel was asked
-
-
-def _write_stacks_to(path: Path) -> None:
-    """Have fatal signals and SIGTERM leave every thread's Python stack, written from C."""
-    stacks = path.open("w")  # stays open as long as the process lives
-    faulthandler.enable(file=stacks, all_threads=True)
-    faulthandler.register(signal.SIGTERM, file=stacks, all_threads=True, chain=True)
+        _leave(0)  # it had died before the kernel was asked
 
 
 if __name__ == "__main__":

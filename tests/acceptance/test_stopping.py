@@ -84,13 +84,13 @@ def test_a_task_that_kills_its_process_fails_at_the_limit(home: Home) -> None:
             ),
             "generation",
         )
-        os.kill(worker.task_process(), signal.SIGSEGV)
+        os.kill(worker.task_process(), signal.SIGKILL)
         wait_for(lambda n=death: home.task(task_id).deaths == n, f"death {death}")
     assert worker.process.wait(timeout=120) == 0
     task = home.task(task_id)
     assert task.status is TaskStatus.FAILED
     assert task.error is not None
-    assert (task.error["kind"], task.error["type"]) == ("death", "segfault")
+    assert (task.error["kind"], task.error["type"]) == ("death", "sigkill")
     assert task.error["stage"] == "generate"
     assert task.error["place"] == "opened at"
     assert Path(task.error["file"]).name == "denoise.py"

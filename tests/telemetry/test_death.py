@@ -74,21 +74,6 @@ def test_a_sigkill_is_an_oom_when_the_group_counted_one(tmp_path: Path) -> None:
     assert (end.kind, end.signal) == ("oom", "SIGKILL")
 
 
-def test_no_control_group_means_no_oom(tmp_path: Path) -> None:
-    """It is read where it can be."""
-    assert not death.OomWatch(tmp_path / "missing").struck()
-
-
-def test_the_control_group_of_a_process_is_found(tmp_path: Path) -> None:
-    """By its line of version 2 in /proc/self/cgroup."""
-    group = tmp_path / "fs" / "pods" / "one"
-    group.mkdir(parents=True)
-    (group / "memory.events").write_text("oom_kill 0\n")
-    membership = tmp_path / "cgroup"
-    membership.write_text("4:memory:/other\n0::/pods/one\n")
-    assert death.memory_events(membership, tmp_path / "fs") == group / "memory.events"
-
-
 def test_the_line_that_opened_the_innermost_span_is_the_place(spool: Path) -> None:
     """SIGKILL leaves no stack; the journal names the line."""
     end = death.from_returncode(die(spool, DEATHS["sigkill"]))

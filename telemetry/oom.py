@@ -1,0 +1,55 @@
+"""Whether the kernel's out-of-memory killer struck."""
+
+from pathlib import Path
+from typing import Final
+
+_CGROUPS: Final = Path("/sys/fs/cgroup")
+_MEMBERSHIP: Final = Path("/proc/self/cgroup")
+_PARTS: Final = 3  # of a line of /proc/self/cgroup: number, controllers, group
+
+
+class OomWatch:
+    """Tells whether the out-of-memory killer struck in a control group since this was made.
+
+    Reads `oom_kill` of `memory.events` (control groups version 2) or `memory.oom_control` (version
+    1). Where there is none to read it says no: a SIGKILL is then called just that.
+
+    Args:
+        events: The file; this process's own group by default, which its children share.
+    """
+
+    def __init__(self, events: Path | None = None) -> None:
+        self._events = events or memory_events()
+        self._before = self._count()
+
+    def struck(self) -> bool:
+        """Whether a process of the group has been killed for memory since."""
+        before, now = self._before, self._count()
+        return before is not None and now is not None and now > before
+
+    def _count(self) -> int | None:
+        if self._events is None:
+            return None
+        try:
+            lines = self._events.read_text().splitlines()
+            return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+        except (OSError, ValueError, IndexError, StopIteration):
+            return None
+
+
+def memory_events(membership: Path = _MEMBERSHIP, root: Path = _CGROUPS) -> Path | None:
+    """Return the file that counts the kills in a process's control group; None without one."""
+    try:
+        lines = [line.split(":", 2) for line in membership.read_text().splitlines()]
+    except OSError:
+        return None
+    for number, controllers, group in (line for line in lines if len(line) == _PARTS):
+        if number == "0":
+            file = root / group.lstrip("/") / "memory.events"
+        elif "memory" in controllers.split(","):
+            file = root / "memory" / group.lstrip("/") / "memory.oom_control"
+        else:
+            continue
+        if file.is_file():
+            return file
+    return None

@@ -1,0 +1,235 @@
+"""The Python stacks that a process leaves, written from C: how they come to be, what they say."""
+
+import faulthandler
+import linecache
+import os
+import re
+import signal
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, NamedTuple, NoReturn, TextIO
+
+from telemetry.recorder.capture import _source as source_around
+from telemetry.recorder.recorder import IN_APP
+from telemetry.recorder.redaction import redacted
+from telemetry.records import Frame
+
+STACKS_FILE: Final = "stacks.txt"
+# This signal has a process write its stacks and go on, also while native code holds the GIL.
+ASK: Final = signal.SIGUSR2
+
+# What `faulthandler.enable` writes before it lets the signal have its way.
+_FATAL: Final[Mapping[str, int]] = {
+    "Segmentation fault": signal.SIGSEGV,
+    "Aborted": signal.SIGABRT,
+    "Bus error": signal.SIGBUS,
+    "Floating point exception": signal.SIGFPE,
+    "Illegal instruction": signal.SIGILL,
+}
+# These end a process, too, and faulthandler writes the stacks first where it is told to.
+_ENDING: Final = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGTRAP,
+    signal.SIGSYS,
+    signal.SIGXCPU,
+)
+# Names of the signals that leave stacks with nothing above them that says why.
+ASKED_BY: Final = frozenset(number.name for number in _ENDING)
+_MOST_BYTES: Final = 1 << 20  # a hundred threads with a hundred frames each, as a rule
+_FATAL_LINE: Final = re.compile(r"Fatal Python error: (.*)")
+_EXIT_LINE: Final = re.compile(r"os\._exit\((\d+)\)")
+_THREAD_LINE: Final = re.compile(r"(Current thread|Thread) (0x[0-9a-f]+).*most recent call first.*")
+_FRAME_LINE: Final = re.compile(r'  File (?:"(.*)"|\?\?\?), line (\d+|\?\?\?) in (.*)')
+_CUT_LINE: Final = "  ..."
+_ESCAPE: Final = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U(00(?:0[0-9a-f]|10)[0-9a-f]{4})")
+
+
+class Thread(NamedTuple):
+    """One thread's stack: frames from the outermost to the innermost; file, line and function.
+
+    `current` is true of the thread that crashed or called; `cut` when outer frames are missing.
+    """
+
+    id: str
+    current: bool
+    frames: tuple[Frame, ...]
+    cut: bool = False
+
+
+class Dump(NamedTuple):
+    """The stacks of all threads at one moment.
+
+    `cause` is what the process wrote above them: "Segmentation fault", "os._exit(3)", or "" where
+    a signal asked for them.
+    """
+
+    cause: str
+    threads: tuple[Thread, ...]
+
+    @property
+    def returncode(self) -> int | None:
+        """What the cause makes of a process, as `subprocess` has it; None where it is unknown."""
+        if left := _EXIT_LINE.fullmatch(self.cause):
+            return int(left[1])
+        return -_FATAL[self.cause] if self.cause in _FATAL else None
+
+    @property
+    def stopped(self) -> Thread | None:
+        """The thread whose innermost frame is the place; None where none has a Python frame.
+
+        It is the one that crashed or left. Where that was a native thread, or a signal from outside
+        asked, it is the main thread, which runs the task and is the last that faulthandler writes.
+        """
+        current = [one for one in self.threads if one.current and self.cause]
+        return next((one for one in (*current, *self.threads[::-1]) if one.frames), None)
+
+
+def write_to(directory: Path) -> None:
+    """Have this process leave every thread's stack in its journal's directory, written from C.
+
+    At fatal signals and at those that end it from outside, which end it at once, also SIGINT; at
+    `os._exit`; and at `ASK`, after which it goes on. To be called once, from the main thread.
+    """
+    path = directory / STACKS_FILE
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    stacks = os.fdopen(descriptor, "w")  # faulthandler holds it as long as the process lives
+    faulthandler.enable(file=stacks, all_threads=True)
+    # Python's own handler waits for native code to return, and then makes it an exception.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in _ENDING:
+        faulthandler.register(number, file=stacks, all_threads=True, chain=True)
+    faulthandler.register(ASK, file=stacks, all_threads=True, chain=False)
+    _wrap_exit(stacks)
+
+
+def _wrap_exit(stacks: TextIO) -> None:
+    leave, process = os._exit, os.getpid()
+
+    def _exit(status: int) -> NoReturn:
+        if os.getpid() == process:  # the end of a forked child is not this process's
+            with suppress(OSError, TypeError, ValueError):
+                os.write(stacks.fileno(), f"os._exit({status & 0xFF})\n\n".encode())
+                faulthandler.dump_traceback(file=stacks, all_threads=True)
+        leave(status)
+
+    os._exit = _exit
+
+
+def read(directory: Path) -> list[Dump]:
+    """Return what a process has left in its journal's directory, oldest first; never raises."""
+    try:
+        with (directory / STACKS_FILE).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _MOST_BYTES))
+            return parse(file.read(_MOST_BYTES).decode(errors="replace"))
+    except OSError:
+        return []
+
+
+def parse(text: str) -> list[Dump]:
+    """Read what faulthandler wrote, oldest first; what is torn or foreign is passed over."""
+    found: list[_Dump] = []
+    going_on = False  # an empty line stands between the parts of a dump, none between two dumps
+    # What stands after the last line's end was being written when the process ended.
+    for line in map(str.rstrip, text.split("\n")[:-1]):
+        if cause := _cause(line):
+            found.append(_Dump(cause))
+        elif thread := _THREAD_LINE.fullmatch(line):
+            if not (found and going_on):
+                found.append(_Dump(""))
+            found[-1].stacks.append(_Stack(thread[2], thread[1] != "Thread"))
+        elif found and found[-1].stacks:
+            found[-1].stacks[-1].add(line)
+        going_on = not line
+    return [dump.finished() for dump in found]
+
+
+def described(frames: Iterable[Frame]) -> list[Frame]:
+    """Add to frames what can be read about them: module, source around the line, whether ours."""
+    return [_described(frame) for frame in frames]
+
+
+@dataclass(slots=True)
+class _Stack:
+    """A thread's stack as it is being read, the innermost frame first."""
+
+    id: str
+    current: bool
+    frames: list[Frame] = field(default_factory=list)
+    cut: bool = False
+
+    def add(self, line: str) -> None:
+        if frame := _FRAME_LINE.fullmatch(line):
+            file, number, function = frame.groups(default="")
+            self.frames.append(
+                Frame(
+                    file=redacted(_unescaped(file)),
+                    line=int(number) if number.isdecimal() else 0,
+                    function=_unescaped(function),
+                )
+            )
+        elif line == _CUT_LINE:
+            self.cut = True
+
+
+@dataclass(slots=True)
+class _Dump:
+    """A dump as it is being read."""
+
+    cause: str
+    stacks: list[_Stack] = field(default_factory=list)
+
+    def finished(self) -> Dump:
+        leaving = _EXIT_LINE.fullmatch(self.cause) is not None
+        threads = []
+        for stack in self.stacks:
+            own = int(leaving and stack.current)  # the frame of our own that wrote this
+            frames = tuple(stack.frames[own:][::-1])
+            threads.append(Thread(stack.id, stack.current, frames, stack.cut))
+        return Dump(self.cause, tuple(threads))
+
+
+def _cause(line: str) -> str:
+    if fatal := _FATAL_LINE.fullmatch(line):
+        return fatal[1]
+    return line if _EXIT_LINE.fullmatch(line) else ""
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(next(filter(None, found.groups())), 16)), text)
+
+
+def _described(frame: Frame) -> Frame:
+    linecache.checkcache(frame.file)
+    first, source = source_around(frame.file, frame.line)
+    module = _module(frame.file)
+    return Frame(
+        file=frame.file,
+        line=frame.line,
+        function=frame.function,
+        module=module,
+        source=source,
+        source_first_line=first,
+        in_app=module.partition(".")[0] in IN_APP,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _module(file: str) -> str:
+    """Return the dotted name of the module in a file: as far up as there are packages."""
+    path = Path(file)
+    if not path.is_absolute():  # "<string>", "<frozen …>"
+        return ""
+    parts = [] if path.name == "__init__.py" else [path.stem]
+    with suppress(OSError, ValueError):
+        for folder in path.parents:
+            if not (folder / "__init__.py").is_file():
+                break
+            parts.append(folder.name)
+    return ".".join(reversed(parts))

@@ -1,0 +1,48 @@
+"""Whether the out-of-memory killer struck, by what the kernel counts."""
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.oom import OomWatch, memory_events
+
+
+def test_no_control_group_means_no_oom(tmp_path: Path) -> None:
+    """It is read where it can be."""
+    assert not OomWatch(tmp_path / "missing").struck()
+
+
+@pytest.mark.parametrize("disabled", [0, 1])
+def test_a_kill_since_is_told(tmp_path: Path, disabled: int) -> None:
+    """Version 1 counts kills beside a switch whose name begins alike."""
+    control = tmp_path / "memory.oom_control"
+    control.write_text(f"oom_kill_disable {disabled}\nunder_oom 0\noom_kill 4\n")
+    watch = OomWatch(control)
+    assert not watch.struck()
+    control.write_text(f"oom_kill_disable {disabled}\nunder_oom 0\noom_kill 5\n")
+    assert watch.struck()
+
+
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("0::/pods/one", "pods/one/memory.events"),
+        ("4:cpu,memory:/pods/one", "memory/pods/one/memory.oom_control"),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_the_control_group_of_a_process_is_found(tmp_path: Path, line: str, file: str) -> None:
+    """By its line in /proc/self/cgroup."""
+    counts = tmp_path / "fs" / file
+    counts.parent.mkdir(parents=True)
+    counts.write_text("oom_kill 0\n")
+    membership = tmp_path / "cgroup"
+    membership.write_text(f"9:name=systemd:/\nno line of it\n{line}\n")
+    assert memory_events(membership, tmp_path / "fs") == counts
+
+
+def test_a_group_that_counts_nothing_is_none(tmp_path: Path) -> None:
+    """The root group of version 2 has no such file."""
+    membership = tmp_path / "cgroup"
+    membership.write_text("0::/\n")
+    assert memory_events(membership, tmp_path / "fs") is None
