@@ -1,10 +1,13 @@
 """From the record of an error to the failure on the task's row: one sentence, and the facts."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
+from typing import Any
 
 from telemetry.records import Error
 from worker.errors import InputError, InvalidTask, UnknownModel, WorkerError
-from worker.task import Failure
+from worker.task import Failed, Failure, Outcome, Retry
 
 _REFUSALS = (InvalidTask, InputError, UnknownModel)
 
@@ -16,6 +19,7 @@ def failure_of(error: Error, cause: BaseException | None = None) -> Failure:
     and whether another attempt may succeed.
     """
     refused = isinstance(cause, _REFUSALS)
+    death = error.context.get("death", {})
     return Failure(
         kind="refused" if refused else error.kind,
         type=error.type,
@@ -33,7 +37,17 @@ def failure_of(error: Error, cause: BaseException | None = None) -> Failure:
         span_id=error.span_id.hex() if error.span_id else "",
         event_id=error.event_id,
         retryable=isinstance(cause, WorkerError) and cause.retryable,
+        signal=death.get("signal", ""),
+        exit_code=death.get("exit_code"),
+        last_words=tuple(error.context.get("last_words", ())),
     )
+
+
+def with_record(outcome: Outcome, record: Mapping[str, Any]) -> Outcome:
+    """Return an outcome whose failure, if it is one, says how complete the record of it is."""
+    if isinstance(outcome, Failed | Retry):
+        return replace(outcome, failure=replace(outcome.failure, record=dict(record)))
+    return outcome
 
 
 def sentence(error: Error, *, named: bool = True) -> str:
@@ -48,4 +62,4 @@ def sentence(error: Error, *, named: bool = True) -> str:
     if not named or not error.file:
         return said
     where = f"{PurePath(error.file).name}:{error.line} in {error.function}"
-    return f"{said} ({error.place}{during}: {where})"
+    return f"{said} ({error.place} {where}{during})"

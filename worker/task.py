@@ -124,7 +124,10 @@ class Failure:
     """What went wrong with a task, for people (`sentence`) and for engineers (the rest).
 
     `kind` is "exception", "death", "hang" or "refused" (bad input); `place` says how exactly the
-    place is known: "raised at", "opened at" (the line that opened the innermost span), "".
+    place is known: "raised at", "stopped at" (the innermost line of Python of a process that died
+    or hung), "opened at" (the line that opened the innermost span), "". Of a death: `signal` or
+    `exit_code`, and `last_words`, the last that the process wrote to its stdout and stderr.
+    `record` says how complete the attempt's record is, see `worker.supervisor.drain.drained`.
     """
 
     kind: str
@@ -143,6 +146,10 @@ class Failure:
     span_id: str = ""
     event_id: str = ""
     retryable: bool = False
+    signal: str = ""
+    exit_code: int | None = None
+    last_words: tuple[str, ...] = ()
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ import msgspec
 from telemetry.recorder.redaction import redacted
 from worker.messages import Channel, Configure, FromTaskProcess, Hello, ToTaskProcess
 
-LAST_WORDS = 50  # lines of output kept for the report of a death
+LAST_WORDS = 400  # lines of output kept for the report of a death; Python's own stack is among them
 LONGEST_LINE = 65_536  # bytes; a progress bar may never end its line
 SEND_TIMEOUT_S = 10
+HEARING_WAIT_S = 1.0
 OUTPUT_WAIT_S = 0.5
 _log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Printed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exited:
-    """The task process is gone, and everything it said has been delivered before this."""
+    """The task process is gone; what it said and printed has been delivered before this."""
 
     child: "Child"
     returncode: int
@@ -150,8 +152,11 @@ class Child:
         self.end()  # what it has started; its own number is still taken, so it can be nobody else's
         self.returncode = self._process.wait()
         self._over.set()
-        self._hearing.join()  # its end of the socket is closed: what it said is there to be read
+        # Their other ends are closed, and what came is there to be read; but for those that a
+        # descendant holds which left the session.
+        self._hearing.join(timeout=HEARING_WAIT_S)
+        deadline = time.monotonic() + OUTPUT_WAIT_S
         for reading in self._reading:
-            reading.join(timeout=OUTPUT_WAIT_S)  # a descendant that left the session may hold it
+            reading.join(timeout=max(0.0, deadline - time.monotonic()))
         self._channel.close()
         self._inbox.put(Exited(child=self, returncode=self.returncode))

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ from telemetry.records import ProcessEnd
 from telemetry.spans import death_attributes
 from worker.console import Console
 from worker.errors import QueueUnavailable
-from worker.failure import failure_of
-from worker.messages import Finished, Progress, Started, outcome_of
+from worker.failure import failure_of, with_record
+from worker.messages import Alive, Finished, Progress, Started, outcome_of
 from worker.supervisor import note
 from worker.supervisor.attempt import Attempt, queue_attributes
-from worker.supervisor.drain import drained
+from worker.supervisor.drain import drained, record_attributes
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.presence import Presence
 from worker.supervisor.settling import LastWord, Settled, Settler
@@ -85,7 +85,7 @@ class Hand:
         self._lease.keep(attempt.claim)
         self._console.claimed(attempt.claim.task)
 
-    def hear(self, message: Progress | Started) -> None:
+    def hear(self, message: Progress | Alive | Started) -> None:
         """Take in how far the task in hand is. What is said of another task is passed over."""
         attempt = self.running
         if attempt is None or attempt.claim.token != message.token:
@@ -94,27 +94,41 @@ class Hand:
             self._presence.model = message.model
             attempt.load_count = message.load_count
             self._lease.started()
+        elif isinstance(message, Alive):
+            attempt.goes_on(message)
+            self._lease.progress(attempt.progress, at_once=False)
         else:
             entered = attempt.advance(message)
             self._lease.progress(attempt.progress, at_once=entered)
             self._tell(attempt, message)
 
-    def finish(self, message: Finished, journal: Path | None) -> None:
+    def finish(self, message: Finished) -> None:
         """Settle the task by the outcome that its task process returned, its record drained."""
         attempt = self.running
         if attempt is None or attempt.claim.token != message.token:
             _log.warning("the outcome of a task that is not in hand is passed over")
             return
-        outcome, claim = outcome_of(message), attempt.claim
-        facts: dict[str, Any] = {"attempt": claim.task.attempts, "model_loads": attempt.load_count}
-        if journal is not None:
-            facts["record"] = drained(journal, claim.task.id, claim.task.attempts)
+        claim, record = attempt.claim, self._drained(attempt)
+        outcome = with_record(outcome_of(message), record)
+        facts = {
+            "attempt": claim.task.attempts,
+            "model_loads": attempt.load_count,
+            "record": record,
+        }
         left = msgspec.structs.replace(self._note(attempt), finished=message, facts=facts)
         self._settle_by(
             lambda: self._settler.settle(claim, outcome, facts, self._last_word(attempt)),
             type(outcome).__name__,
             left,
         )
+
+    def quiet(self, seconds: float) -> None:
+        """Have others see for how long the running task has made no progress."""
+        attempt = self.running
+        if attempt is not None and attempt.progress.get("quiet_s") != int(seconds):
+            attempt.is_quiet(seconds)
+            self._lease.progress(attempt.progress, at_once=False)
+            self._console.quiet(attempt.claim.task.id, attempt.progress["quiet_s"])
 
     def refuse(self, exc: Exception) -> None:
         """Fail the task in hand for what it says, before its task process has heard of it."""
@@ -131,6 +145,7 @@ class Hand:
             return
         claim, reason = attempt.claim, attempt.cancel_reason
         attempt.span.set(death_attributes(end))
+        failure = replace(failure, record=self._drained(attempt))
         if reason:
             cancelled = Cancelled(reason=reason)
             self._settle_by(lambda: self._settler.settle(claim, cancelled, {}), "Cancelled")
@@ -141,6 +156,7 @@ class Hand:
         """Give the running task back to the queue, and its attempt."""
         attempt = self.running
         if attempt is not None:
+            self._drained(attempt)
             left = msgspec.structs.replace(self._note(attempt), release=reason)
             self._settle_by(lambda: self._settler.release(attempt.claim, reason), "Released", left)
 
@@ -163,6 +179,14 @@ class Hand:
             return
         self._record(attempt, settle, settled, began_ns)
         self._let_go(attempt, settled)
+
+    def _drained(self, attempt: Attempt) -> dict[str, Any]:
+        """Read the attempt's record to its end; its `process` span says how complete it is."""
+        if not self._journal:
+            return {}
+        record = drained(Path(self._journal), attempt.claim.task)
+        attempt.span.set(record_attributes(record))
+        return record
 
     def trouble(self, trouble: QueueUnavailable) -> None:
         """Say once that the queue cannot be reached, until it could be again."""

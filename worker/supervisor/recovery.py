@@ -2,15 +2,22 @@
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
+
+from opentelemetry.trace import get_current_span
 
 from telemetry import death
 from telemetry.journal import is_alive, process_directories
+from telemetry.propagation import remote_context
 from worker.errors import QueueUnavailable
+from worker.failure import with_record
 from worker.messages import outcome_of
 from worker.supervisor import note
+from worker.supervisor.drain import drained, record_attributes
 from worker.supervisor.postmortem import bury
 from worker.supervisor.settling import Settled, Settler
+from worker.task import Failure, Task
 
 DYING_S = 5.0
 _log = logging.getLogger(__name__)
@@ -40,22 +47,33 @@ def _recover_one(directory: Path, settler: Settler) -> bool:
         _log.warning("the task process of %s is still alive; its lease will run out", task_id)
         return False
     try:
-        settled = _settle(left, journal, settler)
+        settled = _settle(left, _bury(directory, journal, left.claim.task), settler)
     except QueueUnavailable as trouble:
         _log.warning("task %s is left to the next start: %s", task_id, trouble)
         return False
     _log.warning("task %s, left by a dead supervisor: %s", task_id, settled)
-    bury(directory, death.lost())
     note.remove(directory)
     return True
 
 
-def _settle(left: note.Note, journal: Path | None, settler: Settler) -> Settled:
+def _bury(directory: Path, journal: Path | None, task: Task) -> Failure:
+    """Close both journals; the death is told once, where the task's own journal knows of it."""
+    failure = bury(journal, death.lost())
+    in_hand = bool(failure.trace_id)
+    record = drained(journal, task) if journal else {}
+    span = get_current_span(remote_context(task.process_context)).get_span_context()
+    updates = {span.span_id.to_bytes(8, "big"): record_attributes(record)}
+    own = bury(directory, death.lost(), updates=updates, told=in_hand)
+    return replace(failure if in_hand else own, record=record)
+
+
+def _settle(left: note.Note, failure: Failure, settler: Settler) -> Settled:
     if left.release:
         return settler.release(left.claim, left.release)
     if left.finished is not None:
-        return settler.settle(left.claim, outcome_of(left.finished), left.facts)
-    return settler.settle_death(left.claim, bury(journal, death.lost()))
+        outcome = with_record(outcome_of(left.finished), failure.record)
+        return settler.settle(left.claim, outcome, left.facts)
+    return settler.settle_death(left.claim, failure)
 
 
 def _died(journal: Path) -> bool:
