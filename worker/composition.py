@@ -30,6 +30,7 @@ from worker.supervisor.presence import Presence
 from worker.supervisor.recovery import recover
 from worker.supervisor.settling import Settler
 from worker.supervisor.signals import stop_signals
+from worker.supervisor.stall import Stall
 from worker.supervisor.supervisor import Habits, LeaseLost, Parts, Supervisor, SupervisorEvent
 
 SHIP_AT_EXIT_S = 3.0
@@ -197,6 +198,7 @@ class _Worker:
                 environment=child_environment(),
             ),
             presence=presence,
+            stall=Stall(settings.hang_after_s),
             recorder=self._recorder,
             console=self._console,
             inbox=self._inbox,

@@ -19,6 +19,7 @@ from worker.task import Task, TaskStatus
 
 MOVING_WIDTH = 100
 NAME_WIDTH = len("travel_orchestrator")
+QUIET_FROM_S = 30  # a step of a large model may take as long
 STYLES: Mapping[str, str] = {"warning": "yellow", "error": "red"}
 # What has become of a task, by the status that its settling gave it: its colour and its words.
 OUTCOMES: Mapping[str, tuple[str, str]] = {
@@ -57,6 +58,10 @@ class Console(Protocol):
         eta_s: float | None,
     ) -> None:
         """The task stands at `step` of `steps` in `stage`; `fraction` is of the whole task."""
+        ...
+
+    def quiet(self, task_id: object, seconds: float) -> None:
+        """The task has made no progress for so long; told about once a second, 0 when it goes on."""
         ...
 
     def settled(
@@ -124,6 +129,9 @@ class JsonConsole:
             eta_s=None if eta_s is None else round(eta_s, 1),
         )
 
+    def quiet(self, task_id: object, seconds: float) -> None:
+        """Write nothing: the task's row and the health file count, and a hang is noted."""
+
     def settled(
         self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
     ) -> None:
@@ -170,6 +178,7 @@ class _Running:
     steps: int = 0
     fraction: float = 0.0
     eta_s: float | None = None
+    quiet_s: float = 0.0
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
         grid = Table.grid(padding=(0, 1))
@@ -177,7 +186,8 @@ class _Running:
         for width in (10, NAME_WIDTH, None, 4, 10, 9, 9):  # what can wrap, the bar, gives way
             grid.add_column(min_width=width, no_wrap=width is not None)
         steps = f"step {self.step}/{self.steps}" if self.steps else ""
-        left = "" if self.eta_s is None else f"{_left(self.eta_s)} left"
+        left = "" if self.eta_s is None else f"{_whole(self.eta_s)} left"
+        quiet = quiet_for(self.quiet_s)
         grid.add_row(
             Text(f"  {self.task_id[:8]}", style="bold"),
             Text(self.name),
@@ -185,7 +195,7 @@ class _Running:
             f"{self.fraction:4.0%}",
             Text(self.stage, style="cyan"),
             steps,
-            Text(left, style="dim"),
+            Text(quiet or left, style="yellow" if quiet else "dim"),
         )
         yield grid
 
@@ -228,7 +238,15 @@ class TerminalConsole:
         running = self._running
         running.stage, running.step, running.steps = stage, step, steps
         running.fraction, running.eta_s = min(max(fraction, 0.0), 1.0), eta_s
+        running.quiet_s = 0.0
         self._draw()
+
+    def quiet(self, task_id: object, seconds: float) -> None:
+        """Redraw the line that moves, with how long it has not."""
+        del task_id
+        if self._running is not None:
+            self._running.quiet_s = seconds
+            self._draw()
 
     def settled(
         self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
@@ -271,8 +289,13 @@ def name_of(task: Task) -> str:
     return task.task_type if index is None else f"{task.task_type} {index}"
 
 
-def _left(seconds: float) -> str:
-    """Write what is left for people: nobody reads tenths that change all the time."""
+def quiet_for(seconds: float) -> str:
+    """Say for how long a task has made no progress; "" where that is nothing to speak of."""
+    return f"quiet for {_whole(seconds)}" if seconds >= QUIET_FROM_S else ""
+
+
+def _whole(seconds: float) -> str:
+    """Write whole seconds for people: nobody reads tenths that change all the time."""
     return "<1 s" if seconds < 1 else clock(round(seconds)).replace(".0", "")
 
 

@@ -79,6 +79,16 @@ class Progress(msgspec.Struct, tag="progress", frozen=True, kw_only=True):
     steps: int = 0
 
 
+class Alive(msgspec.Struct, tag="alive", frozen=True, kw_only=True):
+    """The task is at work between two steps: it has looked whether to go on, at most a second ago.
+
+    `at` is seconds since the epoch.
+    """
+
+    token: UUID
+    at: float
+
+
 class Started(msgspec.Struct, tag="started", frozen=True, kw_only=True):
     """The model is loaded: generation starts."""
 
@@ -98,7 +108,7 @@ class Finished(msgspec.Struct, tag="finished", frozen=True, kw_only=True):
 
 T = TypeVar("T")
 ToTaskProcess: TypeAlias = Configure | Run | Cancel | Exit
-FromTaskProcess: TypeAlias = Hello | Ready | Unready | Progress | Started | Finished
+FromTaskProcess: TypeAlias = Hello | Ready | Unready | Progress | Alive | Started | Finished
 
 _OUTCOMES: Mapping[str, type[Outcome]] = {
     kind.__name__: kind for kind in (Done, Spawned, Retry, Failed, Cancelled)

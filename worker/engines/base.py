@@ -88,7 +88,10 @@ class Observer(Protocol):
     """How an engine tells how far it is, and learns that it must stop."""
 
     def check_cancelled(self) -> None:
-        """Raise `TaskCancelled` when the task was cancelled. Called at least once a step."""
+        """Raise `TaskCancelled` when the task was cancelled; else it is known to be at work.
+
+        Called at least once a step, and wherever else many small things are done.
+        """
         ...
 
     def step(self, index: int, count: int) -> None:

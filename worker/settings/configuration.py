@@ -99,6 +99,8 @@ def shown(value: Any) -> str:
             return str(value).lower()
         case tuple():
             return ",".join(str(part) for part in value)
+        case Mapping():
+            return ",".join(f"{name}={shown(part)}" for name, part in value.items())
         case float():
             return f"{value:g}"
         case _:

@@ -1,6 +1,7 @@
 """The types of settings that a plain type does not say: lists as text, addresses, secrets."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -8,8 +9,22 @@ from urllib.parse import unquote
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from telemetry.names import STAGES
 from worker.task import TASK_TYPES
 
+# Seconds. A download may take download_timeout_s (600) in inputs and loras; the weights may come
+# from the hub in model; in generate nothing is heard during a step, nor while text is encoded or
+# pictures are decoded.
+HANG_AFTER_S: Mapping[str, float] = {
+    "inputs": 900.0,
+    "parameters": 60.0,
+    "loras": 900.0,
+    "model": 3600.0,
+    "generate": 1800.0,
+    "encode": 600.0,
+    "output": 300.0,
+}
+_LONGEST_S = 30 * 86_400.0
 # A field of HTTP, RFC 9110, 5.1 and 5.5; beyond ASCII its meaning is the receiver's guess.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -67,12 +82,37 @@ def _dsn(value: SecretStr) -> SecretStr:
     return value
 
 
+def _seconds_by_stage(value: Any) -> Any:
+    """Read one number for all stages, or stage=number parted by commas, over the defaults."""
+    given: Mapping[str, Any] = dict.fromkeys(STAGES, value)
+    if isinstance(value, Mapping):
+        given = value
+    elif isinstance(value, str) and "=" in value:
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        given = {stage.strip(): seconds.strip() for stage, _, seconds in pairs}
+    unknown = [stage for stage in given if stage not in STAGES]
+    if unknown:
+        raise ValueError(f"unknown stage {unknown[0]!r}; known: {', '.join(STAGES)}")
+    return {**HANG_AFTER_S} | {stage: _seconds(stage, said) for stage, said in given.items()}
+
+
+def _seconds(stage: str, value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST_S:
+        raise ValueError(f"{value!r} for {stage} must be a number from 0 to {_LONGEST_S:.0f}")
+    return seconds
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 # An environment variable or a command-line option holds a list as text, parted by commas.
 Paths = Annotated[tuple[AbsolutePath, ...], NoDecode, BeforeValidator(_split)]
 TaskTypes = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_known_types)
 ]
+SecondsByStage = Annotated[dict[str, float], NoDecode, BeforeValidator(_seconds_by_stage)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Headers = Annotated[SecretStr, AfterValidator(_headers)]
 Dsn = Annotated[SecretStr, AfterValidator(_dsn)]

@@ -17,10 +17,12 @@ from pydantic_settings import (
 
 from worker.params.payload import UnknownKeys
 from worker.settings.setting_types import (
+    HANG_AFTER_S,
     AbsolutePath,
     Dsn,
     Headers,
     Paths,
+    SecondsByStage,
     TaskTypes,
     WebAddress,
     header_fields,
@@ -112,6 +114,13 @@ class Settings(BaseSettings):
         gt=0,
         le=86400,
         description="Seconds in which a new task process must report its device ready.",
+    )
+
+    hang_after_s: SecondsByStage = Field(
+        default=dict(HANG_AFTER_S),
+        description="Seconds without progress after which a task fails as a hang and its process "
+        "is ended, by stage, or one number for all; 0 is never. In generate it must exceed the "
+        "longest step, in model a download of the weights.",
     )
 
     engine: Literal["diffusers"] = Field(

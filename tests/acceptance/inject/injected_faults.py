@@ -1,0 +1,41 @@
+"""The faults that tests put into a worker. The line that one ends at has its name as a comment."""
+
+import ctypes
+import os
+import signal
+import threading
+import time
+
+LONG_S = 600
+
+
+def sleep_in_python() -> None:
+    """Wait as a call does that never returns."""
+    time.sleep(LONG_S)  # sleep_in_python
+
+
+def wait_for_itself() -> None:
+    """Deadlock."""
+    lock = threading.Lock()
+    with lock:
+        lock.acquire()  # wait_for_itself
+
+
+def sleep_with_the_gil() -> None:
+    """Hang in native code that holds the GIL: no thread of this process runs any Python."""
+    ctypes.PyDLL(None).sleep(LONG_S)  # sleep_with_the_gil
+
+
+def sleep_without_the_gil() -> None:
+    """Hang in native code that has released the GIL."""
+    ctypes.CDLL(None).sleep(LONG_S)  # sleep_without_the_gil
+
+
+def hold_the_gil_for_a_while() -> None:
+    """Hold the GIL for as long as INJECTED_HOLD_S says, then go on."""
+    ctypes.PyDLL(None).usleep(int(float(os.environ["INJECTED_HOLD_S"]) * 1_000_000))
+
+
+def stop_itself() -> None:
+    """Be stopped from outside: no signal's handler runs any more."""
+    os.kill(os.getpid(), signal.SIGSTOP)
