@@ -32,7 +32,6 @@ from worker.failure import failure_of
 from worker.handlers.base import Context
 from worker.handlers.registry import handler_for
 from worker.messages import (
-    Alive,
     Cancel,
     Channel,
     Configure,
@@ -53,7 +52,6 @@ EXIT_MISUNDERSTOOD = 76  # EX_PROTOCOL of sysexits.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Ends meant by us, which leave no stack; `telemetry.stacks` wraps the name in `os`.
 _leave = os._exit
-_ALIVE_EVERY_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +66,6 @@ class ChannelObserver:
         self._engine = engine
         self._stage = ""
         self._cancelled: str | None = None
-        self._told_at = 0.0
         self.token = token
 
     def cancel(self, reason: str) -> None:
@@ -76,11 +73,9 @@ class ChannelObserver:
         self._cancelled = reason
 
     def check_cancelled(self) -> None:
-        """Raise `TaskCancelled` when the task was cancelled; else tell that it goes on."""
+        """Raise `TaskCancelled` when the task was cancelled."""
         if self._cancelled is not None:
             raise TaskCancelled(self._cancelled)
-        if time.monotonic() - self._told_at >= _ALIVE_EVERY_S:
-            self._send(Alive(token=self.token, at=time.time()))
 
     def stage(self, name: str) -> None:
         """Tell that the task enters a stage."""
@@ -94,7 +89,7 @@ class ChannelObserver:
 
     def started(self) -> None:
         """Tell that the model is loaded."""
-        self._send(
+        self._channel.send(
             Started(
                 token=self.token,
                 model=self._engine.loaded_model or "",
@@ -103,13 +98,9 @@ class ChannelObserver:
         )
 
     def _tell(self, step: int, steps: int) -> None:
-        self._send(
+        self._channel.send(
             Progress(token=self.token, at=time.time(), stage=self._stage, step=step, steps=steps)
         )
-
-    def _send(self, message: Progress | Alive | Started) -> None:
-        self._told_at = time.monotonic()
-        self._channel.send(message)
 
 
 @dataclass(slots=True)
