@@ -32,6 +32,7 @@ from worker.failure import failure_of
 from worker.handlers.base import Context
 from worker.handlers.registry import handler_for
 from worker.messages import (
+    Alive,
     Cancel,
     Channel,
     Configure,
@@ -52,6 +53,7 @@ EXIT_MISUNDERSTOOD = 76  # EX_PROTOCOL of sysexits.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Ends meant by us, which leave no stack; `telemetry.stacks` wraps the name in `os`.
 _leave = os._exit
+_ALIVE_EVERY_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +68,7 @@ class ChannelObserver:
         self._engine = engine
         self._stage = ""
         self._cancelled: str | None = None
+        self._told_at = 0.0
         self.token = token
 
     def cancel(self, reason: str) -> None:
@@ -73,9 +76,11 @@ class ChannelObserver:
         self._cancelled = reason
 
     def check_cancelled(self) -> None:
-        """Raise `TaskCancelled` when the task was cancelled."""
+        """Raise `TaskCancelled` when the task was cancelled; else tell that it goes on."""
         if self._cancelled is not None:
             raise TaskCancelled(self._cancelled)
+        if time.monotonic() - self._told_at >= _ALIVE_EVERY_S:
+            self._send(Alive(token=self.token, at=time.time()))
 
     def stage(self, name: str) -> None:
         """Tell that the task enters a stage."""
@@ -89,7 +94,7 @@ class ChannelObserver:
 
     def started(self) -> None:
         """Tell that the model is loaded."""
-        self._channel.send(
+        self._send(
             Started(
                 token=self.token,
                 model=self._engine.loaded_model or "",
@@ -98,9 +103,13 @@ class ChannelObserver:
         )
 
     def _tell(self, step: int, steps: int) -> None:
-        self._channel.send(
+        self._send(
             Progress(token=self.token, at=time.time(), stage=self._stage, step=step, steps=steps)
         )
+
+    def _send(self, message: Progress | Alive | Started) -> None:
+        self._told_at = time.monotonic()
+        self._channel.send(message)
 
 
 @dataclass(slots=True)

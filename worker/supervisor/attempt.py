@@ -13,7 +13,7 @@ from opentelemetry.trace import Link, SpanKind
 from telemetry import names
 from telemetry.propagation import remote_context, trace_id_of
 from telemetry.recorder import RecordedSpan, Recorder
-from worker.messages import Progress
+from worker.messages import Alive, Progress
 from worker.store.base import ClaimRequest, TaskStore
 from worker.task import Claim
 
@@ -108,8 +108,17 @@ class Attempt:
             "fraction": round(message.step / message.steps, 4) if message.steps else None,
             "eta_s": self._eta_s(message),
             "at": message.at,
+            "quiet_s": 0,
         }
         return entered
+
+    def goes_on(self, message: Alive) -> None:
+        """Take in that the task is at work between two steps."""
+        self.progress = {**self.progress, "at": message.at, "quiet_s": 0}
+
+    def is_quiet(self, seconds: float) -> None:
+        """Note for how long the task has made no progress."""
+        self.progress = {**self.progress, "quiet_s": int(seconds)}
 
     def close(self, status: str) -> None:
         """End the `process` span; `status` is the task's now."""

@@ -16,7 +16,7 @@ from telemetry.spans import death_attributes
 from worker.console import Console
 from worker.errors import QueueUnavailable
 from worker.failure import failure_of, with_record
-from worker.messages import Finished, Progress, Started, outcome_of
+from worker.messages import Alive, Finished, Progress, Started, outcome_of
 from worker.supervisor import note
 from worker.supervisor.attempt import Attempt, queue_attributes
 from worker.supervisor.drain import drained, record_attributes
@@ -85,7 +85,7 @@ class Hand:
         self._lease.keep(attempt.claim)
         self._console.claimed(attempt.claim.task)
 
-    def hear(self, message: Progress | Started) -> None:
+    def hear(self, message: Progress | Alive | Started) -> None:
         """Take in how far the task in hand is. What is said of another task is passed over."""
         attempt = self.running
         if attempt is None or attempt.claim.token != message.token:
@@ -94,6 +94,9 @@ class Hand:
             self._presence.model = message.model
             attempt.load_count = message.load_count
             self._lease.started()
+        elif isinstance(message, Alive):
+            attempt.goes_on(message)
+            self._lease.progress(attempt.progress, at_once=False)
         else:
             entered = attempt.advance(message)
             self._lease.progress(attempt.progress, at_once=entered)
@@ -118,6 +121,14 @@ class Hand:
             type(outcome).__name__,
             left,
         )
+
+    def quiet(self, seconds: float) -> None:
+        """Have others see for how long the running task has made no progress."""
+        attempt = self.running
+        if attempt is not None and attempt.progress.get("quiet_s") != int(seconds):
+            attempt.is_quiet(seconds)
+            self._lease.progress(attempt.progress, at_once=False)
+            self._console.quiet(attempt.claim.task.id, attempt.progress["quiet_s"])
 
     def refuse(self, exc: Exception) -> None:
         """Fail the task in hand for what it says, before its task process has heard of it."""

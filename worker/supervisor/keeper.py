@@ -9,6 +9,7 @@ from pathlib import Path
 from worker.errors import EXIT_GPU, EXIT_RECYCLE
 from worker.messages import Configure, Exit, ToTaskProcess
 from worker.supervisor.child import Child, ChildEvent
+from worker.supervisor.stall import ask_for_stacks
 from worker.task import Failure
 
 STARTS_BEFORE_GIVING_UP = 3
@@ -28,6 +29,7 @@ class Keeper:
 
     Attributes:
         child: The task process, or None between two of them.
+        hang: Why the task process was ended as one that hangs, or "".
         given_up: Why no task process can be had, or "".
         exit_code: What the supervisor is to end with when this has given up.
     """
@@ -50,6 +52,7 @@ class Keeper:
         self._failed_starts = 0
         self._got_ready = False
         self.child: Child | None = None
+        self.hang = ""
         self.given_up = ""
         self.exit_code = EXIT_RECYCLE
 
@@ -79,6 +82,7 @@ class Keeper:
             return
         self._got_ready = False
         self._gone_by = None
+        self.hang = ""
         self._ready_by = time.monotonic() + self._start_timeout_s
         _log.info("task process %d started", self.pid)
 
@@ -93,6 +97,15 @@ class Keeper:
         elif self._gone_by is not None and now >= self._gone_by:
             self.given_up = f"task process {self.pid} cannot be ended: its driver is stuck"
             self.exit_code = EXIT_GPU
+
+    def end_hung(self, hang: str) -> None:
+        """Have the task process write its stacks, then end it; `hang` says what is wrong."""
+        if self.child is None or self.child.returncode is not None:
+            return  # it has ended by itself, which will be told
+        self.hang = hang
+        if self.journal is not None and not ask_for_stacks(self.pid, self.journal):
+            _log.warning("task process %d does not write its stacks", self.pid)
+        self.kill()
 
     def kill(self) -> None:
         """End the task process and what it started, now; its end will be told."""
@@ -150,7 +163,7 @@ class Keeper:
             child.send(Exit())
             if not child.wait(EXIT_WAIT_S):
                 child.end()
-        return child.wait(KILL_WAIT_S)
+        return child.wait(0 if self.given_up else KILL_WAIT_S)  # it has had its time
 
     def _start_failed(self, why: str) -> None:
         self._failed_starts += 1

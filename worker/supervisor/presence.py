@@ -4,6 +4,7 @@ import logging
 import os
 from typing import Any
 
+from worker.console import quiet_for
 from worker.errors import QueueUnavailable
 from worker.store.base import TaskStore
 from worker.supervisor.attempt import Attempt
@@ -48,6 +49,9 @@ class Presence:
         self.state = state
         task = attempt.claim.task if attempt else None
         doing = f"task {task.id}" if task else "waiting for tasks"
+        quiet = quiet_for(attempt.progress.get("quiet_s", 0)) if attempt else ""
+        if attempt and quiet:
+            doing += f", {quiet} in stage {attempt.progress.get('stage', 'none')}"
         self._health.write(
             {
                 "state": state,

@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from telemetry import names
+from telemetry.death import HANG
 from telemetry.recorder import Recorder
 from worker.errors import Fenced, QueueUnavailable
 from worker.failure import failure_of
@@ -82,9 +83,14 @@ class Settler:
         return self._bounded(claim, write)
 
     def settle_death(self, claim: Claim, failure: Failure) -> Settled:
-        """Count a death; the task is queued again, or failed at the limit."""
+        """Count a death; the task is queued again, or failed at the limit.
+
+        A hang fails it at once: another attempt would take a GPU for as long.
+        """
 
         def write() -> Settled:
+            if failure.kind == HANG:
+                return self._fail(claim, failure)
             status = self.store.record_death(claim.token, failure, max_deaths=self.max_deaths)
             return Settled(status=status, sentence=failure.sentence)
 

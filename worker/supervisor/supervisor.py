@@ -17,7 +17,17 @@ from worker.errors import (
     InvalidTask,
     QueueUnavailable,
 )
-from worker.messages import Cancel, Finished, Hello, Progress, Ready, Run, Started, Unready
+from worker.messages import (
+    Alive,
+    Cancel,
+    Finished,
+    Hello,
+    Progress,
+    Ready,
+    Run,
+    Started,
+    Unready,
+)
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.child import ChildEvent, Exited, Printed, Said
 from worker.supervisor.claiming import Claimed, Claimer
@@ -26,6 +36,7 @@ from worker.supervisor.keeper import Keeper
 from worker.supervisor.postmortem import bury
 from worker.supervisor.presence import Presence
 from worker.supervisor.signals import StopAsked
+from worker.supervisor.stall import Stall, as_hang
 
 CANCEL_GRACE_S = 30.0
 _log = logging.getLogger(__name__)
@@ -50,6 +61,7 @@ class Parts:
     hand: Hand
     keeper: Keeper
     presence: Presence
+    stall: Stall
     recorder: Recorder
     console: Console
     inbox: "queue.SimpleQueue[SupervisorEvent]"
@@ -79,6 +91,7 @@ class Supervisor:
         self._hand = parts.hand
         self._keeper = parts.keeper
         self._presence = parts.presence
+        self._stall = parts.stall
         self._recorder = parts.recorder
         self._console = parts.console
         self._inbox = parts.inbox
@@ -99,7 +112,7 @@ class Supervisor:
                 self._turn()
         finally:
             self._end_task_process()
-            self._hand.give_back("the worker stops")
+            self._hand.give_back(self._keeper.given_up or "the worker stops")
             self._presence.state = "stopped"
             if not self._presence.trouble:
                 self._presence.record()
@@ -110,6 +123,7 @@ class Supervisor:
     def _turn(self) -> None:
         """Look at what is due, then wait for news."""
         self._keeper.watch()
+        self._watch_progress()
         self._check_deadlines()
         self._hand.settle_if_due()
         if self._hand.running is None:
@@ -127,11 +141,24 @@ class Supervisor:
                 return
             self._handle(event)
 
+    def _watch_progress(self) -> None:
+        """Show how long the running task has made no progress; end its process at the limit."""
+        attempt = self._hand.running
+        if attempt is None or not self._keeper.ready:
+            return
+        self._stall.look(attempt.claim.token, attempt.progress)
+        self._hand.quiet(self._stall.quiet_s)
+        if hang := self._stall.hang:
+            self._console.note("warning", f"a task hangs: {hang}", task_id=attempt.claim.task.id)
+            self._keeper.end_hung(hang)
+
     def _patience_s(self) -> float:
         now = time.monotonic()
         due = [self._drain_by, self._cancel_by, self._hand.due_at, now + 1.0]
         if self._keeper.ready and self._hand.attempt is None:
             due.append(self._claim_at)
+        elif self._keeper.ready and self._stall.left_s is not None:
+            due.append(now + self._stall.left_s)
         return max(0.0, min(at for at in due if at is not None) - now)
 
     def _handle(self, event: SupervisorEvent) -> None:
@@ -163,7 +190,7 @@ class Supervisor:
                 self._keeper.leaves()
                 self._console.note("error", problem)
                 self._stop(exit_code)
-            case Progress() | Started():
+            case Progress() | Alive() | Started():
                 self._hand.hear(message)
             case Finished(recycle=recycle):
                 self._hand.finish(message)
@@ -213,6 +240,8 @@ class Supervisor:
     def _bury(self, event: Exited) -> None:
         child = event.child
         end = death.from_returncode(event.returncode, out_of_memory=self._oom.struck())
+        if self._keeper.hang:
+            end = as_hang(end, self._keeper.hang)
         self._oom = death.OomWatch()
         failure = bury(child.journal, end, last_words=child.last_words)
         self._keeper.exited(failure, child.last_words)
