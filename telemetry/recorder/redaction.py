@@ -1,139 +1,49 @@
 """What must not be written: secrets by their form or their key, and prompts when so asked."""
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
-REDACTED: Final = "[redacted]"
+from telemetry.recorder.secret_patterns import (
+    ASSIGNED,
+    KEY_HINTS,
+    KEY_OF_ASSIGNMENT,
+    KEY_WORDS,
+    LONG_WORD,
+    PATTERNS,
+    REDACTED,
+)
+
 PROMPT_HIDDEN: Final = "[prompt hidden]"
-
-
-class Pattern(NamedTuple):
-    """A form of secret.
-
-    `hints` are lower-case texts of which at least one is in every match, so that a text without
-    them costs no search. `example` contains one secret, `secret`, that must vanish.
-    """
-
-    name: str
-    hints: tuple[str, ...]
-    regex: re.Pattern[str]
-    replacement: str
-    example: str
-    secret: str
-
-
-def _pattern(
-    name: str, hints: tuple[str, ...], regex: str, replacement: str, example: str, secret: str
-) -> Pattern:
-    return Pattern(name, hints, re.compile(regex), replacement, example, secret)
-
-
-_KEY_WORDS: Final = (
-    r"passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|service_?role_?key"
-    r"|anon_?key|secret_?key|signing_?key|encryption_?key|authorization|cookie|credentials?|dsn|jwt"
-)
-
-PATTERNS: Final = (
-    _pattern(
-        "private key",
-        ("-----begin",),
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)",
-        REDACTED,
-        "key: -----BEGIN RSA PRIVATE KEY-----\nMIIEabc\n-----END RSA PRIVATE KEY-----",
-        "MIIEabc",
-    ),
-    _pattern(
-        "Supabase key",
-        ("sb_secret_", "sb_publishable_"),
-        r"\bsb_(secret|publishable)_[A-Za-z0-9_-]+",
-        rf"sb_\1_{REDACTED}",
-        "using sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz",
-        "N7UND0UgjKTVK",
-    ),
-    _pattern(
-        "JSON web token",
-        ("eyj",),
-        r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}\.?[A-Za-z0-9_-]*",
-        REDACTED,
-        "key eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiYW5vbiJ9.c2lnbmF0dXJl failed",
-        "eyJyb2xlIjoiYW5vbiJ9",
-    ),
-    _pattern(
-        "bearer token",
-        ("bearer",),
-        r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{6,}",
-        rf"\1{REDACTED}",
-        "sent Bearer abc123def456ghi",
-        "abc123def456ghi",
-    ),
-    _pattern(
-        "authorization header",
-        ("authorization",),
-        r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:basic|token|digest)\s+)[^\s\"',;]+",
-        rf"\1{REDACTED}",
-        "Authorization: Basic dXNlcjpwYXNz",
-        "dXNlcjpwYXNz",
-    ),
-    _pattern(
-        "signed URL",
-        ("?", "&"),
-        r"(?i)([?&](?:token|sig|signature|hmac|key|apikey|api_key|access_token|auth|password|secret"
-        r"|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)"
-        r"|googleaccessid|awsaccesskeyid|policy|key-pair-id)=)[^&\s\"'<>#]+",
-        rf"\1{REDACTED}",
-        "GET https://h.example/o.mp4?t=1&X-Amz-Signature=9f8e7d6c&x=2",
-        "9f8e7d6c",
-    ),
-    _pattern(
-        "password in a URL",
-        ("://",),
-        r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/:@?#\"']*:)[^\s/@\"']+@",
-        rf"\1{REDACTED}@",
-        "postgresql://postgres:hunter2@db.example:5432/postgres",
-        "hunter2",
-    ),
-    _pattern(
-        "DSN",
-        ("://",),
-        r"(?i)\b(https?://)[^\s/:@?#\"']+@",
-        rf"\1{REDACTED}@",
-        "https://4f3e2d1c0b@o1.ingest.example/42",
-        "4f3e2d1c0b",
-    ),
-    _pattern(
-        "AWS key",
-        ("akia", "asia"),
-        r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-        REDACTED,
-        "id AKIAIOSFODNN7EXAMPLE",
-        "AKIAIOSFODNN7EXAMPLE",
-    ),
-    _pattern(
-        "token of a known service",
-        ("hf_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "sk-", "sbp_"),
-        r"\b(?:hf_|gh[pousr]_|github_pat_|sk-|sbp_)[A-Za-z0-9_-]{20,}",
-        REDACTED,
-        "logged in with hf_abcdefghijklmnopqrstuvwxyz",
-        "abcdefghijklmnopqrstuvwxyz",
-    ),
-    _pattern(
-        "assignment",
-        ("pass", "secret", "token", "key", "authorization", "cookie", "credential", "dsn", "jwt"),
-        rf"(?i)(?<![a-z0-9])((?:[a-z0-9]+_)*(?:{_KEY_WORDS})[\"']?\s?[=:]\s?[\"']?)"
-        r"(?!\[redacted|none\b|null\b|true\b|false\b)[^\s\"'&,;(){}\[\]<>]{3,}",
-        rf"\1{REDACTED}",
-        "connecting with db_password='hunter2!' now",
-        "hunter2!",
-    ),
-)
-
 # A text shorter than this holds no secret that a pattern could tell.
 _SHORTEST: Final = 8
 # What is done with a text of up to this length is remembered.
 CACHED_CHARACTERS: Final = 256
-_SENSITIVE_KEY: Final = re.compile(rf"(?:^|_)(?:{_KEY_WORDS})$")
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SENSITIVE_KEY: Final = re.compile(
+    rf"(?:^|_)(?:{KEY_WORDS}|auth)$|(?:passw(?:or)?d|passphrase|secret)$"
+)
+_LONGEST_PRIVATE_KEY: Final = 128  # lines
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+_ASSIGNMENT: Final = len(PATTERNS)
+_Hints: TypeAlias = tuple[tuple[str, int], ...]
+
+
+def _hints(*, long: bool, sign: bool) -> _Hints:
+    """Return pairs of a hint and its pattern's number; that of assignments is the last."""
+    found = [
+        (hint, number)
+        for number, pattern in enumerate(PATTERNS)
+        if (pattern.long, pattern.sign) == (long, sign)
+        for hint in pattern.hints
+    ]
+    return (*found, *((hint, _ASSIGNMENT) for hint in KEY_HINTS if sign))
+
+
+_HINTS: Final = _hints(long=False, sign=False)
+_LONG_HINTS: Final = _hints(long=True, sign=False)
+_SIGN_HINTS: Final = _hints(long=False, sign=True)
 
 PLAIN_KEY: Final = 0
 SECRET_KEY: Final = 1
@@ -145,6 +55,28 @@ def redacted(text: str) -> str:
     if len(text) <= CACHED_CHARACTERS:
         return _redacted_short(text)
     return _redacted(text)
+
+
+def redacted_lines(lines: Sequence[str]) -> list[str]:
+    """Return as many lines, without secrets, of which some take several lines."""
+    whole = redacted("\n".join(lines)).split("\n")
+    return whole if len(whole) == len(lines) else [redacted(line) for line in lines]
+
+
+class LineRedactor:
+    """Redacts what comes line by line, as a program prints it: a private key takes many."""
+
+    def __init__(self) -> None:
+        self._hidden_lines = 0
+
+    def __call__(self, line: str) -> str:
+        """Return the next line without secrets."""
+        inside = 0 < self._hidden_lines < _LONGEST_PRIVATE_KEY
+        if inside or ("-----BEGIN" in line and "PRIVATE KEY" in line):
+            self._hidden_lines = 0 if "-----END" in line else self._hidden_lines + 1
+        else:
+            self._hidden_lines = 0
+        return REDACTED if inside else redacted(line)
 
 
 @lru_cache(maxsize=4096)
@@ -197,14 +129,45 @@ def _redacted_short(text: str) -> str:
 
 
 def _redacted(text: str) -> str:
-    if len(text) >= _SHORTEST:
-        lowered = text.lower()
-        for pattern in PATTERNS:
-            for hint in pattern.hints:
-                if hint in lowered:
-                    text = pattern.regex.sub(pattern.replacement, text)
-                    break
+    if len(text) >= _SHORTEST and (numbers := _suspected(text)):
+        text = _without_secrets(text, numbers)
     if text.isascii():
         return text
     # Lone surrogates (from undecodable file names) can be written by no encoder.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _suspected(text: str) -> set[int]:
+    """Return the numbers of the patterns that may be in a text: of most texts, none."""
+    lowered = text.lower()
+    found = {number for hint, number in _HINTS if hint in lowered}
+    if max(map(len, text.split()), default=0) >= LONG_WORD:
+        found |= {number for hint, number in _LONG_HINTS if hint in lowered}
+    if "=" in text or ":" in text or "%" in text:
+        found |= {number for hint, number in _SIGN_HINTS if hint in lowered}
+    return found
+
+
+def _without_secrets(text: str, numbers: Iterable[int]) -> str:
+    for number in sorted(numbers):
+        if number == _ASSIGNMENT:
+            text = _without_assigned(text)
+        else:
+            text = PATTERNS[number].regex.sub(PATTERNS[number].replacement, text)
+    return text
+
+
+def _without_assigned(text: str) -> str:
+    """Hide what is assigned to a name that would be a secret's key."""
+    parts: list[str] = []
+    end = 0
+    for key in KEY_OF_ASSIGNMENT.finditer(text):
+        if key.start() < end or key_rule(key[1]) != SECRET_KEY:
+            continue
+        if value := ASSIGNED.match(text, key.end()):
+            parts += (
+                text[end : key.end()],
+                f"{value[1] or value[2] or ''}{REDACTED}{value[1] or ''}",
+            )
+            end = value.end()
+    return "".join((*parts, text[end:])) if parts else text

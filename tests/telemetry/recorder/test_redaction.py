@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.recorder.attributes import clean
-from telemetry.recorder.redaction import PATTERNS, Pattern, Redactor, key_rule, redacted
+from telemetry.recorder.redaction import (
+    LineRedactor,
+    Redactor,
+    key_rule,
+    redacted,
+    redacted_lines,
+)
+from telemetry.recorder.secret_patterns import LONG_WORD, PATTERNS, Pattern
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
@@ -26,6 +33,8 @@ def test_each_patterns_hints_are_in_its_example(pattern: Pattern) -> None:
     """A text without a hint is not searched."""
     assert any(hint in pattern.example.lower() for hint in pattern.hints)
     assert all(hint == hint.lower() for hint in pattern.hints)
+    assert not pattern.sign or any(sign in pattern.example for sign in "=:%")
+    assert not pattern.long or max(map(len, pattern.example.split())) >= LONG_WORD
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
@@ -49,6 +58,14 @@ def test_a_secret_is_found_in_a_long_text(pattern: Pattern) -> None:
         "a basic understanding of keys: monkeys, turkeys",
         "token = None",
         "key=guidance_scale",
+        "LOOP [9/32] guidance_scale: 1.0 of the model's own, sorted by key: seed, steps",
+        "http://localhost:4318/v1/traces",
+        "https://h.example/@someone/video.mp4?width=832&height=480#t=1",
+        "pass 2 of 3: 12 keys, compass: north, bypass=none, keyframe=81",
+        "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "a risk-averse-disk-cache-of-the-model --max-tokens 512 --device cuda:0",
+        "/models/wan/checkpoints/high_noise/diffusion_pytorch_model-00001-of-00006",
+        "def step(self, key: str, count: int) -> None:",
         "",
     ],
 )
@@ -69,6 +86,12 @@ def test_what_is_no_secret_stays(text: str) -> None:
         "Authorization",
         "sentry_dsn",
         "loop26.engine.param.hf_token",
+        "SUPABASE_KEY",
+        "x-api-key",
+        "webhook_url",
+        "AccountKey",
+        "pwd",
+        "auth",
     ],
 )
 def test_what_a_key_calls_secret_is_hidden(key: str) -> None:
@@ -81,6 +104,69 @@ def test_what_a_key_calls_secret_is_hidden(key: str) -> None:
 def test_what_a_key_does_not_call_secret_is_shown(key: str) -> None:
     """Generation is full of tokens and keys."""
     assert clean({key: "x1"}, Redactor()) == {key: "x1"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connecting with db_password='{}' now",
+        "error: headers: token: {}",
+        "PGPASSWORD={} AWSSecretKey={}",
+        "accessToken: {}",
+        '{{"config": "{{\\"db_password\\": \\"{}\\"}}"}}',
+        "{{'api_key': '{} with, commas; and (brackets)'}}",
+        "https://h.example/a?next=https%3A%2F%2Fb%3Ftoken%3D{}",
+        'href="https://h.example/a?x=1&amp;sig={}"',
+        "['curl', '-H', 'X-Api-Key: {}']",
+        "loop26 --hf-token {} run",
+        "AWS_SECRET_ACCESS_KEY={}",
+        "PWD={}",
+        "DefaultEndpointsProtocol=https;AccountName=loop;AccountKey={}==;EndpointSuffix=x",
+        "machine h.example login worker password {}",
+        "https://worker:p@ss{}@h.example/x",
+        "redis://:{}/x@cache.example:6379/0",
+        "Set-Cookie: session={}; HttpOnly",
+        "Proxy-Authorization: Key {}",
+    ],
+)
+def test_a_secret_vanishes_in_the_forms_that_programs_write(text: str) -> None:
+    """Environments, command lines, headers, JSON within JSON, encoded and decoded URLs."""
+    secret = "q1W2e3R4t5Y6u7I8"  # noqa: S105 - one that was made up
+    assert secret not in redacted(text.replace("{}", secret).replace("{{", "{").replace("}}", "}"))
+
+
+KEY_LINES = [
+    "-----BEGIN PRIVATE KEY-----",
+    *("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj" for _ in range(4)),
+    "x9hKQ81b",
+    "-----END PRIVATE KEY-----",
+]
+
+
+@pytest.mark.parametrize("first", range(6))
+def test_a_private_key_vanishes_in_a_window_of_lines(first: int) -> None:
+    """The source lines around a failure may begin, or end, in the middle of one."""
+    after = ["", "raise ValueError(key)"]
+    window = [*KEY_LINES, *after][first : first + 7]
+    found = redacted_lines(window)
+    assert len(found) == len(window)
+    assert "MII" not in "".join(found)
+    assert "x9hKQ81b" not in "".join(found) or KEY_LINES[-1] not in window
+    assert found[-1] == after[-1] or after[-1] not in window
+
+
+def test_a_private_key_that_is_printed_vanishes_line_by_line() -> None:
+    """And what is printed after it is read."""
+    redact = LineRedactor()
+    found = [redact(line) for line in ["before", *KEY_LINES, "after"]]
+    assert found == ["before", *["[redacted]"] * len(KEY_LINES), "after"]
+
+
+def test_a_key_that_never_ends_hides_no_more_than_a_key_may_have() -> None:
+    """A process that prints the first line of one is not silent for ever."""
+    redact = LineRedactor()
+    found = [redact(line) for line in [KEY_LINES[0], *["a line"] * 200]]
+    assert found[-1] == "a line"
 
 
 def test_a_missing_secret_is_seen_to_be_missing() -> None:
