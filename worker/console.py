@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.task import Task, TaskStatus
+from worker.wording import clock, name_of, quiet_for, whole_clock
 
 MOVING_WIDTH = 100
 NAME_WIDTH = len("travel_orchestrator")
-QUIET_FROM_S = 30  # a step of a large model may take as long
 STYLES: Mapping[str, str] = {"warning": "yellow", "error": "red"}
 # What has become of a task, by the status that its settling gave it: its colour and its words.
 OUTCOMES: Mapping[str, tuple[str, str]] = {
@@ -61,7 +61,7 @@ class Console(Protocol):
         ...
 
     def quiet(self, task_id: object, seconds: float) -> None:
-        """The task has made no progress for so long; told about once a second, 0 when it goes on."""
+        """The task has made no progress for so long; told as it grows, and 0 when it goes on."""
         ...
 
     def settled(
@@ -186,7 +186,7 @@ class _Running:
         for width in (10, NAME_WIDTH, None, 4, 10, 9, 9):  # what can wrap, the bar, gives way
             grid.add_column(min_width=width, no_wrap=width is not None)
         steps = f"step {self.step}/{self.steps}" if self.steps else ""
-        left = "" if self.eta_s is None else f"{_whole(self.eta_s)} left"
+        left = "" if self.eta_s is None else f"{whole_clock(self.eta_s)} left"
         quiet = quiet_for(self.quiet_s)
         grid.add_row(
             Text(f"  {self.task_id[:8]}", style="bold"),
@@ -283,44 +283,6 @@ class TerminalConsole:
             self._live.update(self._running or "", refresh=True)
 
 
-def name_of(task: Task) -> str:
-    """Name a task for people: its type, and which segment of its journey it is."""
-    index = task.params.get("segment_index")
-    return task.task_type if index is None else f"{task.task_type} {index}"
-
-
-def quiet_for(seconds: float) -> str:
-    """Say for how long a task has made no progress; "" where that is nothing to speak of."""
-    return f"quiet for {_whole(seconds)}" if seconds >= QUIET_FROM_S else ""
-
-
-def _whole(seconds: float) -> str:
-    """Write whole seconds for people: nobody reads tenths that change all the time."""
-    return "<1 s" if seconds < 1 else clock(round(seconds)).replace(".0", "")
-
-
-def clock(seconds: float) -> str:
-    """Write a span of time for people: 850 ms, 12.3 s, 4:05, 1:02:03."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:  # noqa: PLR2004 - seconds in a minute
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def for_this_stream() -> Console:
     """Choose: a terminal on stderr gets live progress, anything else JSON lines on stdout."""
     return TerminalConsole() if sys.stderr.isatty() and sys.stdout.isatty() else JsonConsole()
-
-
-def status_style(status: TaskStatus) -> str:
-    """Return the colour of a status, the same everywhere."""
-    return {
-        TaskStatus.QUEUED: "blue",
-        TaskStatus.IN_PROGRESS: "cyan",
-        TaskStatus.COMPLETE: "green",
-        TaskStatus.FAILED: "red",
-        TaskStatus.CANCELLED: "yellow",
-    }[status]

@@ -9,8 +9,9 @@ from uuid import UUID
 import pytest
 from rich.console import Console as RichConsole
 
-from worker.console import JsonConsole, TerminalConsole, clock
+from worker.console import JsonConsole, TerminalConsole
 from worker.task import Task, TaskStatus
+from worker.wording import clock
 
 ID = UUID("11111111-2222-4333-8444-555555555555")
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -153,6 +154,21 @@ def test_a_terminal_shows_stage_step_and_time_left() -> None:
         "50%",
     ):
         assert part in text
+
+
+def test_a_terminal_shows_how_long_a_task_has_been_quiet() -> None:
+    """In place of the time left, which nobody knows then; until it goes on."""
+    stream = io.StringIO()
+    console = TerminalConsole(RichConsole(file=stream, force_terminal=True, width=100))
+    console.claimed(a_task())
+    console.progress(ID, "generate", 3, 6, 0.5, 12.34)
+    console.quiet(ID, 29)
+    assert "quiet" not in stream.getvalue()
+    console.quiet(ID, 95)
+    assert "quiet for 1:35" in stream.getvalue()
+    before = len(stream.getvalue())
+    console.progress(ID, "generate", 4, 6, 0.6, 12.34)
+    assert "quiet" not in stream.getvalue()[before:]
 
 
 def test_a_terminal_keeps_what_has_happened() -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.names import STAGES
 from worker.errors import HomeError, SettingsError
 from worker.settings.configuration import HIDDEN, load
 from worker.settings.home import HOME_VERSION, prepare_home
+from worker.settings.setting_types import HANG_AFTER_S
 from worker.settings.settings import Settings, child_environment, secret_names, variable_of
 from worker.task import TASK_TYPES
 
@@ -70,6 +72,31 @@ def test_lists_are_parted_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.allowed_roots == (Path("/data"), Path("/more data"))
 
 
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("generate=2.5, model=0", {"generate": 2.5, "model": 0.0}),
+        ("generate=7,", {"generate": 7.0}),
+        ("120", dict.fromkeys(STAGES, 120.0)),
+        ("0", dict.fromkeys(STAGES, 0.0)),
+    ],
+)
+def test_seconds_by_stage_change_the_defaults_that_they_name(
+    text: str, changed: dict[str, float]
+) -> None:
+    """One number is for every stage."""
+    configuration = load({"hang_after_s": text})
+    assert configuration.settings.hang_after_s == {**HANG_AFTER_S, **changed}
+    shown = next(row.value for row in configuration.explain() if row.name == "hang_after_s")
+    assert load({"hang_after_s": shown}).settings == configuration.settings
+
+
+def test_seconds_by_stage_are_a_table_in_the_file(tmp_path: Path) -> None:
+    """Or a number, or the text."""
+    (tmp_path / "config.toml").write_text("[hang_after_s]\ngenerate = 5\n")
+    assert load({"home": tmp_path}).settings.hang_after_s == {**HANG_AFTER_S, "generate": 5.0}
+
+
 def test_lists_are_lists_in_the_file(tmp_path: Path) -> None:
     """TOML has arrays."""
     (tmp_path / "config.toml").write_text('task_types = ["t2v"]\nmodels_dirs = ["/models"]\n')
@@ -121,6 +148,10 @@ def test_telemetry_is_set_by_the_names_that_everybody_uses(
         ("task_types", ",", ["task_types", "names no task type"]),
         ("worker_name", "", ["worker_name"]),
         ("otlp_endpoint", "localhost:4318", ["OTEL_EXPORTER_OTLP_ENDPOINT", "http://"]),
+        ("hang_after_s", "soon", ["hang_after_s", "'soon'", "number from 0"]),
+        ("hang_after_s", "generate=nan", ["hang_after_s", "'nan' for generate"]),
+        ("hang_after_s", "model=1,load=2", ["unknown stage 'load'", "inputs, parameters"]),
+        ("hang_after_s", "model=-1", ["'-1' for model"]),
         ("lease_s", "20", ["lease_s = 20", "2 x heartbeat_s", "raise lease_s"]),
     ],
 )

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.paper import printable
-from worker.console import clock, quiet_for, status_style
+from worker.wording import clock, quiet_for, status_style
 
 if TYPE_CHECKING:
     from worker.store.base import Event

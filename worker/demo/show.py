@@ -14,13 +14,14 @@ from rich.text import Text
 
 from telemetry.recorder import Recorder
 from worker.composition import run
-from worker.console import TerminalConsole, clock, name_of
+from worker.console import TerminalConsole
 from worker.demo.journey import FRAMES, build_loras, journey, lay_out_pictures
 from worker.settings import Settings
 from worker.store.base import Event, TaskStore
 from worker.store.local import LocalStore
 from worker.submission import submit
 from worker.task import Task, TaskStatus
+from worker.wording import clock, name_of
 
 if TYPE_CHECKING:
     from worker.output.video import VideoFacts

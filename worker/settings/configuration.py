@@ -88,7 +88,7 @@ def load(options: Mapping[str, Any] | None = None) -> Configuration:
     return Configuration(settings=_settings(origins), origins=origins)
 
 
-def shown(value: Any) -> str:
+def shown(value: Any) -> str:  # noqa: PLR0911 - one a type
     """Write a setting's value for people; secrets stay secret."""
     match value:
         case None:

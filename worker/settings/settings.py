@@ -118,9 +118,8 @@ class Settings(BaseSettings):
 
     hang_after_s: SecondsByStage = Field(
         default=dict(HANG_AFTER_S),
-        description="Seconds without progress after which a task fails as a hang and its process "
-        "is ended, by stage, or one number for all; 0 is never. In generate it must exceed the "
-        "longest step, in model a download of the weights.",
+        description="Seconds without progress (in generate: of one step) that make a task a hang; "
+        "0 is never.",
     )
 
     engine: Literal["diffusers"] = Field(

@@ -60,8 +60,14 @@ class LeaseKeeper(Duty):
 
     @property
     def patience_s(self) -> float | None:
-        """Until the next look at the task, while there is one."""
-        return self._check_s if self._claim else None
+        """Until the next look at the task, while there is one, or the next beat if that is sooner.
+
+        A beat that could not be written is tried again with the next look.
+        """
+        if self._claim is None:
+            return None
+        beat_s = self._extended_at + self._heartbeat_s - self._clock()
+        return min(self._check_s, beat_s) if beat_s > 0 else self._check_s
 
     def keep(self, claim: Claim) -> None:
         """Keep this claim alive from now on; it has just been made."""

@@ -4,11 +4,11 @@ import logging
 import os
 from typing import Any
 
-from worker.console import quiet_for
 from worker.errors import QueueUnavailable
 from worker.store.base import TaskStore
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.health import HealthFile
+from worker.wording import quiet_for
 
 _log = logging.getLogger(__name__)
 

@@ -137,6 +137,15 @@ def test_the_thread_beats_by_itself(kept: Kept) -> None:
     assert not kept.keeper._thread.is_alive()
 
 
+def test_no_beat_waits_for_the_next_look(kept: Kept) -> None:
+    """Looked at just before it is due, it comes when it is due, not a look later."""
+    kept.clock.now += HEARTBEAT_S - 0.001
+    kept.keeper.round()
+    assert kept.keeper.patience_s == pytest.approx(0.001, abs=1e-5)
+    kept.clock.now += 0.001
+    assert kept.keeper.patience_s == kept.keeper._check_s
+
+
 def test_a_pause_longer_than_the_lease_is_made_good(kept: Kept) -> None:
     """`renew` extends at once, before the sweep that would take the task away."""
     kept.clock.now += LEASE_S + 1

@@ -1,4 +1,4 @@
-"""A task that makes no progress is counted, called a hang at its limit, and shows where it hangs."""
+"""Silence of a task is counted, called a hang at its limit, and its place is written down."""
 
 import os
 import signal
