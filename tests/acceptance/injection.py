@@ -1,7 +1,7 @@
 """Faults for a worker's processes, put into them from outside: the product knows nothing of it.
 
 `inject` names a point in the product and a function of `inject/injected_faults.py`, which is called
-there once, in whichever process of the home's workers comes first.
+there once. Several faults are met by one process after another, in the order of their injection.
 """
 
 import json
@@ -34,13 +34,16 @@ STAGES = {
 
 
 def inject(home: Home, point: Point, fault: str) -> Path:
-    """Have the workers that are started from now on meet a fault; return what is gone once it is.
+    """Have a worker that is started from now on meet a fault; return the file that is gone then.
 
-    Of the points in `worker.supervisor` it is the supervisor that meets it.
+    Points in `worker.supervisor` are met by the supervisor, all others by a task process.
     """
-    file = home.path / "injected-fault.json"
+    folder = home.path / "injected-faults"
+    folder.mkdir(exist_ok=True)
+    role = "supervisor" if point.module.startswith("worker.supervisor.") else "task"
+    file = folder / f"{role}-{len(list(folder.iterdir())):03}.json"
     file.write_text(json.dumps({**asdict(point), "fault": fault}))
-    home.environment |= {"PYTHONPATH": str(FOLDER), "INJECTED_FAULT": str(file)}
+    home.environment |= {"PYTHONPATH": str(FOLDER), "INJECTED_FAULTS": str(folder)}
     return file
 
 

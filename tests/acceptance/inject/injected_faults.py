@@ -39,3 +39,8 @@ def hold_the_gil_for_a_while() -> None:
 def stop_itself() -> None:
     """Be stopped from outside: no signal's handler runs any more."""
     os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def lose_all_kills() -> None:
+    """Let no signal of this process to a group arrive, as if the group was stuck in a driver."""
+    os.killpg = lambda _group, _signal: None

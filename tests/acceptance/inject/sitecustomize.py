@@ -1,7 +1,8 @@
 """Puts a fault into a process of a worker: Python imports this at its start, by PYTHONPATH.
 
-The file that the environment variable INJECTED_FAULT names says what is to happen where; see
-`tests.acceptance.injection`. It happens once: whoever takes the file away first does it.
+The folder that the environment variable INJECTED_FAULTS names has a file for each fault that is
+still to happen, and says there what is to happen where; see `tests.acceptance.injection`. A process
+meets the first of them, once: whoever takes the file away does it.
 """
 
 import functools
@@ -67,15 +68,14 @@ class Injector:
         return True
 
 
-def inject(file: Path) -> None:
-    """Do what the file says, in the processes that it is for."""
-    try:
+def inject(folder: Path) -> None:
+    """Do what the first file says that is for this process."""
+    role = "task" if "worker.process" in sys.orig_argv else "supervisor"
+    for file in sorted(folder.glob(f"{role}-*.json")):
         told = json.loads(file.read_text())
-    except FileNotFoundError:
-        return  # it has been done
-    if told["module"].startswith("worker.supervisor.") or "worker.process" in sys.orig_argv:
         sys.meta_path.insert(0, Injector(file, **told))  # type: ignore[arg-type]  # it finds specs
+        break
 
 
-if "INJECTED_FAULT" in os.environ:
-    inject(Path(os.environ["INJECTED_FAULT"]))
+if "INJECTED_FAULTS" in os.environ:
+    inject(Path(os.environ["INJECTED_FAULTS"]))

@@ -1,0 +1,220 @@
+"""A task that hangs, in Python or below it, fails as a hang at its line; the next one is done."""
+
+import os
+import signal
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from telemetry.testing import OtlpReceiver, SentryReceiver
+from tests.acceptance.home import Home, Worker, a_quick_task, a_slow_task, wait_for
+from tests.acceptance.injection import FAULTS, STAGES, Point, inject, line_of
+from tests.acceptance.test_shipping import begun
+from worker.task import Task, TaskStatus
+
+LIMIT_S = 4
+# The other limits stay what they are by default: a loaded machine takes its time for a model.
+MODEL_LIMIT_S = 20
+WAYS = ("wait_for_itself", "sleep_with_the_gil", "sleep_without_the_gil", "stop_itself")
+LOOP = {"inputs": (0, 0), "parameters": (26, 32)}
+
+
+def limit_of(stage: str) -> int:
+    """Return after how many seconds a stage is to be a hang here."""
+    return MODEL_LIMIT_S if stage == "model" else LIMIT_S
+
+
+def hang_after(*stages: str) -> tuple[str, str]:
+    """Return the options for short limits of some stages."""
+    return ("--set", "hang_after_s=" + ",".join(f"{name}={limit_of(name)}" for name in stages))
+
+
+def assert_hung(task: Task, stage: str, fault: str) -> dict[str, Any]:
+    """See that a task has failed as a hang at its first attempt, and where; return the error."""
+    error = task.error or {}
+    assert (task.status, task.attempts, task.deaths) == (TaskStatus.FAILED, 1, 0), task
+    assert (error["kind"], error["type"], error["stage"]) == ("hang", "hang", stage)
+    assert (error["loop_index"], error["loop_count"]) == LOOP.get(stage, (32, 32))
+    assert error["signal"] == "SIGKILL"
+    assert f"no progress for {limit_of(stage)} s" in (task.error_message or "")
+    if fault == "stop_itself":  # it can run no handler, and leaves no stack
+        assert (error["place"], Path(error["file"]).name) == ("opened at", "denoise.py")
+    else:
+        place = (error["place"], error["file"], error["function"], error["line"])
+        assert place == ("stopped at", str(FAULTS), fault, line_of(fault))
+    return error
+
+
+def late_s(task: Task, stage: str) -> float:
+    """Return how long after the limit the failure was on the row."""
+    assert task.progress is not None
+    return task.updated_at.timestamp() - task.progress["at"] - limit_of(stage)
+
+
+def assert_every_span_arrives_once(home: Home, receiver: OtlpReceiver) -> list[str]:
+    """See that what was begun has arrived, once each; return the names of what hangs closed."""
+    wanted = begun(home)
+    wait_for(lambda: len(receiver.spans) >= len(wanted), "spans", 20)
+    assert Counter(span.span.span_id.hex() for span in receiver.spans) == wanted
+    closed = [span for span in receiver.spans if "loop26.death.kind" in span.attributes]
+    assert {span.attributes["loop26.death.kind"] for span in closed} == {"hang"}
+    assert {span.span.status.code for span in closed} == {2}
+    return [span.span.name for span in closed]
+
+
+def assert_sentry_has_each_once(receiver: SentryReceiver, errors: list[dict[str, Any]]) -> None:
+    """See that each failure is one event, at the place that the row names, in its trace."""
+    wait_for(lambda: len(receiver.events) >= len(errors), "events", 20)
+    events = {event["event_id"]: event for event in receiver.events}
+    assert len(receiver.events) == len(errors)
+    for error in errors:
+        event = events[error["event_id"]]
+        assert event["contexts"]["trace"]["trace_id"] == error["trace_id"]
+        innermost = event["exception"]["values"][-1]["stacktrace"]["frames"][-1]
+        place = (innermost["abs_path"], innermost["lineno"], innermost["function"])
+        assert place == (error["file"], error["line"], error["function"])
+
+
+def assert_hangs_fail(home: Home, hangs: list[tuple[str, str]]) -> None:
+    """Let one task after another hang in its stage, and see what becomes of each, and of the next.
+
+    Each ends its process; a new one takes the next task, and the last finds nothing in its way.
+    """
+    with OtlpReceiver() as otlp, SentryReceiver() as sentry:
+        home.environment |= {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.endpoint,
+            "SENTRY_DSN": sentry.dsn,
+        }
+        *hung, last = home.enqueue(*[a_quick_task()] * (len(hangs) + 1))
+        for stage, fault in hangs:
+            inject(home, STAGES[stage], fault)
+        home.work_until_idle(*hang_after(*dict(hangs)))
+        tasks = [home.task(task_id) for task_id in hung]
+        errors = [assert_hung(*one) for one in zip(tasks, *zip(*hangs, strict=True), strict=True)]
+        assert home.task(last).status is TaskStatus.COMPLETE
+        closed = assert_every_span_arrives_once(home, otlp)
+        assert_sentry_has_each_once(sentry, errors)
+    assert closed.count("process t2v") == len(hangs)
+    for (stage, fault), task in zip(hangs, tasks, strict=True):
+        assert f"stage {stage}" in closed
+        print(f"{stage}, {fault}: on the row {late_s(task, stage):.2f} s after the limit")
+
+
+def test_a_hang_in_any_stage_fails_its_task_at_its_line(home: Home) -> None:
+    """In Python: all its spans arrive, closed as a hang, and Sentry has it once."""
+    assert_hangs_fail(home, [(stage, "sleep_in_python") for stage in STAGES])
+
+
+def test_a_hang_of_any_kind_fails_its_task(home: Home) -> None:
+    """A deadlock; native code with and without the GIL; a stopped process, opened at its step."""
+    assert_hangs_fail(home, [("generate", way) for way in WAYS])
+
+
+def test_slow_progress_is_no_hang(home: Home) -> None:
+    """A task may take far longer than the limit, as long as it goes on."""
+    (task_id,) = home.enqueue(a_slow_task(400))
+    worker = home.work_until_idle("--set", "hang_after_s=inputs=30,model=60,generate=1.5")
+    settled = worker.wait_for("settled", task_id=str(task_id))
+    assert settled["outcome"] == "Complete"
+    assert settled["seconds"] > 1.5
+
+
+def extensions(home: Home, task_id: UUID, until: Any) -> list[float]:
+    """Return when a task's lease was extended, by the queue's own clock, until something holds."""
+    seen: list[float] = []
+    query = "SELECT (julianday(lease_expires_at) - 2440587.5) * 86400 FROM tasks WHERE id = ?"
+    with closing(sqlite3.connect(home.path / "queue.db")) as connection:
+        while not until():
+            (expires_at,) = connection.execute(query, [str(task_id)]).fetchone()
+            if expires_at is not None and expires_at not in seen[-1:]:
+                seen.append(expires_at)
+            time.sleep(0.02)
+    return seen
+
+
+def beating(heartbeat_s: float) -> tuple[str, ...]:
+    """Return the options for a heartbeat."""
+    return ("--set", f"heartbeat_s={heartbeat_s}", "--set", f"lease_s={6 * heartbeat_s}")
+
+
+def held(home: Home, hold_s: float, heartbeat_s: float) -> tuple[list[float], Worker, UUID]:
+    """Hold the GIL of a task process; return the gaps between the heartbeats meanwhile."""
+    (task_id,) = home.enqueue(a_quick_task())
+    fault = inject(home, STAGES["generate"], "hold_the_gil_for_a_while")
+    home.environment["INJECTED_HOLD_S"] = str(hold_s)
+    worker = home.worker(*beating(heartbeat_s), until_idle=False)
+    wait_for(lambda: not fault.exists(), "hold of the GIL")
+    beats = extensions(home, task_id, until=lambda: worker.heard("progress", step=2))
+    return [later - earlier for earlier, later in pairwise(beats)], worker, task_id
+
+
+@pytest.mark.parametrize(
+    ("hold_s", "heartbeat_s"), [(8, 1), pytest.param(86, 10, marks=pytest.mark.soak)]
+)
+def test_the_heart_beats_on_while_native_code_holds_the_gil(
+    home: Home, hold_s: float, heartbeat_s: float
+) -> None:
+    """No gap is as long as one and a half intervals, and the task goes on afterwards."""
+    gaps, worker, task_id = held(home, hold_s, heartbeat_s)
+    worker.wait_for("settled", task_id=str(task_id), outcome="Complete")
+    assert worker.end() == 0
+    print(f"GIL held for {hold_s} s, a beat each {heartbeat_s} s: gaps up to {max(gaps):.2f} s")
+    assert len(gaps) >= hold_s // heartbeat_s - 1
+    assert max(gaps) < 1.5 * heartbeat_s
+
+
+def test_a_quiet_task_is_said_to_be_quiet(home: Home) -> None:
+    """The row has the task's own last stamp, which stands still, and for how long it has."""
+    (task_id,) = home.enqueue(a_quick_task())
+    inject(home, STAGES["generate"], "sleep_with_the_gil")
+    worker = home.worker(*beating(1), until_idle=False)
+
+    def quiet() -> dict[str, Any] | None:
+        progress = home.task(task_id).progress or {}
+        return progress if progress.get("quiet_s", 0) >= 3 else None
+
+    progress = wait_for(quiet, "silence")
+    task = home.task(task_id)
+    assert task.status is TaskStatus.IN_PROGRESS
+    assert progress["stage"] == "generate"
+    assert task.updated_at.timestamp() - progress["at"] >= 2
+    health = home.run("health", "--json")
+    assert health.returncode == 0
+    assert '"quiet_s"' in health.stdout
+    worker.process.kill()
+
+
+def test_a_drain_during_a_hang_ends_in_time(home: Home) -> None:
+    """The grace is all that the task gets; it goes back with its attempt."""
+    (task_id,) = home.enqueue(a_quick_task())
+    fault = inject(home, STAGES["generate"], "sleep_with_the_gil")
+    worker = home.worker("--set", "grace_s=1", until_idle=False)
+    wait_for(lambda: not fault.exists(), "hang")
+    began = time.monotonic()
+    assert worker.end() == 0
+    assert time.monotonic() - began < 15
+    task = home.task(task_id)
+    assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
+
+
+def test_a_process_that_cannot_be_killed_costs_the_task_nothing(home: Home) -> None:
+    """As one that is stuck in a driver: the task goes back, exit code 80 asks for another host.
+
+    No signal to a group leaves the supervisor: to it, a process in uninterruptible sleep is alike.
+    """
+    (task_id,) = home.enqueue(a_slow_task())
+    inject(home, Point(module="worker.supervisor.child", function="Child.end"), "lose_all_kills")
+    worker = home.worker(*hang_after("generate"), until_idle=False)
+    worker.wait_for("progress", stage="generate", step=2)
+    os.kill(worker.task_process(), signal.SIGSTOP)
+    assert worker.process.wait(timeout=120) == 80
+    task = home.task(task_id)
+    assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
+    assert worker.heard("settled", task_id=str(task_id), outcome="Queued")
