@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from telemetry.recorder.exceptions import Linked, chain, frames_of, message, own_attributes
 from telemetry.recorder.locals import Snapshot
-from telemetry.recorder.redaction import Redactor, redacted
+from telemetry.recorder.redaction import Redactor, redacted, redacted_lines
 from telemetry.recorder.values import type_name
 from telemetry.records import Error, ExceptionFacts, Frame
 
@@ -152,7 +152,9 @@ def _source(file: str, line: int) -> tuple[int, list[str]]:
         return 0, []
     first = max(1, line - SOURCE_LINES)
     shown = lines[first - 1 : line + SOURCE_LINES]
-    return first, [redacted(text.rstrip("\r\n")[:_LONGEST_SOURCE_LINE]) for text in shown]
+    # Cut, redact, cut, as locals are; redacted together, for a private key has many lines.
+    clean = redacted_lines([text.rstrip("\r\n")[: 2 * _LONGEST_SOURCE_LINE] for text in shown])
+    return first, [text[:_LONGEST_SOURCE_LINE] for text in clean]
 
 
 def _context(linked: Sequence[Linked], snapshot: Snapshot) -> dict[str, Any]:

@@ -60,7 +60,7 @@ KEY_HINTS: Final = (
     *("pass", "pwd", "secret", "token", "key", "authorization", "cookie", "credential", "dsn"),
     *("jwt", "webhook", "connection", "signature"),
 )
-_QUOTE: Final = r"\\?[\"']"  # in JSON within JSON it is escaped
+_QUOTE: Final = r"\\{0,4}[\"']"  # in JSON within JSON, and in the repr of that, it is escaped
 _VALUE: Final = r"[^\s\"'\\&,;(){}\[\]<>]{3,}"
 _MISSING: Final = r"(?!\[redacted|none\b|null\b|true\b|false\b)"
 _KEY_LINE: Final = r"[ \t\"']*[A-Za-z0-9+/]{60,76}={0,2}(?:\\n)?[\"',]*[ \t]*"

@@ -66,6 +66,10 @@ class Worker:
             )
         self.spool = home / "spool"
 
+    def output(self) -> bytes:
+        """Return what it has printed so far, as it is."""
+        return self._log.read_bytes()
+
     def lines(self) -> list[dict[str, Any]]:
         """Return what it has printed so far; lines that are no JSON come as text."""
         complete = self._log.read_text().rpartition("\n")[0].splitlines()

@@ -47,4 +47,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _say(text: str) -> None:
-    print(" ".join(text.splitlines()), file=sys.stderr)  # noqa: T201 - stderr is where it goes
+    from worker.cli.paper import without_secrets
+
+    line = without_secrets(" ".join(text.splitlines()))
+    print(line, file=sys.stderr)  # noqa: T201 - stderr is where it goes

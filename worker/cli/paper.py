@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 # A pipe has no width: rich would take 80 columns and fold every table.
 PIPE_WIDTH = 200
+_VALUES_OF_A_NAME = frozenset({"value", "asked"})
 
 
 def paper() -> "Console":
@@ -23,11 +25,47 @@ def paper() -> "Console":
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Print a value as JSON; letters of every script as they are, half an emoji escaped."""
+    """Print a value as JSON, without secrets.
+
+    Letters of every script stay as they are, half an emoji is escaped.
+    """
+    value = without_secrets(value)
     text = json.dumps(value, indent=indent, default=str, ensure_ascii=False)
     if not _can_be_written(text):
         text = json.dumps(value, indent=indent, default=str)
     typer.echo(text)
+
+
+def without_secrets(value: Any) -> Any:
+    """Return a value of JSON types with secrets hidden, by their keys and by their forms.
+
+    A task's parameters are the user's own, but what is printed ends in logs and reports.
+    """
+    from telemetry.recorder.redaction import Redactor, redacted
+
+    redactor = Redactor()
+
+    def cleaned(one: Any) -> Any:
+        match one:
+            case str():
+                return redacted(one) if _can_be_written(one) else one
+            case list() | tuple():
+                return [cleaned(item) for item in one]
+            case Mapping():
+                # {"name": "api_key", "value": …} hides as {"api_key": …} does.
+                named = one.get("name", one.get("field"))
+                return {
+                    cleaned(key): under(named if key in _VALUES_OF_A_NAME else key, item)
+                    for key, item in one.items()
+                }
+            case _:
+                return one
+
+    def under(key: Any, item: Any) -> Any:
+        replacement = redactor.replacement(key, item) if isinstance(key, str) else None
+        return cleaned(item) if replacement is None else replacement
+
+    return cleaned(value)
 
 
 def _can_be_written(text: str) -> bool:
@@ -39,7 +77,11 @@ def _can_be_written(text: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Return a text of strangers as a terminal may get it: control characters are escaped."""
+    """Return a text of strangers as a terminal may get it.
+
+    Control characters are escaped, and secrets are hidden.
+    """
+    text = without_secrets(text)
     if text.isprintable():
         return text
     return "".join(

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.paper import printable
+from worker.cli.paper import printable, without_secrets
 from worker.errors import WorkerError
 from worker.handlers.planning import Planned
 from worker.params.frozen import canonical_json
@@ -66,12 +66,17 @@ def _params(request: GenerationRequest, width: int) -> Table:
         quiet = param.source in {"model", "system"} and not param.change
         table.add_row(
             Text(printable(param.name)),
-            Text(_shown(param.asked, values)),
-            Text(_shown(param.value, values), style=_style(param)),
+            Text(_of_param(param, param.asked, values)),
+            Text(_of_param(param, param.value, values), style=_style(param)),
             param.source,
             style="dim" if quiet else "",
         )
     return table
+
+
+def _of_param(param: ParamValue, value: Any, longest: int) -> str:
+    (shown,) = without_secrets({param.name: value}).values()
+    return _shown(shown, longest)
 
 
 def _longest(texts: Iterable[str]) -> int:

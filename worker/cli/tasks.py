@@ -1,7 +1,7 @@
 """`loop26 tasks` and `loop26 cancel`: what is in the queue, and what is to leave it."""
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -121,7 +121,8 @@ def _show_one(store: "TaskStore", task: "Task", *, as_json: bool) -> None:
             }
         )
         return
-    from worker.cli.paper import paper
+    from worker.cli.paper import paper, without_secrets
     from worker.cli.task_view import page_of
 
-    paper().print(page_of(task, events, children))
+    shown = replace(task, params=without_secrets(dict(task.params)))
+    paper().print(page_of(shown, events, children))

@@ -19,7 +19,7 @@ from typing import IO
 
 import msgspec
 
-from telemetry.recorder.redaction import redacted
+from telemetry.recorder.redaction import LineRedactor
 from worker.messages import Channel, Configure, FromTaskProcess, Hello, ToTaskProcess
 
 LAST_WORDS = 400  # lines of output kept for the report of a death; Python's own stack is among them
@@ -141,6 +141,7 @@ class Child:
 
     def _read_output(self, stream: IO[bytes]) -> None:
         name = "stdout" if stream is self._process.stdout else "stderr"
+        redacted = LineRedactor()
         while raw := stream.readline(LONGEST_LINE):
             line = redacted(raw.decode(errors="replace").rstrip())
             if line:

@@ -1,5 +1,6 @@
 """The note of a claim: what the next supervisor needs to know when this one dies over a task."""
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,16 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def leave(directory: Path, note: Note) -> None:
-    """Write the note. Where that cannot be done, the task's lease must do."""
+    """Write the note. Where that cannot be done, the task's lease must do.
+
+    Without the task's parameters, in which there may be secrets: settling does not ask for them.
+    """
     temporary = directory / f"{NOTE_FILE}.new"
+    task = dataclasses.replace(note.claim.task, params={})
+    claim = dataclasses.replace(note.claim, task=task, parent_params=None, dependencies=())
+    bare = msgspec.structs.replace(note, claim=claim)
     try:
-        temporary.write_bytes(encode(note))
+        temporary.write_bytes(encode(bare))
         temporary.replace(directory / NOTE_FILE)
     except (OSError, ValueError) as trouble:
         _log.warning("no note of task %s is left: %s", note.claim.task.id, trouble)
