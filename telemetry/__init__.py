@@ -1,6 +1,14 @@
 """Telemetry that survives the process: journalled before the next line runs, shipped by another."""
 
-from telemetry.recorder.active import current, engine_call, info, iteration, span, stage
+from telemetry.recorder.active import (
+    current,
+    engine_call,
+    info,
+    iteration,
+    span,
+    stage,
+    swallowed,
+)
 from telemetry.recorder.recorded_span import RecordedSpan
 from telemetry.recorder.recorder import Recorder
 
@@ -13,4 +21,5 @@ __all__ = [
     "iteration",
     "span",
     "stage",
+    "swallowed",
 ]

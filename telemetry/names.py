@@ -107,6 +107,8 @@ RECORD_LOST: Final = "loop26.record.lost"
 RECORD_COMPLETE: Final = "loop26.record.complete"
 FINGERPRINT: Final = "loop26.error.fingerprint"
 ERROR_ID: Final = "loop26.error.id"
+ERROR_EXPRESSION: Final = "loop26.error.expression"
+ERROR_HANDLED: Final = "loop26.error.handled"
 
 # OpenTelemetry drops None, and None is what we look for: the value is recorded as this text, and
 # the attribute `<name>.is_null` is true.

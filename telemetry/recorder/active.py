@@ -75,3 +75,18 @@ def engine_call(
     if recorder is None:
         return INERT_SCOPE
     return recorder.engine_call(call, engine=engine, model=model, params=params)
+
+
+def swallowed(what: str | BaseException) -> None:
+    """Write down an exception that an engine keeps to itself: for its callbacks and its results.
+
+    Of a text, the exception is looked for: in hand, in this thread or another, then among those
+    that the task has handled before. A text of which nothing is found is written as it is.
+    """
+    recorder = _recorder
+    if recorder is None:
+        return
+    if isinstance(what, BaseException):
+        recorder.errors.handled(what, "callback")
+    else:
+        recorder.errors.told(what, sys._getframe(1))  # noqa: SLF001 - the line that was told

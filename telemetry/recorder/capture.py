@@ -4,7 +4,7 @@ import hashlib
 import linecache
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
@@ -42,6 +42,8 @@ def capture(  # noqa: PLR0913 - each is a fact of the error that the exception d
     span_id: bytes | None = None,
     handled: bool = False,
     task_id: str = "",
+    expression: str = "",
+    context: Mapping[str, Any] | None = None,
 ) -> Error:
     """Take down an exception with everything that is behind it.
 
@@ -73,7 +75,8 @@ def capture(  # noqa: PLR0913 - each is a fact of the error that the exception d
         span_id=span_id,
         handled=handled,
         task_id=task_id,
-        context=_context(linked, snapshot),
+        expression=expression,
+        context={**_context(linked, snapshot), **(context or {})},
     )
 
 

@@ -97,13 +97,35 @@ def stack_text(exc: BaseException) -> str:
 
 def raised_at(exc: BaseException) -> tuple[str, int, str] | None:
     """Return file, line and function of the frame that raised, None when nothing has raised it."""
-    last: TracebackType | None = _TRACEBACK_OF(exc)
+    last = raising(exc)
     if last is None:
         return None
-    while last.tb_next is not None:
-        last = last.tb_next
     code = last.tb_frame.f_code
     return redacted(code.co_filename), last.tb_lineno or 0, code.co_qualname
+
+
+def raising(exc: BaseException) -> TracebackType | None:
+    """Return the traceback's entry of the frame that raised."""
+    last: TracebackType | None = _TRACEBACK_OF(exc)
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last
+
+
+def stated_causes(exc: BaseException) -> list[BaseException]:
+    """Return an exception and what was named as its cause, and that one's (`raise … from`)."""
+    found: list[BaseException] = []
+    cause: BaseException | None = exc
+    while cause is not None and len(found) < _LONGEST_CHAIN:
+        found.append(cause)
+        cause = _CAUSE_OF(cause)
+    return found
+
+
+def first_argument(exc: BaseException) -> str:
+    """Return the text that the interpreter gave an exception, "" when it is no plain text."""
+    args = _ARGS_OF(exc)
+    return args[0][:LONGEST_MESSAGE] if args and type(args[0]) is str else ""
 
 
 def own_attributes(exc: BaseException) -> dict[str, Any]:

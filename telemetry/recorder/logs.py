@@ -48,10 +48,11 @@ class JournalHandler(logging.Handler):
         """Write a record."""
         recorder = self._recorder
         try:
+            name: Any = record.name
             self._write(
                 int(record.created * 1e9),
                 record.levelno,
-                record.name,
+                name if type(name) is str else "",  # made by hand, it may have none
                 _message(record),
                 _attributes(record, recorder.redactor),
             )

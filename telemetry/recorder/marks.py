@@ -25,6 +25,7 @@ class Mark:
     place: Place
     type: str
     message: str
+    expression: str = ""
     error: Error | None = None
 
 

@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanContext, StatusCode, TraceFlags, TraceState
 from telemetry import names
 from telemetry.recorder.attributes import clean
 from telemetry.recorder.exceptions import raised_at, stack_text
-from telemetry.recorder.marks import Mark, mark_of, new_mark
+from telemetry.recorder.marks import Mark, mark_of
 from telemetry.recorder.redaction import redacted
 from telemetry.records import Kind, SpanEnd, SpanEvent, SpanUpdate, Status
 
@@ -201,7 +201,7 @@ class RecordedSpan(trace.Span):
             recorder.writer.append(_SPAN_UPDATE, update)
 
     def _new_mark(self, recorder: "Recorder", exc: BaseException) -> Mark:
-        return new_mark(exc, recorder.journal, self.trace_id, self.span_id, recorder.place)
+        return recorder.errors.remember(exc, self.trace_id, self.span_id)
 
     def add_exception(
         self,
@@ -219,6 +219,8 @@ class RecordedSpan(trace.Span):
         raised = raised_at(exc)
         if raised is not None:
             facts[names.CODE_FILE], facts[names.CODE_LINE], facts[names.CODE_FUNCTION] = raised
+        if mark.expression:
+            facts[names.ERROR_EXPRESSION] = mark.expression
         self.add_event(names.EXCEPTION_EVENT, {**facts, **(attributes or {})}, timestamp)
 
 

@@ -21,16 +21,18 @@ from telemetry.journal import JournalWriter
 from telemetry.journal.writer import ROTATE_BYTES
 from telemetry.recorder import active, provider
 from telemetry.recorder.attributes import clean, plain
-from telemetry.recorder.capture import Place, bare_error, capture
+from telemetry.recorder.capture import Place
+from telemetry.recorder.error_writer import ErrorWriter
 from telemetry.recorder.guard import Guard
-from telemetry.recorder.logs import JournalHandler, current_ids
-from telemetry.recorder.marks import mark_of, new_mark
+from telemetry.recorder.hooks import Hooks
+from telemetry.recorder.logs import JournalHandler
 from telemetry.recorder.recorded_span import RecordedSpan, packed_links, parent_of
 from telemetry.recorder.redaction import Redactor, redacted
 from telemetry.recorder.scopes import PLACE, SpanScope, TaskScope
 from telemetry.recorder.values import scalar
 from telemetry.records import Error, Kind, ProcessEnd, SpanBegin, TaskBegin
 
+TASK_ROLE: Final = "task"
 IN_APP: Final = ("worker", "telemetry")
 _INTERNAL: Final = SpanKind.INTERNAL.value
 # Looked up once: a span begins in a few microseconds.
@@ -57,6 +59,7 @@ class Recorder:
         journal: Name of the journal's directory.
         redactor: What is hidden.
         guard: What contains faults.
+        errors: What writes exceptions.
         task_scope: The attempt at a task that runs now.
         log_handler: What brings standard logging here; None until `install`.
     """
@@ -73,7 +76,8 @@ class Recorder:
         self.redactor = Redactor(record_prompts=record_prompts)
         self.guard = Guard()
         self.task_scope: TaskScope | None = None
-        self._in_app = tuple(in_app)
+        self.errors = ErrorWriter(self, in_app)
+        self._hooks = Hooks(self)
         # Its own source of ids: a task may seed the global one, twice with the same number.
         self._random = random.Random(os.urandom(32))  # noqa: S311 - ids, not secrets
         self.log_handler: JournalHandler | None = None
@@ -118,7 +122,11 @@ class Recorder:
         return PLACE.get()
 
     def install(self) -> None:
-        """Become the recorder of this process: its OpenTelemetry provider, its log handler."""
+        """Become the recorder of this process: its OpenTelemetry provider, its log handler.
+
+        In a task process, exceptions that a task swallows are found, too: see
+        `telemetry.recorder.hooks`.
+        """
         active.set_current(self)
         provider.become_global()
         root = logging.getLogger()
@@ -126,6 +134,8 @@ class Recorder:
         root.addHandler(self.log_handler)
         # Python's default would keep all below WARNING from every handler.
         root.setLevel(min(root.level, logging.INFO))
+        if self.writer.facts.role == TASK_ROLE:
+            self._hooks.install()
 
     def span(
         self,
@@ -158,16 +168,19 @@ class Recorder:
     def stage(self, name: str) -> AbstractContextManager[RecordedSpan]:
         """Open the span `stage <name>`; errors in the block are attributed to the stage."""
         facts = {names.STAGE_NAME: name}
-        return SpanScope(self, names.stage(name), facts, _INTERNAL, place=Place(stage=name))
+        place = Place(stage=name)
+        if self.task_scope is not None:
+            self.task_scope.place = self.task_scope.place._replace(stage=name)
+        return SpanScope(self, names.stage(name), facts, _INTERNAL, place=place)
 
     def iteration(
         self, index: int, count: int, attributes: Mapping[str, Any] | None = None
     ) -> AbstractContextManager[RecordedSpan]:
         """Open the span of iteration `index` (from 1) of `count`; errors are attributed to it."""
-        if self.task_scope is not None:
-            self.task_scope.iteration = (index, count)
-        facts = {names.LOOP_INDEX: index, names.LOOP_COUNT: count, **(attributes or {})}
         place = Place(PLACE.get().stage, index, count)
+        if self.task_scope is not None:
+            self.task_scope.place = place
+        facts = {names.LOOP_INDEX: index, names.LOOP_COUNT: count, **(attributes or {})}
         return SpanScope(self, names.LOOP_ITERATION, facts, _INTERNAL, place=place)
 
     def engine_call(
@@ -200,12 +213,10 @@ class Recorder:
 
         An exception that has left spans is attributed to the innermost of them and to the place
         it had there. A second call with the same exception object writes nothing and returns the
-        first call's answer.
+        first call's answer; but one that was written as handled, and then went on, is written
+        again, with all frames that it has left since.
         """
-        error: Error | None = None
-        with self.guard:
-            error = self._error(exc, kind=kind, handled=handled)
-        return bare_error(exc, kind, self.place) if error is None else error
+        return self.errors.error(exc, kind=kind, handled=handled)
 
     def begin(
         self,
@@ -261,46 +272,13 @@ class Recorder:
                 attributes=attributes,
             )
             self.writer.append(Kind.PROCESS_END, end)
+        self._hooks.remove()
         self.writer.close()
         if self.log_handler is not None:
             logging.getLogger().removeHandler(self.log_handler)
             self.log_handler = None
         if active.current() is self:
             active.set_current(None)
-
-    def _error(self, exc: BaseException, *, kind: str, handled: bool) -> Error:
-        mark = mark_of(exc, self.journal)
-        if mark is not None and mark.error is not None:
-            return mark.error
-        seen = mark is not None
-        if mark is None:
-            mark = new_mark(exc, self.journal, *current_ids(), self.place)
-        error = capture(
-            exc,
-            redactor=self.redactor,
-            in_app=self._in_app,
-            kind=kind,
-            place=self._with_progress(mark.place),
-            trace_id=mark.trace_id,
-            span_id=mark.span_id,
-            handled=handled,
-            task_id=self.task_scope.task_id if self.task_scope is not None else "",
-        )
-        self.writer.append(Kind.ERROR, error)
-        span = trace.get_current_span()
-        if not seen and type(span) is RecordedSpan:
-            span.add_exception(exc, mark, {names.ERROR_ID: error.event_id})
-            if not handled:
-                span.fail(exc)
-        mark.error = error
-        return error
-
-    def _with_progress(self, place: Place) -> Place:
-        """Say how far the loop had come, of an error that is raised outside of it."""
-        if place.loop_count or self.task_scope is None:
-            return place
-        index, count = self.task_scope.iteration
-        return place._replace(loop_index=index, loop_count=count)
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,6 @@
 """The `with` blocks of the recorder: a span that is current, a place, a task."""
 
+import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,14 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link
 
 from telemetry.recorder.capture import NOWHERE, Place
-from telemetry.recorder.recorded_span import INERT, SPAN_KEY, RecordedSpan
+from telemetry.recorder.recorded_span import INERT, SPAN_KEY, RecordedSpan, parent_of
+from telemetry.recorder.suspects import Suspects
 from telemetry.records import Kind, TaskBegin, TaskEnd
 
 if TYPE_CHECKING:
     from telemetry.recorder.recorder import Recorder
+
+_log = logging.getLogger(__name__)
 
 PLACE: Final = ContextVar("loop26.place", default=NOWHERE)
 
@@ -86,20 +90,27 @@ class TaskScope:
     Attributes:
         task_id: Its id.
         outcome: Class name of its outcome; set it before the block ends.
-        iteration: Index and count of the newest loop iteration begun in it; (0, 0) before.
+        ids: Trace id and span id that it began with: of what has no span of its own.
+        place: The newest stage begun in it, and the newest loop iteration.
+        suspects: The exceptions handled in it.
     """
 
-    __slots__ = ("_begin", "_recorder", "iteration", "outcome", "task_id")
+    __slots__ = ("_begin", "_recorder", "ids", "outcome", "place", "suspects", "task_id")
 
     def __init__(self, recorder: "Recorder", begin: TaskBegin) -> None:
         self._recorder = recorder
         self._begin = begin
         self.task_id = begin.task_id
         self.outcome = ""
-        self.iteration = (0, 0)
+        self.ids: tuple[bytes | None, bytes | None] = (begin.trace_id, None)
+        self.place = NOWHERE
+        self.suspects = Suspects()
 
     def __enter__(self) -> Self:
         with self._recorder.guard:
+            trace_id, span_id, _ = parent_of(None)
+            if trace_id == self._begin.trace_id:
+                self.ids = (trace_id, span_id)
             self._recorder.task_scope = self
             self._recorder.writer.append(Kind.TASK_BEGIN, self._begin)
         return self
@@ -111,6 +122,10 @@ class TaskScope:
         trace: TracebackType | None,
     ) -> None:
         with self._recorder.guard:
+            self._recorder.task_scope = None
+            counted = self.suspects.summary()
+            if counted:
+                _log.warning("exceptions handled and not written one by one: %s", counted)
             end = TaskEnd(
                 task_id=self.task_id,
                 attempt=self._begin.attempt,
@@ -118,7 +133,6 @@ class TaskScope:
                 outcome=self.outcome,
             )
             self._recorder.writer.append(Kind.TASK_END, end)
-            self._recorder.task_scope = None
 
 
 class InertScope:

@@ -217,3 +217,10 @@ def test_a_message_that_does_not_fit_its_arguments_is_a_fault(recording: Recordi
         log.info("one %s", *args)
 
     assert recording.recorder.faults == 1
+
+
+def test_a_record_without_a_logger_can_be_read_again(recording: Recording) -> None:
+    """Made by hand, it may lack its name."""
+    logging.getLogger().handle(logging.makeLogRecord({"msg": "bare", "levelno": logging.INFO}))
+
+    assert (only_log(recording).logger, only_log(recording).message) == ("", "bare")

@@ -1,0 +1,103 @@
+"""The exceptions that a task has handled: one of them may be why it fails later."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from telemetry.records import Error
+
+MOST: Final = 32  # a task
+_SHORTEST_TEXT: Final = 4  # that another text may be searched for
+_Key = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Suspect:
+    """A handled exception, without its frames; `said` is the text it had the last time."""
+
+    error: Error
+    said: str
+    times: int = 1
+
+
+class Suspects:
+    """What one task has handled: the first of a kind is written, the others are counted.
+
+    Attributes:
+        left_out: How many were not written, for there were `MOST` kinds.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[_Key, Suspect] = {}
+        self.left_out = 0
+
+    def admits(self, key: _Key, said: str) -> bool:
+        """Whether an exception is to be written; one that is not is counted."""
+        suspect = self._kept.pop(key, None)
+        if suspect is not None:
+            suspect.times += 1
+            suspect.said = said
+            self._kept[key] = suspect  # the newest is last
+            return False
+        if len(self._kept) >= MOST:
+            self.left_out += 1
+            return False
+        return True
+
+    def add(self, key: _Key, error: Error) -> None:
+        """Keep what was written."""
+        self._kept[key] = Suspect(msgspec.structs.replace(error, chain=[]), error.message)
+
+    def told_by(self, text: str) -> Error | None:
+        """Return the newest whose message a text is, or holds."""
+        for suspect in reversed(self._kept.values()):
+            if holds(text, suspect.error.message) or holds(text, suspect.said):
+                return suspect.error
+        return None
+
+    def cause_of(self, error: Error) -> dict[str, Any]:
+        """Say what is likely to have caused an error, and how that is known; {} if nothing is.
+
+        It is "told by its text" when the error's message holds the other's, and "handled before,
+        in the same stage" when nothing better is known.
+        """
+        found = self.told_by(error.message)
+        if found is not None:
+            return cause(found, "told by its text")
+        for suspect in reversed(self._kept.values()):
+            if suspect.error.stage == error.stage:
+                return cause(suspect.error, "handled before, in the same stage")
+        return {}
+
+    def summary(self) -> str:
+        """Say what was counted and not written; "" when all was written."""
+        repeated = [
+            f"{one.error.type} at {one.error.file}:{one.error.line} {one.times - 1} times more"
+            for one in self._kept.values()
+            if one.times > 1
+        ]
+        return "; ".join(repeated + [f"{self.left_out} others"] * bool(self.left_out))
+
+
+def cause(error: Error, known_by: str) -> dict[str, Any]:
+    """Return what an error's context says of its cause."""
+    return {
+        "event_id": error.event_id,
+        "type": error.type,
+        "message": error.message,
+        "place": error.place,
+        "file": error.file,
+        "line": error.line,
+        "function": error.function,
+        "expression": error.expression,
+        "fingerprint": error.fingerprint,
+        "known_by": known_by,
+    }
+
+
+def holds(text: str, message: str) -> bool:
+    """Whether a text is a message, or holds one that is no mere number or letter."""
+    return bool(message) and (
+        message == text or (len(message) >= _SHORTEST_TEXT and message in text)
+    )
