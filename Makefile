@@ -48,6 +48,7 @@ lock: setup ## pin the requirements again, newest first: make lock UPGRADE=--upg
 	$(PIN) $(UPGRADE) pyproject.toml --extra diffusers --group dev --group tools \
 	  --output-file requirements/dev.txt
 	$(PIN) $(UPGRADE) --group tools --output-file requirements/tools.txt
+	$(PIN) $(UPGRADE) requirements/bugsink.in --output-file requirements/bugsink.txt
 
 bench: setup ## print the benchmarks' figures
 	$(BIN)/pytest -m benchmark -s $(PYTEST_ARGS)
