@@ -102,7 +102,9 @@ class TaskScope:
         self._begin = begin
         self.task_id = begin.task_id
         self.outcome = ""
-        self.ids: tuple[bytes | None, bytes | None] = (begin.trace_id, None)
+        # Zeros stand for no trace.
+        trace_id = begin.trace_id if any(begin.trace_id) else None
+        self.ids: tuple[bytes | None, bytes | None] = (trace_id, None)
         self.place = NOWHERE
         self.suspects = Suspects()
 
