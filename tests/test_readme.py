@@ -14,7 +14,7 @@ from worker.cli.run import run
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-NO_SETTINGS = {"name", "eta_s"}  # a placeholder, a field of an event
+NO_SETTINGS = {"name", "eta_s", "quiet_s"}  # a placeholder, fields of an event and of a row
 
 
 def commands(document: str) -> str:

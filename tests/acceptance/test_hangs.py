@@ -13,6 +13,8 @@ from uuid import UUID
 
 import pytest
 
+from telemetry.journal import JournalReader, process_directories
+from telemetry.records import Error, Kind
 from telemetry.testing import OtlpReceiver, SentryReceiver
 from tests.acceptance.home import Home, Worker, a_quick_task, a_slow_task, wait_for
 from tests.acceptance.injection import FAULTS, STAGES, Point, inject, line_of
@@ -24,6 +26,16 @@ LIMIT_S = 4
 MODEL_LIMIT_S = 20
 WAYS = ("wait_for_itself", "sleep_with_the_gil", "sleep_without_the_gil", "stop_itself")
 LOOP = {"inputs": (0, 0), "parameters": (26, 32)}
+
+
+def errors_of(home: Home) -> list[Error]:
+    """Return the errors that a home's processes have recorded."""
+    return [
+        record.body
+        for directory in process_directories(home.path / "spool")
+        for record in JournalReader(directory).read()
+        if record.kind is Kind.ERROR
+    ]
 
 
 def limit_of(stage: str) -> int:
@@ -202,6 +214,37 @@ def test_a_drain_during_a_hang_ends_in_time(home: Home) -> None:
     assert time.monotonic() - began < 15
     task = home.task(task_id)
     assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
+
+
+def test_a_task_process_that_hangs_at_its_start_says_where(home: Home) -> None:
+    """As at a driver that does not answer: its line is on record, and another one is tried."""
+    (task_id,) = home.enqueue(a_quick_task())
+    engine = Point(module="worker.engines.diffusers_wan", function="DiffusersWanEngine.device")
+    inject(home, engine, "sleep_with_the_gil")
+    home.work_until_idle("--set", "child_start_timeout_s=20")
+    (error,) = errors_of(home)
+    assert (error.kind, error.file, error.place) == ("hang", str(FAULTS), "stopped at")
+    assert "raise child_start_timeout_s" in error.message
+    assert home.task(task_id).status is TaskStatus.COMPLETE
+
+
+@pytest.mark.soak
+def test_a_cancelled_task_that_hangs_is_cancelled_and_says_where(home: Home) -> None:
+    """It has half a minute to stop; then its line is on record, and the next task is done."""
+    hung, following = home.enqueue(a_quick_task(), a_quick_task())
+    fault = inject(home, STAGES["generate"], "sleep_with_the_gil")
+    worker = home.worker()
+    wait_for(lambda: not fault.exists(), "hang")
+    assert home.run("cancel", str(hung)).returncode == 0
+    assert worker.process.wait(timeout=120) == 0
+    (error,) = errors_of(home)
+    assert (error.kind, error.line, error.stage) == (
+        "hang",
+        line_of("sleep_with_the_gil"),
+        "generate",
+    )
+    assert home.task(hung).status is TaskStatus.CANCELLED
+    assert home.task(following).status is TaskStatus.COMPLETE
 
 
 def test_a_process_that_cannot_be_killed_costs_the_task_nothing(home: Home) -> None:

@@ -29,7 +29,7 @@ class Keeper:
 
     Attributes:
         child: The task process, or None between two of them.
-        hang: Why the task process was ended as one that hangs, or "".
+        hang: Why the task process was ended, where it was ended for doing nothing; or "".
         given_up: Why no task process can be had, or "".
         exit_code: What the supervisor is to end with when this has given up.
     """
@@ -93,26 +93,27 @@ class Keeper:
             return
         if self._gone_by is None and not self._got_ready and now >= self._ready_by:
             _log.error("task process %d did not get ready in time", self.pid)
-            self.kill()
+            self.end_hung(
+                f"not ready in {self._start_timeout_s:g} s, so it was ended; "
+                "where it needs longer, raise child_start_timeout_s"
+            )
         elif self._gone_by is not None and now >= self._gone_by:
             self.given_up = f"task process {self.pid} cannot be ended: its driver is stuck"
             self.exit_code = EXIT_GPU
 
     def end_hung(self, hang: str) -> None:
-        """Have the task process write its stacks, then end it; `hang` says what is wrong."""
+        """Have the task process write its stacks, then end it and what it started.
+
+        `hang` says what is wrong with it. Its end will be told.
+        """
         if self.child is None or self.child.returncode is not None:
             return  # it has ended by itself, which will be told
         self.hang = hang
+        self.child.ready = False
         if self.journal is not None and not ask_for_stacks(self.pid, self.journal):
             _log.warning("task process %d does not write its stacks", self.pid)
-        self.kill()
-
-    def kill(self) -> None:
-        """End the task process and what it started, now; its end will be told."""
-        if self.child is not None:
-            self.child.ready = False
-            self.child.end()
-            self._gone_by = time.monotonic() + KILL_WAIT_S
+        self.child.end()
+        self._gone_by = time.monotonic() + KILL_WAIT_S
 
     def send(self, message: ToTaskProcess) -> None:
         """Send a message; one that finds nobody there is dropped: the end will be told.

@@ -78,7 +78,7 @@ class Stall:
 
 
 def as_hang(end: ProcessEnd, hang: str) -> ProcessEnd:
-    """Make a hang of the end of a process that was ended for one."""
+    """Make a hang of the end of a process that was ended for doing nothing."""
     return msgspec.structs.replace(end, kind=death.HANG, message=hang)
 
 

@@ -286,7 +286,7 @@ class Supervisor:
         elif self._cancel_by is not None and now >= self._cancel_by:
             self._cancel_by = None
             self._console.note("warning", "the cancelled task does not stop; its process is ended")
-            self._keeper.kill()
+            self._keeper.end_hung(f"the cancelled task did not stop in {CANCEL_GRACE_S:g} s")
 
     def _stop_if_done(self) -> None:
         if self._draining:

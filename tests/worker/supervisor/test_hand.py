@@ -1,0 +1,127 @@
+"""What a task tells of itself, and for how long it has told nothing, is seen by others."""
+
+import io
+import json
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from worker.console import JsonConsole
+from worker.messages import Alive, Progress
+from worker.store.base import ClaimRequest
+from worker.supervisor import health
+from worker.supervisor.attempt import Attempt
+from worker.supervisor.hand import Hand
+from worker.supervisor.health import HealthFile
+from worker.supervisor.lease import LeaseKeeper
+from worker.supervisor.presence import Presence
+from worker.task import NewTask
+
+from .conftest import Desk
+
+HEARTBEAT_S = 10.0
+
+
+class Holding:
+    """A hand with a running task, which beats when it is told to."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.now = 1000.0
+        self.said = io.StringIO()
+        self.lease = LeaseKeeper(
+            desk.store,
+            lease_s=60,
+            heartbeat_s=HEARTBEAT_S,
+            check_s=1,
+            on_lost=lambda _token, _reason: None,
+            clock=lambda: self.now,
+        )
+        self.presence = Presence(desk.store, HealthFile(desk.recorder.writer.directory), "gpu")
+        self.hand = Hand(desk.settler, self.lease, JsonConsole(self.said), self.presence)
+        desk.store.insert([NewTask(task_type="t2v", params={})])
+        request = ClaimRequest(
+            worker_id="gpu",
+            token=uuid4(),
+            task_types=("t2v",),
+            lease_s=60,
+            trace_id="a" * 32,
+            span_id="b" * 16,
+        )
+        claim = desk.store.claim(request)
+        assert claim is not None
+        self.attempt = Attempt.begin(
+            desk.recorder, desk.store, request=request, claim=claim, asked_ns=1
+        )
+        self.hand.take(self.attempt, None)
+        self.token = claim.token
+
+    def steps(self, *at: float) -> None:
+        """Do steps of ten at some times."""
+        for step, moment in enumerate(at, start=1):
+            self.hand.hear(
+                Progress(token=self.token, at=moment, stage="generate", step=step, steps=10)
+            )
+
+    def row(self) -> dict[str, object]:
+        """Return the progress on the task's row after the next heartbeat."""
+        self.now += HEARTBEAT_S
+        self.lease.round()
+        return self.desk.store.get(self.attempt.claim.task.id).progress or {}
+
+    def health(self) -> str:
+        """Return what `loop26 health` says."""
+        self.presence.show("busy", self.attempt)
+        return health.check(self.desk.spool).sentence
+
+
+@pytest.fixture
+def holding(desk: Desk) -> Iterator[Holding]:
+    """Give a hand with a running task."""
+    holding = Holding(desk)
+    yield holding
+    holding.attempt.close("Queued")
+
+
+def test_the_row_says_since_when_and_for_how_long_a_task_is_quiet(holding: Holding) -> None:
+    """The stamp is the task's own and stands still; the lease is extended all the same."""
+    holding.steps(5.0)
+    holding.hand.quiet(42.7)
+    row = holding.row()
+    assert (row["stage"], row["step"], row["at"], row["quiet_s"]) == ("generate", 1, 5.0, 42)
+
+
+def test_health_says_for_how_long_a_task_is_quiet(holding: Holding) -> None:
+    """Alive and not progressing; it is well all the same. A short silence is not spoken of."""
+    holding.steps(5.0)
+    holding.hand.quiet(29)
+    assert "quiet" not in holding.health()
+    holding.hand.quiet(42)
+    assert holding.health().endswith(", quiet for 42 s in stage generate")
+
+
+def test_a_task_that_goes_on_is_no_longer_quiet(holding: Holding) -> None:
+    """Between two steps, too: its stamp moves, its step and what is left do not."""
+    holding.steps(5.0, 6.0, 7.0)
+    left_s = holding.attempt.progress["eta_s"]
+    holding.hand.quiet(42)
+    holding.hand.hear(Alive(token=holding.token, at=60.0))
+    row = holding.row()
+    assert (row["step"], row["at"], row["quiet_s"], row["eta_s"]) == (3, 60.0, 0, left_s)
+
+
+def test_what_goes_on_between_two_steps_is_no_line(holding: Holding) -> None:
+    """Programs read of steps; once a second would tell them nothing."""
+    holding.steps(5.0)
+    holding.hand.hear(Alive(token=holding.token, at=6.0))
+    holding.hand.quiet(3)
+    events = [json.loads(line)["event"] for line in holding.said.getvalue().splitlines()]
+    assert events == ["claimed", "progress"]
+
+
+def test_another_tasks_sign_of_life_is_passed_over(holding: Holding) -> None:
+    """It comes late."""
+    holding.steps(5.0)
+    holding.hand.hear(Alive(token=uuid4(), at=60.0))
+    assert holding.attempt.progress["at"] == 5.0
