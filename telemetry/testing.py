@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import socket
+import struct
 import threading
 import time
 from collections import deque
@@ -20,13 +22,16 @@ from sentry_sdk.envelope import Envelope
 class Reply(NamedTuple):
     """How a receiver answers one request; what is not answered with 200 is not kept.
 
-    `hold`, where it is given, is waited for before answering: a slow backend.
+    `hold`, where it is given, is waited for before answering, `hold_s` seconds at the most: a slow
+    backend. With `reset` the connection is reset instead of an answer.
     """
 
     status: int = 200
     headers: Mapping[str, str] = {}
     body: bytes = b""
     hold: threading.Event | None = None
+    hold_s: float = 30.0
+    reset: bool = False
 
 
 class ReceivedSpan(NamedTuple):
@@ -110,8 +115,8 @@ class Receiver:
             # Announced before it is answered, so that a test can act while a request hangs.
             self._changed.notify_all()
         if reply.hold is not None:
-            reply.hold.wait(30)
-        if reply.status == 200:  # noqa: PLR2004 - HTTP's own word for yes
+            reply.hold.wait(reply.hold_s)
+        if reply.status == 200 and not reply.reset:  # noqa: PLR2004 - HTTP's own word for yes
             with self._changed:
                 self.keep(path, body)
                 self._changed.notify_all()
@@ -210,6 +215,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         reply = self.server.receiver.reply_to(self.path, body)
+        if reply.reset:
+            self._reset()
+            return
         try:
             self.send_response(reply.status)
             for name, value in reply.headers.items():
@@ -221,6 +229,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body)
         except ConnectionError:
             self.close_connection = True  # the client has given up waiting
+
+    def _reset(self) -> None:
+        """Close the connection without lingering, which the other end meets as a reset."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.rfile.close()
+        self.connection.close()
 
     def log_message(self, *_arguments: object) -> None:
         """Say nothing: a test reads `requests`."""

@@ -27,7 +27,7 @@ class OtlpTarget:
     endpoint: str
     headers: Mapping[str, str] = field(default_factory=dict)
     resource: Mapping[str, str] = field(default_factory=dict)
-    timeout_s: float = 5.0
+    timeout_s: float = 10.0
     compress: bool = True
 
     def post(self, path: str) -> Post:

@@ -23,7 +23,7 @@ class SentryTarget:
     dsn: str
     environment: str = "production"
     release: str = ""
-    timeout_s: float = 5.0
+    timeout_s: float = 10.0
 
     @property
     def filing(self) -> Filing:

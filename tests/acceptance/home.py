@@ -3,17 +3,21 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from PIL import Image
 
 from telemetry.journal import JournalReader, is_alive, process_directories
+from telemetry.records import Kind
 from worker.store.local import LocalStore
 from worker.task import Task, TaskStatus
 
@@ -199,6 +203,26 @@ class Home:
             return store.list_tasks(parent_id=task_id)
         finally:
             store.close()
+
+    def insert(self, **params: Any) -> UUID:
+        """Insert a small task as another application does: unchecked."""
+        task_id = uuid4()
+        given = json.dumps({**a_quick_task()["params"], **params})
+        with closing(sqlite3.connect(self.path / "queue.db", isolation_level=None)) as connection:
+            connection.execute(
+                "INSERT INTO tasks (id, task_type, params) VALUES (?, 't2v', ?)",
+                [str(task_id), given],
+            )
+        return task_id
+
+    def begun(self) -> Counter[str]:
+        """Count the spans that were begun, by id."""
+        return Counter(
+            record.body.span_id.hex()
+            for directory in process_directories(self.path / "spool")
+            for record in JournalReader(directory).read()
+            if record.kind is Kind.SPAN_BEGIN
+        )
 
     def work_until_idle(self, *options: str) -> Worker:
         """Run a worker until nothing is left, and see that it ended well."""

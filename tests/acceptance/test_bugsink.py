@@ -1,14 +1,11 @@
 """A worker's errors in a real server of Sentry's kind: one issue for one failure, at its line."""
 
-import json
 import os
 import signal
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -53,17 +50,6 @@ def error_of(home: Home, task_id: UUID) -> dict[str, Any]:
     return dict(task.error)
 
 
-def insert(home: Home, **params: Any) -> UUID:
-    """Insert a small task as another application does: unchecked."""
-    task_id = uuid4()
-    given = json.dumps({**a_quick_task()["params"], **params})
-    with closing(sqlite3.connect(home.path / "queue.db", isolation_level=None)) as connection:
-        connection.execute(
-            "INSERT INTO tasks (id, task_type, params) VALUES (?, 't2v', ?)", [str(task_id), given]
-        )
-    return task_id
-
-
 def test_an_exception_is_one_issue_with_its_line_and_locals(home: Home, server: Bugsink) -> None:
     """The stack that Bugsink shows ends at the row's line, with source and variables."""
     home.environment["SENTRY_DSN"] = server.dsn
@@ -93,8 +79,8 @@ def test_one_failure_of_two_tasks_at_two_parameters_is_one_issue(
     """Neither the parameter's name nor the task's id splits it."""
     home.environment["SENTRY_DSN"] = server.dsn
     home.run("tasks")
-    first = insert(home, num_inference_steps="many")
-    second = insert(home, seed="some")
+    first = home.insert(num_inference_steps="many")
+    second = home.insert(seed="some")
     home.work_until_idle()
     errors = [error_of(home, task_id) for task_id in (first, second)]
     assert [error["loop_index"] for error in errors] == [5, 6]

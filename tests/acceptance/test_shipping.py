@@ -6,20 +6,8 @@ from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
-from telemetry.journal import JournalReader, process_directories
-from telemetry.records import Kind
 from telemetry.testing import OtlpReceiver, SentryReceiver
 from tests.acceptance.home import Home, wait_for
-
-
-def begun(home: Home) -> Counter[str]:
-    """Count the spans that were begun in a home, by id."""
-    return Counter(
-        record.body.span_id.hex()
-        for directory in process_directories(home.path / "spool")
-        for record in JournalReader(directory).read()
-        if record.kind is Kind.SPAN_BEGIN
-    )
 
 
 def test_every_span_of_a_killed_journey_arrives_once(home: Home) -> None:
@@ -31,7 +19,7 @@ def test_every_span_of_a_killed_journey_arrives_once(home: Home) -> None:
         generating = worker.wait_for("progress", stage="generate")
         os.kill(worker.task_process(), signal.SIGKILL)
         assert worker.process.wait(timeout=240) == 0, worker.lines()
-        wanted = begun(home)
+        wanted = home.begun()
         wait_for(lambda: len(receiver.spans) >= len(wanted), "spans", 20)
         arrived = Counter(span.span.span_id.hex() for span in receiver.spans)
         died = [span for span in receiver.spans if "loop26.death.kind" in span.attributes]
