@@ -188,10 +188,11 @@ def _as_known(end: ProcessEnd, directory: Path, last_words: Sequence[str]) -> Pr
 
 
 def bounded(last_words: Sequence[str]) -> list[str]:
-    """Return the last of the last words: 20 lines, 4 KB."""
+    """Return the last of the last words: 20 lines, 4 KB; stacks among them are left out."""
+    said = [line for line in last_words if not stacks.is_part(line)]
     kept: list[str] = []
     room = _LAST_BYTES
-    for line in reversed(last_words[-_LAST_LINES:]):
+    for line in reversed(said[-_LAST_LINES:]):
         size = len(line.encode())
         if size > room:
             kept.append(f"…{line.encode()[size - room :].decode(errors='ignore')}")

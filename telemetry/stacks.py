@@ -46,6 +46,7 @@ _FATAL_LINE: Final = re.compile(r"Fatal Python error: (.*)")
 _EXIT_LINE: Final = re.compile(r"os\._exit\((\d+)\)")
 _THREAD_LINE: Final = re.compile(r"(Current thread|Thread) (0x[0-9a-f]+).*most recent call first.*")
 _FRAME_LINE: Final = re.compile(r'  File (?:"(.*)"|\?\?\?), line (\d+|\?\?\?) in (.*)')
+_MODULES_LINE: Final = re.compile(r"Extension modules: .*")
 _CUT_LINE: Final = "  ..."
 _ESCAPE: Final = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U(00(?:0[0-9a-f]|10)[0-9a-f]{4})")
 
@@ -148,6 +149,12 @@ def parse(text: str) -> list[Dump]:
             found[-1].stacks[-1].add(line)
         going_on = not line
     return [dump.finished() for dump in found]
+
+
+def is_part(line: str) -> bool:
+    """Whether a line is of a stack that was written from C."""
+    parts = (_THREAD_LINE, _FRAME_LINE, _MODULES_LINE)
+    return line == _CUT_LINE or any(part.fullmatch(line) for part in parts)
 
 
 def described(frames: Iterable[Frame]) -> list[Frame]:

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 
-from telemetry import death
+from telemetry import death, names, stacks
 from telemetry.errors import JournalBusy
 from telemetry.journal import JournalReader, process_directories
 from telemetry.records import Error, ProcessEnd
+from telemetry.spans import Folder, Span
 from telemetry.testing import wait_until
 
 WORK = """
 import os, signal, sys
 from pathlib import Path
 from telemetry.recorder import Recorder
+from telemetry import stacks
 recorder = Recorder.open(Path(sys.argv[1]), role="task")
+if len(sys.argv) > 2:
+    stacks.write_to(recorder.writer.directory)
 with recorder.task(task_id="t1", attempt=1, task_type="travel_segment", trace_id=b"t" * 16,
                    worker_id="w"), recorder.span("process travel_segment", trace_id=b"t" * 16):
     for index in (1, 2):
@@ -38,9 +42,23 @@ DEATHS = {
 }
 
 
-def die(spool: Path, last: str) -> int:
+LAST_LINE = WORK.splitlines().index("        {last}") + 1
+# Lines of what Python writes to stderr when it gives up, without the empty ones.
+FATAL_WORDS = [
+    "loading",
+    "Fatal Python error: it is over",
+    "Python runtime state: initialized",
+    "Thread 0x00000001 (most recent call first):",
+    '  File "/lib/threading.py", line 1002 in _bootstrap',
+    "Current thread 0x00000002 (most recent call first):",
+    '  File "/app/engine.py", line 26 in decode',
+]
+
+
+def die(spool: Path, last: str, *, leaving_stacks: bool = False) -> int:
     """Run a task process to its death; return its return code."""
     command = [sys.executable, "-c", WORK.replace("{last}", last), str(spool)]
+    command += ["stacks"] * leaving_stacks
     return subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
 
 
@@ -79,9 +97,83 @@ def test_the_line_that_opened_the_innermost_span_is_the_place(spool: Path) -> No
     end = death.from_returncode(die(spool, DEATHS["sigkill"]))
     error = death.failure_of(process_directories(spool)[0], end)
     assert (error.kind, error.type, error.place) == ("death", "sigkill", "opened at")
-    assert (error.file, error.line) == ("<string>", 11)
+    assert (error.file, error.line) == ("<string>", LAST_LINE - 2)
     assert error.stage == "generate"
     assert error.task_id == "t1"
+
+
+@pytest.mark.parametrize("kind", ["segfault", "abort", "sigterm", "exit"])
+def test_the_innermost_line_of_a_stack_is_the_place(spool: Path, kind: str) -> None:
+    """Where the process could leave its stack, the line at which it stopped is known."""
+    end = death.from_returncode(die(spool, DEATHS[kind], leaving_stacks=True))
+    error = death.failure_of(process_directories(spool)[0], end)
+    assert (error.type, error.place) == (kind, "stopped at")
+    assert (error.file, error.line, error.function) == ("<string>", LAST_LINE, "<module>")
+    (facts,) = error.chain
+    assert (facts.type, facts.message) == (kind, end.message)
+    assert facts.frames[-1].line == LAST_LINE
+    assert error.stage == "generate"
+
+
+def test_a_stack_that_tells_of_something_else_is_not_the_place(spool: Path) -> None:
+    """It was asked for its stacks, went on, and was killed somewhere else."""
+    ask = f"os.kill(os.getpid(), {int(stacks.ASK)}); os.kill(os.getpid(), 9)"
+    end = death.from_returncode(die(spool, ask, leaving_stacks=True))
+    assert death.failure_of(process_directories(spool)[0], end).place == "opened at"
+
+
+def test_a_hang_is_at_the_line_that_was_asked_for(spool: Path) -> None:
+    """Whoever ends a process for a hang asks it for its stacks, then kills it."""
+    ask = f"os.kill(os.getpid(), {int(stacks.ASK)}); os.kill(os.getpid(), 9)"
+    die(spool, ask, leaving_stacks=True)
+    end = ProcessEnd(at_ns=1, kind=death.HANG, signal="SIGKILL", message="no progress for 9 s")
+    error = death.failure_of(process_directories(spool)[0], end)
+    assert (error.kind, error.place, error.line) == ("hang", "stopped at", LAST_LINE)
+
+
+def test_a_stack_tells_how_a_process_died_that_nobody_saw(spool: Path) -> None:
+    """Its supervisor died at the same moment; the next one knows all the same."""
+    die(spool, DEATHS["segfault"], leaving_stacks=True)
+    error = death.close_dead(process_directories(spool)[0], death.lost())
+    assert (error.type, error.place, error.line) == ("segfault", "stopped at", LAST_LINE)
+    end = ends(process_directories(spool)[0])
+    assert (end.kind, end.signal) == ("segfault", "SIGSEGV")
+
+
+def test_a_fatal_error_of_python_is_read_from_its_last_words(spool: Path) -> None:
+    """The interpreter tells of it on stderr, and nowhere else."""
+    end = death.from_returncode(die(spool, DEATHS["abort"]))
+    directory = process_directories(spool)[0]
+    error = death.failure_of(directory, end, last_words=FATAL_WORDS)
+    assert (error.file, error.line) == ("/app/engine.py", 26)
+    assert error.context["threads"] == {"0x00000001": ["/lib/threading.py:1002 in _bootstrap"]}
+    assert death.failure_of(directory, end).place == "opened at"
+
+
+def test_the_last_words_are_in_the_error_and_the_end(spool: Path) -> None:
+    """What native code had to say was said there and nowhere else."""
+    end = death.from_returncode(die(spool, DEATHS["abort"]))
+    directory = process_directories(spool)[0]
+    error = death.close_dead(directory, end, last_words=["free(): invalid pointer"])
+    assert error.context["last_words"] == ["free(): invalid pointer"]
+    assert ends(directory).attributes["last_words"] == ["free(): invalid pointer"]
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ([], []),
+        ([str(n) for n in range(25)], [str(n) for n in range(5, 25)]),
+        (["first", "ä" * 3000], [f"…{'ä' * 2048}"]),
+        (["x" * 4000, "y" * 92, "last"], ["x" * 4000, "y" * 92, "last"]),
+        (["x" * 5000, "last"], [f"…{'x' * 4092}", "last"]),
+        (FATAL_WORDS, FATAL_WORDS[:3]),
+    ],
+    ids=["none", "many lines", "a long last line", "just enough", "a long line before", "a stack"],
+)
+def test_the_last_words_are_bounded(words: list[str], kept: list[str]) -> None:
+    """Twenty lines, four kilobytes: the end of what was said."""
+    assert death.bounded(words) == kept
 
 
 def test_the_loop_position_is_that_of_the_newest_iteration(spool: Path) -> None:
@@ -118,6 +210,56 @@ def test_closing_twice_writes_once(spool: Path) -> None:
         death.close_dead(directory, end)
     bodies = [record.body for record in JournalReader(directory).read()]
     assert len([body for body in bodies if isinstance(body, Error | ProcessEnd)]) == 2
+
+
+def test_closing_twice_tells_of_the_same_error(spool: Path) -> None:
+    """The row then names the event that Sentry has."""
+    end = death.from_returncode(die(spool, DEATHS["sigkill"]))
+    directory = process_directories(spool)[0]
+    first = death.close_dead(directory, end)
+    assert death.close_dead(directory, death.lost()) == first
+
+
+def test_a_death_that_is_told_elsewhere_is_no_second_error(spool: Path) -> None:
+    """The supervisor died with its task process, whose journal has it."""
+    directory = closed(spool, told=True)
+    bodies = [record.body for record in JournalReader(directory).read()]
+    assert not any(isinstance(body, Error) for body in bodies)
+    assert ends(directory).kind == "sigkill"
+
+
+def test_an_open_span_is_told_more_before_it_is_closed(spool: Path) -> None:
+    """What became of the attempt stands on its span, whose process could not say it."""
+    die(spool, DEATHS["sigkill"])
+    (process, *_) = left_open(process_directories(spool)[0])
+    directory = closed(spool, updates={process.span_id: {names.RECORD_SPANS: 27}})
+    (process, *others) = left_open(directory)
+    assert process.attributes[names.RECORD_SPANS] == 27
+    assert not any(names.RECORD_SPANS in span.attributes for span in others)
+
+
+def closed(spool: Path, **options: Any) -> Path:
+    """Close the journal of a process that was killed."""
+    if not process_directories(spool):
+        die(spool, DEATHS["sigkill"])
+    (directory,) = process_directories(spool)
+    death.close_dead(directory, death.from_returncode(-signal.SIGKILL), **options)
+    return directory
+
+
+def ends(directory: Path) -> ProcessEnd:
+    """Return the one end that a journal has."""
+    bodies = [record.body for record in JournalReader(directory).read()]
+    (end,) = [body for body in bodies if isinstance(body, ProcessEnd)]
+    return end
+
+
+def left_open(directory: Path) -> tuple[Span, ...]:
+    """Return the spans that a journal has open, or that its process's end has closed."""
+    folder = Folder()
+    for record in JournalReader(directory).read():
+        folder.feed(record)
+    return folder.open_spans or folder.left_open
 
 
 def test_an_idle_process_that_exits_has_no_error(script: Any) -> None:
