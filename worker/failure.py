@@ -55,9 +55,9 @@ def sentence(error: Error, *, named: bool = True) -> str:
 
     An error of our own explains itself; a foreign one needs its type and its line to be understood.
     """
-    said = (
-        f"{error.type}: {error.message}" if named and error.kind == "exception" else error.message
-    )
+    said = error.message
+    if named and error.kind == "exception":
+        said = f"{error.type}: {said}" if said else error.type
     during = f" during {error.stage}" if error.stage else ""
     if not named or not error.file:
         return said

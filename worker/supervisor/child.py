@@ -142,11 +142,12 @@ class Child:
     def _read_output(self, stream: IO[bytes]) -> None:
         name = "stdout" if stream is self._process.stdout else "stderr"
         redacted = LineRedactor()
-        while raw := stream.readline(LONGEST_LINE):
-            line = redacted(raw.decode(errors="replace").rstrip())
-            if line:
-                self.last_words.append(line)
-                self._inbox.put(Printed(child=self, stream=name, line=line))
+        with stream:
+            while raw := stream.readline(LONGEST_LINE):
+                line = redacted(raw.decode(errors="replace").rstrip())
+                if line:
+                    self.last_words.append(line)
+                    self._inbox.put(Printed(child=self, stream=name, line=line))
 
     def _wait(self) -> None:
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)

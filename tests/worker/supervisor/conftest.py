@@ -22,6 +22,13 @@ from pathlib import Path
 from telemetry.recorder import Recorder
 recorder = Recorder.open(Path(sys.argv[1]), role=sys.argv[2])
 print(recorder.writer.directory, flush=True)
+if len(sys.argv) > 3:
+    task_id, trace_id, span_id = sys.argv[3:]
+    recorder.task(task_id=task_id, attempt=1, task_type="t2v", trace_id=bytes.fromhex(trace_id),
+                  worker_id="gpu").__enter__()
+    recorder.span("process t2v", trace_id=bytes.fromhex(trace_id),
+                  span_id=bytes.fromhex(span_id)).__enter__()
+    recorder.stage("generate").__enter__()
 os.kill(os.getpid(), 9)
 """
 
@@ -64,10 +71,11 @@ class Desk:
         path.write_bytes(b"frames")
         return path
 
-    def dead_journal(self, role: str) -> Path:
-        """Return the journal of a process that was killed."""
+    def dead_journal(self, role: str, *, at_work_on: Claim | None = None) -> Path:
+        """Return the journal of a process that was killed, over a task or between two."""
+        task = [str(at_work_on.task.id), "a" * 32, "b" * 16] if at_work_on else []
         done = subprocess.run(
-            [sys.executable, "-c", DEAD, str(self.spool), role],
+            [sys.executable, "-c", DEAD, str(self.spool), role, *task],
             capture_output=True,
             text=True,
             check=False,

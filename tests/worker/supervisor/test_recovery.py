@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from telemetry import names
 from telemetry.journal import JournalReader
 from telemetry.records import Kind
+from telemetry.spans import Folder, Span
 from worker.messages import finished
 from worker.supervisor import note
 from worker.supervisor.recovery import recover
@@ -74,3 +76,45 @@ def test_a_living_supervisor_is_left_alone(desk: Desk) -> None:
     note.leave(desk.recorder.writer.directory, note.Note(claim=claim, journal=""))
     assert recover(desk.spool, desk.settler) == 0
     assert desk.store.get(claim.task.id).status is TaskStatus.IN_PROGRESS
+
+
+def test_a_death_is_told_once_and_from_where_the_task_was(desk: Desk) -> None:
+    """The task's own journal has it; the supervisor's says how complete that is."""
+    claim = desk.claim()
+    child = desk.dead_journal("task", at_work_on=claim)
+    supervisor = desk.dead_journal("supervisor", at_work_on=claim)
+    note.leave(supervisor, note.Note(claim=claim, journal=str(child)))
+    recover(desk.spool, desk.settler)
+    assert [kinds(journal).count(Kind.ERROR) for journal in (child, supervisor)] == [1, 0]
+    (died,) = [event for event in desk.store.events(claim.task.id) if event.name == "died"]
+    failure = died.data["failure"]
+    assert (failure["type"], failure["stage"]) == ("lost", "generate")
+    assert failure["record"] == {**failure["record"], "spans": 2, "lost": 0, "complete": True}
+    (process, *_) = left_open(supervisor)
+    assert process.attributes[names.RECORD_COMPLETE] is True
+
+
+def test_a_supervisor_tells_of_a_death_that_nobody_else_can(desk: Desk) -> None:
+    """Its task process had not yet said where it journals."""
+    claim = desk.claim()
+    supervisor = desk.dead_journal("supervisor", at_work_on=claim)
+    note.leave(supervisor, note.Note(claim=claim, journal=""))
+    recover(desk.spool, desk.settler)
+    (error,) = [
+        record.body for record in JournalReader(supervisor).read() if record.kind is Kind.ERROR
+    ]
+    (died,) = [event for event in desk.store.events(claim.task.id) if event.name == "died"]
+    assert died.data["failure"]["event_id"] == error.event_id
+
+
+def kinds(journal: Path) -> list[Kind]:
+    """Return the kinds of a journal's records."""
+    return [record.kind for record in JournalReader(journal).read()]
+
+
+def left_open(journal: Path) -> tuple[Span, ...]:
+    """Return the spans that a process's end has closed."""
+    folder = Folder()
+    for record in JournalReader(journal).read():
+        folder.feed(record)
+    return folder.left_open
