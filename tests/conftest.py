@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--no-skips`, for `.ci/run`: there a skip hides a fault; and `--kills`."""
+    """Add `--no-skips`, for `.ci/run`: there a skip hides a fault; `--kills`, `--deaths`."""
     parser.addoption(
         "--no-skips",
         action="store_true",
@@ -22,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=6,
         help="how many random kills the journeys of tests/acceptance must survive",
+    )
+    parser.addoption(
+        "--deaths",
+        choices=("few", "all"),
+        default="few",
+        help="each death once, or each death at each stage (minutes)",
     )
 
 
