@@ -94,15 +94,17 @@ class Dump(NamedTuple):
 def write_to(directory: Path) -> None:
     """Have this process leave every thread's stack in its journal's directory, written from C.
 
-    At fatal signals and at those that end it from outside, which end it at once, also SIGINT; at
-    `os._exit`; and at `ASK`, after which it goes on. To be called once, from the main thread.
+    At fatal signals; at those that end it from outside, which then end it at once, also SIGINT,
+    but for those that are ignored; at `os._exit`; and at `ASK`, after which it goes on. To be
+    called once, from the main thread.
     """
     path = directory / STACKS_FILE
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     stacks = os.fdopen(descriptor, "w")  # faulthandler holds it as long as the process lives
     faulthandler.enable(file=stacks, all_threads=True)
-    # Python's own handler waits for native code to return, and then makes it an exception.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # That waits for native code to return, and then makes an exception of it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     for number in _ENDING:
         faulthandler.register(number, file=stacks, all_threads=True, chain=True)
     faulthandler.register(ASK, file=stacks, all_threads=True, chain=False)

@@ -109,6 +109,16 @@ def test_a_process_that_was_asked_goes_on(tmp_path: Path) -> None:
     assert len(first.threads) == 2
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_is_ignored_ends_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """As nohup has it, and a shell that starts something in the background."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        assert run(tmp_path, f"signal.raise_signal({int(number)}); os._exit(3)") == 3
+    finally:
+        signal.signal(number, before)
+
+
 def test_the_end_of_a_forked_child_is_not_its_parents(tmp_path: Path) -> None:
     """A library's helper leaves by os._exit and says nothing here."""
     assert run(tmp_path, "os.waitpid(os.fork() or os._exit(5), 0); os.kill(os.getpid(), 9)") == -9
