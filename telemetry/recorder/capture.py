@@ -5,13 +5,15 @@ import linecache
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from telemetry.recorder.exceptions import Linked, chain, frames_of, message, own_attributes
+from telemetry.recorder.guard import Guard
 from telemetry.recorder.locals import Snapshot
 from telemetry.recorder.redaction import Redactor, redacted, redacted_lines
-from telemetry.recorder.values import type_name
+from telemetry.recorder.values import plain_text, type_name
 from telemetry.records import Error, ExceptionFacts, Frame
 
 SOURCE_LINES: Final = 3  # on either side of the line
@@ -44,13 +46,14 @@ def capture(  # noqa: PLR0913 - each is a fact of the error that the exception d
     task_id: str = "",
     expression: str = "",
     context: Mapping[str, Any] | None = None,
+    guard: Guard | None = None,
 ) -> Error:
     """Take down an exception with everything that is behind it.
 
     `file`, `line` and `function` are those of the frame that raised `exc` itself; the exceptions
     that caused it follow in the chain. `in_app` are the packages whose frames are our own.
     """
-    snapshot = Snapshot(redactor, in_app=in_app)
+    snapshot = Snapshot(redactor, in_app=in_app, guard=guard)
     linked = chain(exc)
     facts = [_facts(each, snapshot, in_app) for each in linked]
     frames = facts[0].frames
@@ -117,7 +120,7 @@ def _facts(link: Linked, snapshot: Snapshot, in_app: Sequence[str]) -> Exception
     taken = [_frame(frame, line, snapshot, in_app) for frame, line in reversed(frames)]
     module = _MODULE_OF(type(exc))
     return ExceptionFacts(
-        type=_QUALNAME_OF(type(exc)),
+        type=plain_text(_QUALNAME_OF(type(exc))),
         module=module if type(module) is str else "",
         message=message(exc),
         frames=taken[::-1],
@@ -143,10 +146,11 @@ def _frame(frame: FrameType, line: int, snapshot: Snapshot, in_app: Sequence[str
 
 def _module_of(frame: FrameType) -> str:
     name = dict.get(frame.f_globals, "__name__")
-    if name == "__main__":
-        # `python -m worker.process` runs as __main__; its spec knows its name.
-        name = getattr(dict.get(frame.f_globals, "__spec__"), "name", name)
-    return name if type(name) is str else ""
+    if type(name) is not str:
+        return ""
+    spec = dict.get(frame.f_globals, "__spec__") if name == "__main__" else None
+    # `python -m worker.process` runs as __main__; its spec knows its name.
+    return str(spec.name) if type(spec) is ModuleSpec else name
 
 
 def _source(file: str, line: int) -> tuple[int, list[str]]:

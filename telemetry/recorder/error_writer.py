@@ -133,6 +133,7 @@ class ErrorWriter:
             task_id=self._task_id(),
             expression=mark.expression,
             context=context,
+            guard=recorder.guard,
         )
         if not handled:
             error = self._with_cause(error, exc, before)

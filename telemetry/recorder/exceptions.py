@@ -2,7 +2,8 @@
 
 import linecache
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import PosixPath
 from types import FrameType, TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +28,18 @@ _TRACEBACK_OF: Final = BaseException.__dict__["__traceback__"].__get__
 _MEMBERS_OF: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
 _MRO_OF: Final = type.__dict__["__mro__"].__get__
 _NAMESPACE_OF: Final = type.__dict__["__dict__"].__get__
+
+_TEXT_PARTS: Final = tuple(
+    (kind, tuple(kind.__dict__[name] for name in found))
+    for kind, found in (
+        (OSError, ("errno", "strerror", "filename", "filename2")),
+        (ImportError, ("msg",)),
+        (SyntaxError, ("msg", "filename", "lineno")),
+        (UnicodeDecodeError, ("reason",)),
+        (UnicodeEncodeError, ("reason",)),
+        (UnicodeTranslateError, ("reason",)),
+    )
+)
 
 
 class Linked(NamedTuple):
@@ -68,8 +81,10 @@ def message(exc: BaseException) -> str:
     args = _ARGS_OF(exc)
     if issubclass(type(exc), BaseExceptionGroup):
         args = args[:1]  # its text shows the members' number alone
-    if _has_builtin_text(type(exc)) and not all(map(_is_plain, args)):
-        return redacted(shortened(", ".join(map(_text, args)), LONGEST_MESSAGE))
+    parts = (*args, *_text_parts(exc))
+    if _has_builtin_text(type(exc)) and not all(map(_is_plain, parts)):
+        said = ", ".join(_text(part) for part in _once(parts) if part is not None)
+        return redacted(shortened(said, LONGEST_MESSAGE))
     try:
         text = str.__str__(str(exc))
     except KeyboardInterrupt:
@@ -154,6 +169,18 @@ def _has_builtin_text(kind: type) -> bool:
     return type(_NAMESPACE_OF(owner)["__str__"]) is types.WrapperDescriptorType
 
 
+def _text_parts(exc: BaseException) -> list[Any]:
+    """Return what a built-in text is made of beside the arguments."""
+    kind = type(exc)
+    return [
+        part.__get__(exc) for base, parts in _TEXT_PARTS for part in parts if issubclass(kind, base)
+    ]
+
+
+def _once(values: Iterable[Any]) -> list[Any]:
+    return list({id(value): value for value in values}.values())
+
+
 def _is_plain(value: Any) -> bool:
     kind = type(value)
     if kind is tuple or kind is list:
@@ -163,7 +190,9 @@ def _is_plain(value: Any) -> bool:
 
 def _is_plain_item(value: Any) -> bool:
     kind = type(value)
-    return value is None or any(kind is plain for plain in (str, int, float, bool, bytes))
+    if kind is str or kind is bytes:
+        return len(value) <= LONGEST_MESSAGE
+    return value is None or any(kind is plain for plain in (int, float, bool, PosixPath))
 
 
 def _text(value: Any) -> str:

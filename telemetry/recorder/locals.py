@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any, Final
 
+from telemetry.recorder.guard import Guard
 from telemetry.recorder.redaction import Redactor, redacted
 from telemetry.recorder.values import described, scalar, type_name
 
@@ -37,6 +38,7 @@ class Snapshot:
     Args:
         redactor: Decides what is hidden by its name.
         in_app: Packages of whose objects the fields are shown, not the class alone.
+        guard: Contains what a value does after all: the other values are still shown.
         clock: Seconds; for tests.
     """
 
@@ -45,10 +47,12 @@ class Snapshot:
         redactor: Redactor,
         *,
         in_app: Sequence[str] = (),
+        guard: Guard | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redactor = redactor
         self._in_app = tuple(in_app)
+        self._guard = guard or Guard()
         self._clock = clock
         self._deadline = clock() + SECONDS
         self._bytes_left = TOTAL_BYTES
@@ -62,13 +66,18 @@ class Snapshot:
         """Return a frame's locals: dictionaries, lists and scalars only, to any encoder's taste."""
         if self.spent:
             return {}
+        with self._guard:
+            return self._of_frame(frame)
+        return {}
+
+    def _of_frame(self, frame: FrameType) -> dict[str, Any]:
         found: Any = frame.f_locals
         if type(found) is not dict:
             # A class body may run in a mapping of its metaclass; from 3.13 on a function's locals
             # are a proxy that copies itself without running anything.
             found = dict(found) if frame.f_code.co_flags & _OPTIMISED else {}
         if found is frame.f_globals:
-            found = {name: value for name, value in found.items() if name[:2] != "__"}
+            found = {name: value for name, value in found.items() if not _is_special(name)}
         return self._pairs(found, LOCALS_PER_FRAME, DEPTH)
 
     def _value(self, value: Any, depth: int) -> Any:
@@ -134,9 +143,10 @@ class Snapshot:
         for key, value in first:
             if self.spent:
                 break
-            name = self._key(key, shown)
-            replacement = self._redactor.replacement(name, value)
-            shown[name] = self._value(value, depth) if replacement is None else replacement
+            with self._guard:
+                name = self._key(key, shown)
+                replacement = self._redactor.replacement(name, value)
+                shown[name] = self._value(value, depth) if replacement is None else replacement
         missing = dict.__len__(values) - len(shown)
         if missing > 0:
             shown[CUT] = f"{missing} more"
@@ -158,18 +168,23 @@ class Snapshot:
         return package in self._in_app or "__dataclass_fields__" in _NAMESPACE_OF(kind)
 
 
+def _is_special(name: object) -> bool:
+    return type(name) is str and name[:2] == "__"
+
+
 def _fields(value: Any, kind: type) -> dict[str, Any]:
     """Return what an object holds in its own dictionary and slots, read by C descriptors alone."""
     found: dict[str, Any] = {}
     for base in reversed(_MRO_OF(kind)):
         for name, member in _NAMESPACE_OF(base).items():
-            if type(member) is types.MemberDescriptorType and type(name) is str:
-                try:
+            is_slot = type(member) is types.MemberDescriptorType
+            if type(name) is not str or not (is_slot or type(member) is types.GetSetDescriptorType):
+                continue
+            try:
+                if is_slot:
                     found[name] = member.__get__(value)
-                except AttributeError:  # a slot that was never set
-                    continue
-            elif name == "__dict__" and type(member) is types.GetSetDescriptorType:
-                own = member.__get__(value)
-                if type(own) is dict:
+                elif name == "__dict__" and type(own := member.__get__(value)) is dict:
                     found.update(own)
+            except (AttributeError, TypeError):  # it was never set; it is another class's
+                continue
     return found

@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,6 +272,11 @@ class Foreign:
     __str__ = __repr__
 
 
+def with_file(*args: Any) -> OSError:
+    """Return what a call with a path raises; the path is no argument of it, but an attribute."""
+    return OSError(*args)
+
+
 @pytest.mark.parametrize(
     ("exc", "text"),
     [
@@ -279,6 +285,10 @@ class Foreign:
         (FileNotFoundError(2, "No such file", "/x"), "[Errno 2] No such file: '/x'"),
         (ExceptionGroup("several", [ValueError(Foreign())]), "several (1 sub-exception)"),
         (ValueError("bad", Foreign()), f"bad, <{__name__}.Foreign>"),
+        (with_file(2, "No such file", Foreign()), f"2, No such file, <{__name__}.Foreign>"),
+        (with_file(2, "No such file", Path("/x")), "[Errno 2] No such file: PosixPath('/x')"),
+        (ImportError(Foreign()), f"<{__name__}.Foreign>"),
+        (ValueError(b"x" * 100_000), "<bytes 100000>"),
         (Rude(), "<no message: its __str__ raised SystemExit>"),
         (ValueError("key sb_secret_abcdefghijkl"), "key sb_secret_[redacted]"),
         (ValueError("x" * 100_000), f"{'x' * 8192}… [100000 characters]"),
