@@ -12,7 +12,7 @@ from telemetry.recorder import Recorder
 from telemetry.shipper import OtlpTarget, Retention, SentryTarget, Shipper
 from worker.console import Console
 from worker.errors import EXIT_BUG, HomeError, WorkerError
-from worker.messages import Configure
+from worker.messages import Configure, telemetry_trouble
 from worker.output.storage import LocalStorage
 from worker.settings import Settings
 from worker.settings.limits import MEGA, input_policy
@@ -52,8 +52,8 @@ def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
         _recording(settings, worker_id) as recorder,
         closing(LocalStore(settings.queue_path, busy_timeout_s=QUEUE_WAIT_S)) as store,
     ):
-        worker = _Worker(settings, worker_id, store, recorder, console, inbox)
-        worker.prepare(shipper)
+        worker = _Worker(settings, worker_id, store, recorder, console, inbox, shipper)
+        worker.prepare()
         code = worker.run(until_idle=until_idle)
         recorder.close(exit_code=code)
     return code
@@ -122,12 +122,14 @@ class _Worker:
         recorder: Recorder,
         console: Console,
         inbox: "queue.SimpleQueue[SupervisorEvent]",
+        shipper: Shipper,
     ) -> None:
         self._settings = settings
         self._store = store
         self._recorder = recorder
         self._console = console
         self._inbox = inbox
+        self._shipper = shipper
         self._worker_id = worker_id
         self._settler = Settler(
             store=store,
@@ -138,7 +140,7 @@ class _Worker:
             max_deaths=settings.max_deaths,
         )
 
-    def prepare(self, shipper: Shipper) -> None:
+    def prepare(self) -> None:
         """Settle what a dead supervisor left, then let its journals be shipped."""
         if warning := network_file_system_warning(self._settings.queue_path):
             self._console.note("warning", warning)
@@ -147,8 +149,8 @@ class _Worker:
                 "warning", "tasks of a worker that died are settled", tasks=recovered
             )
         self._settler.storage.sweep_stale()
-        shipper.start()
-        shipper.adopt()
+        self._shipper.start()
+        self._shipper.adopt()
 
     def run(self, *, until_idle: bool) -> int:
         """Run the supervisor with its threads; return its exit code."""
@@ -160,8 +162,13 @@ class _Worker:
             check_s=settings.cancel_check_s,
             on_lost=lambda token, reason: self._inbox.put(LeaseLost(token=token, reason=reason)),
         )
+        recorder, shipper = self._recorder, self._shipper
         presence = Presence(
-            self._store, HealthFile(self._recorder.writer.directory), self._worker_id
+            self._store,
+            HealthFile(recorder.writer.directory),
+            self._worker_id,
+            own=lambda: telemetry_trouble(recorder),
+            shipped=lambda: shipper.counters,
         )
         lifeline = Lifeline(
             self._store,

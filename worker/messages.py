@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from telemetry.recorder import Recorder
 from worker.inputs.policy import InputPolicy
 from worker.params.payload import UnknownKeys
 from worker.task import Cancelled, Claim, Done, Failed, Outcome, Retry, Spawned
@@ -97,6 +98,18 @@ class Started(msgspec.Struct, tag="started", frozen=True, kw_only=True):
     load_count: int
 
 
+class TelemetryTrouble(msgspec.Struct, tag="telemetry", frozen=True, kw_only=True):
+    """What has gone wrong with the process's own telemetry since it last told.
+
+    `faults` of the recorder were contained, of which `last_fault` was the last, and `lost` records
+    could not be written.
+    """
+
+    faults: int
+    last_fault: str
+    lost: int
+
+
 class Finished(msgspec.Struct, tag="finished", frozen=True, kw_only=True):
     """The task is over; `recycle` says why this process must not take another, or is ""."""
 
@@ -108,7 +121,9 @@ class Finished(msgspec.Struct, tag="finished", frozen=True, kw_only=True):
 
 T = TypeVar("T")
 ToTaskProcess: TypeAlias = Configure | Run | Cancel | Exit
-FromTaskProcess: TypeAlias = Hello | Ready | Unready | Progress | Alive | Started | Finished
+FromTaskProcess: TypeAlias = (
+    Hello | Ready | Unready | Progress | Alive | Started | TelemetryTrouble | Finished
+)
 
 _OUTCOMES: Mapping[str, type[Outcome]] = {
     kind.__name__: kind for kind in (Done, Spawned, Retry, Failed, Cancelled)
@@ -175,6 +190,34 @@ class Channel:
     def close(self) -> None:
         """Close this end; the other reads to the end and stops."""
         self._socket.close()
+
+
+def telemetry_trouble(recorder: Recorder) -> TelemetryTrouble:
+    """Say what has gone wrong with this process's telemetry since its start."""
+    guard = recorder.guard
+    return TelemetryTrouble(faults=guard.faults, last_fault=guard.last, lost=recorder.writer.lost)
+
+
+class TroubleTeller:
+    """Sends a task process's messages, and before each what is wrong with its telemetry, if new."""
+
+    def __init__(self, channel: Channel, recorder: Recorder) -> None:
+        self._channel = channel
+        self._recorder = recorder
+        self._told = TelemetryTrouble(faults=0, last_fault="", lost=0)
+
+    def send(self, message: FromTaskProcess) -> bool:
+        """Send a message, as `Channel.send` does."""
+        now, told = telemetry_trouble(self._recorder), self._told
+        if now != told:
+            self._told = now
+            new = TelemetryTrouble(
+                faults=now.faults - told.faults,
+                last_fault=now.last_fault,
+                lost=now.lost - told.lost,
+            )
+            self._channel.send(new)
+        return self._channel.send(message)
 
 
 def _line(stream: Any) -> bytes:

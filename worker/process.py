@@ -43,6 +43,7 @@ from worker.messages import (
     Ready,
     Run,
     Started,
+    TroubleTeller,
     Unready,
     finished,
 )
@@ -63,7 +64,7 @@ class ChannelObserver:
     Satisfies `worker.handlers.base.TaskObserver`.
     """
 
-    def __init__(self, channel: Channel, token: UUID, engine: Engine) -> None:
+    def __init__(self, channel: TroubleTeller, token: UUID, engine: Engine) -> None:
         self._channel = channel
         self._engine = engine
         self._stage = ""
@@ -117,7 +118,7 @@ class TaskProcess:
     """The task process, once it is configured."""
 
     configure: Configure
-    channel: Channel
+    channel: TroubleTeller
     engine: Engine
     recorder: Recorder
     storage: LocalStorage
@@ -246,7 +247,7 @@ def _serve(configure: Configure, channel: Channel, messages: Any, recorder: Reco
         return EXIT_GPU
     process = TaskProcess(
         configure=configure,
-        channel=channel,
+        channel=TroubleTeller(channel, recorder),
         engine=engine,
         recorder=recorder,
         storage=LocalStorage(Path(configure.outputs)),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -57,10 +57,15 @@ class Worker:
     """One `loop26 run`, and what it prints."""
 
     def __init__(
-        self, home: Path, environment: dict[str, str], *options: str, until_idle: bool = True
+        self,
+        home: Path,
+        environment: dict[str, str],
+        *options: str,
+        until_idle: bool = True,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self._log = home / f"run-{time.monotonic_ns()}.jsonl"
-        command = [LOOP26, "--home", str(home), *options, "run"]
+        command = [*wrapper, LOOP26, "--home", str(home), *options, "run"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 command + ["--until-idle"] * until_idle,
@@ -178,9 +183,11 @@ class Home:
         assert done.returncode == 0, done.stderr
         return [UUID(line) for line in done.stdout.split()]
 
-    def worker(self, *options: str, until_idle: bool = True) -> Worker:
-        """Start a worker."""
-        worker = Worker(self.path, self.environment, *options, until_idle=until_idle)
+    def worker(self, *options: str, until_idle: bool = True, wrapper: Sequence[str] = ()) -> Worker:
+        """Start a worker; `wrapper` is a command that executes the one that follows it."""
+        worker = Worker(
+            self.path, self.environment, *options, until_idle=until_idle, wrapper=wrapper
+        )
         self.workers.append(worker)
         return worker
 

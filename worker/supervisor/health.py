@@ -5,6 +5,7 @@ Many GPU hosts expose no port, so the healthcheck is a command.
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,4 +76,19 @@ def _health_of(directory: Path, stale_after_s: float) -> Health:
     if age_s > stale_after_s:
         sentence = f"the supervisor (pid {facts['pid']}) has not moved for {age_s:.0f} s"
         return Health(ok=False, sentence=sentence, facts=facts)
-    return Health(ok=True, sentence=f"{facts['state']}: {facts['sentence']}", facts=facts)
+    sentence = f"{facts['state']}: {facts['sentence']}{_telemetry(facts.get('telemetry', {}))}"
+    return Health(ok=True, sentence=sentence, facts=facts)
+
+
+def _telemetry(facts: Mapping[str, Any]) -> str:
+    """Say what has been lost of telemetry; "" where nothing has. A worker is well without it."""
+    shipping = facts.get("shipping", {})
+    lost = {
+        f"faults were contained (the last: {facts.get('last_fault')})": facts.get("faults"),
+        "records could not be written": facts.get("lost"),
+        "journals were deleted unshipped": shipping.get("lost"),
+        "items were refused by a backend": shipping.get("refused"),
+        "journals of the dead could not be closed": shipping.get("unclosed"),
+    }
+    said = [f"{count} {what}" for what, count in lost.items() if count]
+    return f"; telemetry: {', '.join(said)}" if said else ""

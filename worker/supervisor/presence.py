@@ -2,19 +2,36 @@
 
 import logging
 import os
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Final
 
+import msgspec
+
+from telemetry.shipper import Counters
 from worker.errors import QueueUnavailable
+from worker.messages import TelemetryTrouble
 from worker.store.base import TaskStore
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.health import HealthFile
 from worker.wording import quiet_for
 
+NO_TROUBLE: Final = TelemetryTrouble(faults=0, last_fault="", lost=0)
 _log = logging.getLogger(__name__)
 
 
 class Presence:
     """Shows a worker to others.
+
+    Of its telemetry it shows what was lost, and why: faults that were contained, and records that
+    could not be written, here and in its task processes; and what its shipper has done.
+
+    Args:
+        store: The queue.
+        health: The status file.
+        worker_id: The worker's.
+        own: What is wrong with the supervisor's own telemetry.
+        shipped: What its shipper has done.
 
     Attributes:
         state: starting, ready, busy, draining or stopped.
@@ -23,10 +40,20 @@ class Presence:
         trouble: Why the queue cannot be reached, or "".
     """
 
-    def __init__(self, store: TaskStore, health: HealthFile, worker_id: str) -> None:
+    def __init__(
+        self,
+        store: TaskStore,
+        health: HealthFile,
+        worker_id: str,
+        own: Callable[[], TelemetryTrouble] = lambda: NO_TROUBLE,
+        shipped: Callable[[], Counters] = Counters,
+    ) -> None:
         self._store = store
         self._health = health
         self._worker_id = worker_id
+        self._own = own
+        self._shipped = shipped
+        self._heard = NO_TROUBLE
         self.state = "starting"
         self.device: dict[str, Any] = {}
         self.model: str | None = None
@@ -43,6 +70,16 @@ class Presence:
             )
         except QueueUnavailable as trouble:
             _log.warning("the worker's row is not written: %s", trouble)
+
+    def hear(self, trouble: TelemetryTrouble) -> None:
+        """Take in what is wrong with the telemetry of a task process."""
+        self._heard = _sum(self._heard, trouble)
+        _log.warning(
+            "telemetry of the task process: %d faults (%s), %d records lost",
+            trouble.faults,
+            trouble.last_fault or "none",
+            trouble.lost,
+        )
 
     def show(self, state: str, attempt: Attempt | None, **facts: Any) -> None:
         """Write the status file that `loop26 health` reads."""
@@ -61,6 +98,19 @@ class Presence:
                 "model": self.model,
                 "task_id": str(task.id) if task else None,
                 "progress": attempt.progress if attempt else None,
+                "telemetry": self._telemetry(),
                 **facts,
             }
         )
+
+    def _telemetry(self) -> dict[str, Any]:
+        trouble = _sum(self._heard, self._own())
+        return {**msgspec.to_builtins(trouble), "shipping": asdict(self._shipped())}
+
+
+def _sum(one: TelemetryTrouble, other: TelemetryTrouble) -> TelemetryTrouble:
+    return TelemetryTrouble(
+        faults=one.faults + other.faults,
+        last_fault=other.last_fault or one.last_fault,
+        lost=one.lost + other.lost,
+    )

@@ -26,6 +26,7 @@ from worker.messages import (
     Ready,
     Run,
     Started,
+    TelemetryTrouble,
     Unready,
 )
 from worker.supervisor.attempt import Attempt
@@ -192,6 +193,8 @@ class Supervisor:
                 self._stop(exit_code)
             case Progress() | Alive() | Started():
                 self._hand.hear(message)
+            case TelemetryTrouble():
+                self._presence.hear(message)
             case Finished(recycle=recycle):
                 self._hand.finish(message)
                 self._claim_at = 0.0
@@ -314,5 +317,4 @@ class Supervisor:
             state,
             self._hand.attempt,
             task_process=self._keeper.pid,
-            records_lost=self._recorder.writer.lost,
         )
