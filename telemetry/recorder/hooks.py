@@ -59,12 +59,13 @@ class Hooks:
 
     def _logging(self, theirs: _Function) -> _Function:
         def handle(logger: logging.Logger, record: logging.LogRecord) -> Any:
-            with self._recorder.guard:
-                given = record.exc_info
-                if given:
-                    self._seen(given[1], "log")
-                elif record.levelno >= _WARNING:
-                    self._seen(sys.exc_info()[1], "log")
+            try:
+                if record.exc_info:
+                    self._seen(record.exc_info[1], "log")
+                elif record.levelno >= _WARNING and (exc := sys.exc_info()[1]) is not None:
+                    self._seen(exc, "log")
+            except Exception as fault:  # noqa: BLE001 - telemetry never raises into a task
+                self._recorder.guard.contain(fault)
             return theirs(logger, record)
 
         return handle
