@@ -166,7 +166,10 @@ class Metric(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class TaskBegin(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
-    """From here to its end, this process's records belong to this attempt at this task."""
+    """From here to its end, this process's records belong to this attempt at this task.
+
+    `params` are the task's, clean; those of a task process alone, and {} where they are too large.
+    """
 
     task_id: str
     attempt: int
@@ -174,6 +177,7 @@ class TaskBegin(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     trace_id: bytes
     worker_id: str
     at_ns: int
+    params: dict[str, Any] = {}
 
 
 class TaskEnd(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

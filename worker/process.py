@@ -153,6 +153,7 @@ class TaskProcess:
             task_type=task.task_type,
             trace_id=trace_id_of(task.process_context),
             worker_id=self.configure.worker_id,
+            params=task.params,
         ) as scope:
             message = self._finish(claim, observer)
             scope.outcome = message.outcome

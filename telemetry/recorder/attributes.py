@@ -91,6 +91,11 @@ def shortened(text: str, limit: int) -> str:
     return f"{text[:limit]}… [{len(text)} characters]"
 
 
+def small(values: dict[str, Any]) -> dict[str, Any]:
+    """Return plain values as they are when their JSON is no longer than a text may be, else {}."""
+    return values if len(msgspec.json.encode(values)) <= LONGEST_TEXT else {}
+
+
 def plain(value: Any, redactor: Redactor, depth: int = 0) -> Any:
     """Return a value that any JSON encoder takes, built of exact plain types, without secrets."""
     kind = type(value)

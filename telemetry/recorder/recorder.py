@@ -20,7 +20,7 @@ from telemetry import names
 from telemetry.journal import JournalWriter
 from telemetry.journal.writer import ROTATE_BYTES
 from telemetry.recorder import active, provider
-from telemetry.recorder.attributes import clean, plain
+from telemetry.recorder.attributes import clean, plain, small
 from telemetry.recorder.capture import Place
 from telemetry.recorder.error_writer import ErrorWriter
 from telemetry.recorder.guard import Guard
@@ -195,9 +195,22 @@ class Recorder:
         return SpanScope(self, names.engine(call), facts, _INTERNAL)
 
     def task(
-        self, *, task_id: str, attempt: int, task_type: str, trace_id: bytes, worker_id: str
+        self,
+        *,
+        task_id: str,
+        attempt: int,
+        task_type: str,
+        trace_id: bytes,
+        worker_id: str,
+        params: Mapping[str, Any] | None = None,
     ) -> AbstractContextManager[TaskScope]:
-        """Mark the records of the block as those of one attempt at a task."""
+        """Mark the records of the block as those of one attempt at a task.
+
+        With its parameters, an error of any stage can say what was asked.
+        """
+        asked: dict[str, Any] = {}
+        with self.guard:
+            asked = small(plain(dict(params or {}), self.redactor))
         begin = TaskBegin(
             task_id=task_id,
             attempt=attempt,
@@ -205,6 +218,7 @@ class Recorder:
             trace_id=trace_id,
             worker_id=worker_id,
             at_ns=time.time_ns(),
+            params=asked,
         )
         return TaskScope(self, begin)
 

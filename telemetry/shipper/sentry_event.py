@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from telemetry import names
 from telemetry.journal import ProcessFacts
 from telemetry.records import Error, ExceptionFacts, Frame
@@ -31,12 +29,14 @@ class Surroundings(NamedTuple):
 
     Attributes:
         attributes: Of the task in hand and of the spans around the error, the innermost winning.
+        asked: The task's parameters as they were given.
         parameters: What the task's loop had set, by key.
         crumbs: What went before, as Sentry's breadcrumbs.
     """
 
     attributes: Mapping[str, Any]
     parameters: Mapping[str, Any]
+    asked: Mapping[str, Any] = {}
     crumbs: Sequence[Mapping[str, Any]] = ()
 
 
@@ -52,6 +52,7 @@ def surroundings(
 ) -> Surroundings:
     """Collect what a journal's state says of an error in one of its spans."""
     found: dict[str, Any] = {}
+    asked: Mapping[str, Any] = {}
     if (task := folder.task) is not None and folder.task_end is None:
         found |= {
             names.TASK_ID: task.task_id,
@@ -59,9 +60,10 @@ def surroundings(
             names.TASK_ATTEMPT: task.attempt,
             names.WORKER_ID: task.worker_id,
         }
+        asked = task.params
     for span in reversed(folder.lineage(span_id)):
         found.update(span.attributes)
-    return Surroundings(found, dict(folder.parameters), crumbs)
+    return Surroundings(found, dict(folder.parameters), asked, crumbs)
 
 
 def event_of(
@@ -75,7 +77,7 @@ def event_of(
         facts: The process it happened in.
         filing: Release, loop26's version if empty, and environment.
     """
-    keys = frozenset(around.parameters) | _call(around).keys()
+    keys = frozenset(around.parameters) | around.asked.keys() | _call(around).keys()
     event = {
         "event_id": error.event_id,
         "timestamp": error.at_ns / 1e9,
@@ -227,7 +229,7 @@ def _contexts(error: Error, around: Surroundings) -> dict[str, Any]:
         },
     }
     found = {
-        "asked parameters": _asked(around),
+        "asked parameters": around.asked,
         "task parameters": around.parameters,
         "engine call": _call(around),
     }
@@ -241,16 +243,6 @@ def _contexts(error: Error, around: Surroundings) -> dict[str, Any]:
     if loose:
         contexts["context"] = loose
     return contexts
-
-
-def _asked(around: Surroundings) -> Mapping[str, Any]:
-    """Return the task's parameters as its row has them, where a span around the error says them."""
-    try:
-        return msgspec.json.decode(
-            around.attributes.get(names.TASK_PARAMS, "{}"), type=dict[str, Any]
-        )
-    except msgspec.DecodeError:  # cut, for they were too long
-        return {}
 
 
 def _call(around: Surroundings) -> dict[str, Any]:

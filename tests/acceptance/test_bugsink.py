@@ -68,6 +68,7 @@ def test_an_exception_is_one_issue_with_its_line_and_locals(home: Home, server: 
     assert picture in shown
     data = event["data"]
     assert data["contexts"]["trace"]["trace_id"] == error["trace_id"]
+    assert data["contexts"]["asked parameters"]["image_start"] == picture
     told = data["tags"] if isinstance(data["tags"], dict) else dict(data["tags"])
     expected = {"task_id": str(task_id), "task_type": "i2v", "stage": "inputs", "attempt": "1"}
     assert expected.items() <= told.items()

@@ -29,8 +29,10 @@ class Script:
         self._ids = itertools.count(first_id)
         self._open: list[bytes] = []
 
-    def task(self, task_id: str, task_type: str = "travel_segment", at_ms: float = 0) -> None:
-        """Begin a task."""
+    def task(
+        self, task_id: str, task_type: str = "travel_segment", at_ms: float = 0, **params: Any
+    ) -> None:
+        """Begin a task with these parameters."""
         body = records.TaskBegin(
             task_id=task_id,
             attempt=1,
@@ -38,6 +40,7 @@ class Script:
             trace_id=TRACE,
             worker_id="gpu-1",
             at_ns=at(at_ms),
+            params=params,
         )
         self.writer.append(Kind.TASK_BEGIN, body)
 

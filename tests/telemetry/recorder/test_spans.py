@@ -284,6 +284,22 @@ def test_a_task_is_marked_with_its_outcome(recording: Recording) -> None:
     assert (end.task_id, end.attempt, end.outcome) == ("e040ae48", 2, "Done")
 
 
+def test_a_task_begins_with_what_was_asked(recording: Recording) -> None:
+    """Without secrets; nothing of parameters that are too large for a record."""
+    for params in ({"seed": 1, "api_key": "x1"}, {"seed": 1, "text": "x" * 300_000}, None):
+        with recording.recorder.task(
+            task_id="t1",
+            attempt=1,
+            task_type="t2v",
+            trace_id=b"t" * 16,
+            worker_id="gpu-1",
+            params=params,
+        ):
+            pass
+    begun = recording.bodies(Kind.TASK_BEGIN)
+    assert [body.params for body in begun] == [{"seed": 1, "api_key": "[redacted]"}, {}, {}]
+
+
 def test_without_a_recorder_nothing_is_recorded_and_nothing_fails() -> None:
     """Library code opens its spans wherever it runs."""
     assert telemetry.current() is None

@@ -44,7 +44,7 @@ def chain() -> list[ExceptionFacts]:
 
 def send(script: Any, spool: Path, *replies: Reply, **changes: Any) -> tuple[Shipper, list[Any]]:
     """Journal an error in the middle of a task, ship it, return what arrived."""
-    script.task("t1")
+    script.task("t1", seed=26, nested={"a": [None, 1]})
     script.begin("process travel_segment")
     for index, key in enumerate(("guidance_scale", "guidance_phases"), start=1):
         attributes = {names.PARAM_KEY: key, names.PARAM_NEW: index, names.LOOP_INDEX: index}
@@ -138,6 +138,7 @@ def test_parameters_are_a_context(script: Any, spool: Path) -> None:
     _, [event] = send(script, spool, chain=chain())
     assert event["contexts"]["task parameters"] == {"guidance_scale": 1, "guidance_phases": 2}
     assert event["contexts"]["engine call"] == {"frames": 81}
+    assert event["contexts"]["asked parameters"] == {"seed": 26, "nested": {"a": ["None", 1]}}
 
 
 @pytest.mark.parametrize("kind", ["death", "hang"])
