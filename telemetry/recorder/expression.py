@@ -13,6 +13,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final
 
 from telemetry.recorder.exceptions import first_argument, raising, stated_causes
+from telemetry.recorder.locals import own_locals
 from telemetry.recorder.redaction import redacted
 from telemetry.recorder.syntax import assigned_at, node_of
 
@@ -130,7 +131,7 @@ def _value(node: ast.expr, frame: FrameType) -> Any:
             return value
         case ast.Name(id=name):
             code = frame.f_code
-            found = _item(frame.f_locals, name)
+            found = _item(own_locals(frame), name)
             local = name in code.co_varnames + code.co_cellvars + code.co_freevars
             return found if local or found is not _UNKNOWN else _item(frame.f_globals, name)
         case ast.Subscript(value=container, slice=key):

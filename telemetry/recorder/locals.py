@@ -71,11 +71,7 @@ class Snapshot:
         return {}
 
     def _of_frame(self, frame: FrameType) -> dict[str, Any]:
-        found: Any = frame.f_locals
-        if type(found) is not dict:
-            # A class body may run in a mapping of its metaclass; from 3.13 on a function's locals
-            # are a proxy that copies itself without running anything.
-            found = dict(found) if frame.f_code.co_flags & _OPTIMISED else {}
+        found = own_locals(frame)
         if found is frame.f_globals:
             found = {name: value for name, value in found.items() if not _is_special(name)}
         return self._pairs(found, LOCALS_PER_FRAME, DEPTH)
@@ -166,6 +162,15 @@ class Snapshot:
         if package == _OWN_PACKAGE:
             return False  # a recorder in a local leads to all of telemetry's own state
         return package in self._in_app or "__dataclass_fields__" in _NAMESPACE_OF(kind)
+
+
+def own_locals(frame: FrameType) -> dict[str, Any]:
+    """Return the variables of a frame, without asking a mapping of a class body's metaclass."""
+    found: Any = frame.f_locals
+    if type(found) is dict:
+        return found
+    # From 3.13 on a function's are a proxy that copies itself without running anything.
+    return dict(found) if frame.f_code.co_flags & _OPTIMISED else {}
 
 
 def _is_special(name: object) -> bool:

@@ -33,6 +33,21 @@ def severity(level: int) -> int:
     return next((number for least, number in _SEVERITIES if level >= least), 1)
 
 
+class _NoLock:
+    """What logging may take and give back, at no risk."""
+
+    def acquire(self) -> None:
+        pass
+
+    release = __enter__ = acquire
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+_NO_LOCK: Final[Any] = _NoLock()
+
+
 class JournalHandler(logging.Handler):
     """Writes every log record that reaches it into the journal, before `emit` returns."""
 
@@ -42,7 +57,7 @@ class JournalHandler(logging.Handler):
 
     def createLock(self) -> None:  # noqa: N802 - logging's name
         """Have no lock: the writer has one, and a second one is a second way to a deadlock."""
-        self.lock = None
+        self.lock = _NO_LOCK
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""

@@ -52,7 +52,11 @@ def _node_at(place: _Place, lines: Sequence[str]) -> ast.AST | None:
     before = _before(place, lines)
     if before.rstrip().endswith("."):
         return _chain(before, text)
-    return _expression(text) or _statement(text)
+    # From 3.12 on a field of a formatted string is placed without what makes it one.
+    found = _expression(text)
+    if found is None and text.startswith("{"):
+        found = _expression(f'f"""{text}"""')
+    return found or _statement(text)
 
 
 def _place(trace: TracebackType) -> tuple[_Place | None, list[str]]:

@@ -154,7 +154,10 @@ HOSTILE: dict[str, tuple[Callable[[], Any], Any]] = {
     "a descriptor of another class": (Borrowed, {"<class>": f"{__name__}.Borrowed", "field": 1}),
     "a lazy module": (lazy_module, f"<{__name__}.lazy_module.<locals>.Lazy>"),
     "a proxy": (lambda: weakref.proxy(KEPT), "<weakref.ProxyType>"),
-    "a path never made": (lambda: object.__new__(type(Path())), "<pathlib.PosixPath>"),
+    "a path never made": (
+        lambda: object.__new__(type(Path())),
+        f"<{type(Path()).__module__}.PosixPath>",
+    ),
     "an id never made": (lambda: uuid.UUID.__new__(uuid.UUID), "<uuid.UUID>"),
     "a range beyond all digits": (lambda: range(10**5000), "<range>"),
     "a number of 10 MB": (lambda: 1 << 80_000_000, "<int 80000001 bits>"),

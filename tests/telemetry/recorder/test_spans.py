@@ -167,7 +167,8 @@ def test_a_seeded_program_still_has_ids_of_its_own(recording: Recording) -> None
 
 
 @pytest.mark.parametrize(
-    "exception", [ValueError, SystemExit, KeyboardInterrupt, asyncio.CancelledError]
+    "exception",
+    [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError],
 )
 def test_whatever_leaves_a_block_ends_its_span_as_an_error(
     recording: Recording, exception: type[BaseException]
