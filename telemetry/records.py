@@ -142,7 +142,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     line: int
     function: str
-    place: str  # how exactly the place is known: "raised at", "opened at", "stopped at"
+    place: str  # how exactly it is known: "raised at", "stopped at", "opened at", "reported at"
     stage: str
     loop_index: int
     loop_count: int

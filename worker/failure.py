@@ -36,6 +36,8 @@ def failure_of(error: Error, cause: BaseException | None = None) -> Failure:
         trace_id=error.trace_id.hex() if error.trace_id else "",
         span_id=error.span_id.hex() if error.span_id else "",
         event_id=error.event_id,
+        expression=error.expression,
+        caused_by=dict(error.context.get("caused_by", {})),
         retryable=isinstance(cause, WorkerError) and cause.retryable,
         signal=death.get("signal", ""),
         exit_code=death.get("exit_code"),
@@ -53,13 +55,29 @@ def with_record(outcome: Outcome, record: Mapping[str, Any]) -> Outcome:
 def sentence(error: Error, *, named: bool = True) -> str:
     """Say in one sentence what failed, and where; `named` puts the error's type in front.
 
-    An error of our own explains itself; a foreign one needs its type and its line to be understood.
+    An error of our own explains itself; a foreign one needs its type, its line and what was None to
+    be understood. What was handled before and is behind it is told in any case.
     """
     said = error.message
     if named and error.kind == "exception":
         said = f"{error.type}: {said}" if said else error.type
-    during = f" during {error.stage}" if error.stage else ""
-    if not named or not error.file:
+    if named and error.expression:
+        said = f"{said}; {error.expression} was None" if "None" in error.message else said
+    if named and error.file:
+        during = f" during {error.stage}" if error.stage else ""
+        where = _where(error.file, error.line, error.function)
+        said = f"{said} ({error.place} {where}{during})"
+    cause = error.context.get("caused_by")
+    return f"{said}; {_cause(cause)}" if cause else said
+
+
+def _cause(cause: Mapping[str, Any]) -> str:
+    """Say what was handled before, and where."""
+    said = f"before it came {cause['type']}: {cause['message']}"
+    if not cause.get("file"):
         return said
-    where = f"{PurePath(error.file).name}:{error.line} in {error.function}"
-    return f"{said} ({error.place} {where}{during})"
+    return f"{said} ({cause['place']} {_where(cause['file'], cause['line'], cause['function'])})"
+
+
+def _where(file: str, line: int, function: str) -> str:
+    return f"{PurePath(file).name}:{line} in {function}"

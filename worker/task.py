@@ -125,9 +125,12 @@ class Failure:
 
     `kind` is "exception", "death", "hang" or "refused" (bad input); `place` says how exactly the
     place is known: "raised at", "stopped at" (the innermost line of Python of a process that died
-    or hung), "opened at" (the line that opened the innermost span), "". Of a death: `signal` or
-    `exit_code`, and `last_words`, the last that the process wrote to its stdout and stderr.
-    `record` says how complete the attempt's record is, see `worker.supervisor.drain.drained`.
+    or hung), "opened at" (the line that opened the innermost span), "". `expression` is what was
+    None in the failing line, where it could be worked out. `caused_by` tells of an exception that
+    was handled before and is behind this one: event_id, type, message, place, file, line, function.
+    Of a death: `signal` or `exit_code`, and `last_words`, the last that the process wrote to its
+    stdout and stderr. `record` says how complete the attempt's record is, see
+    `worker.supervisor.drain.drained`.
     """
 
     kind: str
@@ -145,6 +148,8 @@ class Failure:
     trace_id: str = ""
     span_id: str = ""
     event_id: str = ""
+    expression: str = ""
+    caused_by: dict[str, Any] = field(default_factory=dict)
     retryable: bool = False
     signal: str = ""
     exit_code: int | None = None
