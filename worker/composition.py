@@ -33,7 +33,7 @@ from worker.supervisor.signals import stop_signals
 from worker.supervisor.stall import Stall
 from worker.supervisor.supervisor import Habits, LeaseLost, Parts, Supervisor, SupervisorEvent
 
-SHIP_AT_EXIT_S = 3.0
+SHIP_AT_EXIT_S = 2.0  # what is left is shipped at the next start; the whole end takes under 5 s
 QUEUE_WAIT_S = 4.0  # what finds it locked for longer tries again; stopping must not take minutes
 
 
