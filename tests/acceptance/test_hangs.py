@@ -218,14 +218,16 @@ def test_a_drain_during_a_hang_ends_in_time(home: Home) -> None:
 
 def test_a_task_process_that_hangs_at_its_start_says_where(home: Home) -> None:
     """As at a driver that does not answer: its line is on record, and another one is tried."""
-    (task_id,) = home.enqueue(a_quick_task())
-    engine = Point(module="worker.engines.diffusers_wan", function="DiffusersWanEngine.device")
+    engine = Point(module="worker.engines.registry", function="engine_named")
     inject(home, engine, "sleep_with_the_gil")
-    home.work_until_idle("--set", "child_start_timeout_s=20")
-    (error,) = errors_of(home)
-    assert (error.kind, error.file, error.place) == ("hang", str(FAULTS), "stopped at")
+    worker = home.worker("--set", "child_start_timeout_s=10", until_idle=False)
+    error = wait_for(lambda: errors_of(home), "error")[0]
+    place = (error.place, error.file, error.line)
+    assert (error.kind, error.task_id) == ("hang", "")
+    assert place == ("stopped at", str(FAULTS), line_of("sleep_with_the_gil"))
     assert "raise child_start_timeout_s" in error.message
-    assert home.task(task_id).status is TaskStatus.COMPLETE
+    wait_for(worker.task_process, "another task process")
+    worker.end()
 
 
 @pytest.mark.soak
