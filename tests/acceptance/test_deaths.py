@@ -140,9 +140,12 @@ def control_group() -> Iterator[Path | None]:
     except OSError:
         yield None
         return
-    yield GROUP
-    wait_for(lambda: not (GROUP / "cgroup.procs").read_text(), "end of the group's processes", 20)
-    GROUP.rmdir()
+    try:
+        yield GROUP
+    finally:
+        members = GROUP / "cgroup.procs"
+        wait_for(lambda: not members.read_text(), "end of the group's processes", 20)
+        GROUP.rmdir()
 
 
 class Matrix:
