@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, TextIO
 
-from telemetry.recorder.capture import _source as source_around
+from telemetry.recorder.capture import source_around
 from telemetry.recorder.recorder import IN_APP
 from telemetry.recorder.redaction import redacted
 from telemetry.records import Frame

@@ -131,7 +131,7 @@ def _facts(link: Linked, snapshot: Snapshot, in_app: Sequence[str]) -> Exception
 def _frame(frame: FrameType, line: int, snapshot: Snapshot, in_app: Sequence[str]) -> Frame:
     code = frame.f_code
     module = _module_of(frame)
-    first, source = _source(code.co_filename, line)
+    first, source = source_around(code.co_filename, line)
     return Frame(
         file=redacted(code.co_filename),
         line=line,
@@ -153,7 +153,8 @@ def _module_of(frame: FrameType) -> str:
     return str(spec.name) if type(spec) is ModuleSpec else name
 
 
-def _source(file: str, line: int) -> tuple[int, list[str]]:
+def source_around(file: str, line: int) -> tuple[int, list[str]]:
+    """Return the number of the first of the lines around a line, and the lines; (0, []) if none."""
     lines = linecache.getlines(file)
     if not 0 < line <= len(lines):
         return 0, []
