@@ -190,12 +190,12 @@ def test_a_quiet_task_is_said_to_be_quiet(home: Home) -> None:
 
     def quiet() -> dict[str, Any] | None:
         progress = home.task(task_id).progress or {}
-        return progress if progress.get("quiet_s", 0) >= 3 else None
+        generates = progress.get("stage") == "generate"  # a model may be quiet, too
+        return progress if generates and progress["quiet_s"] >= 3 else None
 
     progress = wait_for(quiet, "silence")
     task = home.task(task_id)
     assert task.status is TaskStatus.IN_PROGRESS
-    assert progress["stage"] == "generate"
     assert task.updated_at.timestamp() - progress["at"] >= 2
     health = home.run("health", "--json")
     assert health.returncode == 0
