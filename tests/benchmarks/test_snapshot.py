@@ -21,7 +21,7 @@ def frame_of(values: list[Any]) -> FrameType:
     names = [f"local_{number}" for number in range(len(values))]
     body = "".join(f"    {name} = values[{n}]\n" for n, name in enumerate(names))
     space: dict[str, Any] = {}
-    exec(f"import sys\ndef hold(values):\n{body}    return sys._getframe()\n", space)  # noqa: S102
+    exec(f"import sys\ndef hold(values):\n{body}    return sys._getframe()\n", space)  # noqa: S102 - a function with as many locals as an engine has
     frame = space["hold"](values)
     assert isinstance(frame, FrameType)
     return frame
