@@ -72,8 +72,8 @@ def sentence(error: Error, *, named: bool = True) -> str:
 
 
 def _cause(cause: Mapping[str, Any]) -> str:
-    """Say what was handled before, and where."""
-    said = f"before it came {cause['type']}: {cause['message']}"
+    """Say what was handled before, where, and how it is known to be behind the failure."""
+    said = f"{cause['known_by']}: {cause['type']}: {cause['message']}"
     if not cause.get("file"):
         return said
     return f"{said} ({cause['place']} {_where(cause['file'], cause['line'], cause['function'])})"

@@ -68,8 +68,8 @@ def test_a_swallowed_exception_is_named_behind_the_one_that_followed(recorder: R
         raise nothing
     failure = failure_of(error_of(recorder, caught.value), caught.value)
     assert failure.sentence.startswith(
-        "the engine yielded no video; before it came AttributeError: 'NoneType' object has no "
-        "attribute 'get' (raised at test_failure.py:"
+        "the engine yielded no video; handled before, in the same stage: AttributeError: "
+        "'NoneType' object has no attribute 'get' (raised at test_failure.py:"
     )
     assert failure.caused_by["function"] == "frames_minimum"
     assert failure.caused_by["expression"] == "model_def"
