@@ -82,7 +82,7 @@ def event_of(
         "event_id": error.event_id,
         "timestamp": error.at_ns / 1e9,
         "platform": "python",
-        "level": "fatal" if error.kind in _FATAL else "error",
+        "level": _level(error),
         "logger": names.SERVICE,
         "release": filing.release or f"{names.SERVICE}@{facts.version}",
         "environment": filing.environment,
@@ -95,6 +95,13 @@ def event_of(
         "breadcrumbs": {"values": list(around.crumbs)},
     }
     return within_limit(event)
+
+
+def _level(error: Error) -> str:
+    """What somebody handled is no failure by itself; what ended a process is more than one."""
+    if error.kind in _FATAL:
+        return "fatal"
+    return "warning" if error.handled else "error"
 
 
 def within_limit(event: dict[str, Any], limit: int = MAX_EVENT_BYTES) -> dict[str, Any]:

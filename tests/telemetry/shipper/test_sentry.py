@@ -141,6 +141,15 @@ def test_parameters_are_a_context(script: Any, spool: Path) -> None:
     assert event["contexts"]["asked parameters"] == {"seed": 26, "nested": {"a": ["None", 1]}}
 
 
+@pytest.mark.parametrize(("handled", "level"), [(True, "warning"), (False, "error")])
+def test_what_was_handled_is_a_warning(
+    script: Any, spool: Path, *, handled: bool, level: str
+) -> None:
+    """Nobody is to be paged for it."""
+    _, [event] = send(script, spool, chain=chain(), handled=handled)
+    assert event["level"] == level
+
+
 @pytest.mark.parametrize("kind", ["death", "hang"])
 def test_a_death_is_a_fatal_event_with_the_line_that_is_known(
     script: Any, spool: Path, kind: str
