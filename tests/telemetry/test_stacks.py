@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,15 @@ def places(thread: Thread | None) -> list[str]:
     return [frame.function for frame in thread.frames]
 
 
+@pytest.fixture
+def heeding() -> Iterator[None]:
+    """Let children heed SIGINT, which whatever a shell starts in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding")
 @pytest.mark.parametrize("last", ENDS)
 def test_a_process_that_ends_leaves_its_stack(tmp_path: Path, last: str) -> None:
     """Of the thread that ended it, and what ended it."""
