@@ -27,8 +27,10 @@ $(STAMP): requirements/tools.txt requirements/dev.txt pyproject.toml
 demo: setup ## four pictures become a video, on this machine
 	$(BIN)/loop26 --home .demo demo
 
+# As many at once as there are processors, up to four: each may have a model in memory.
 test: setup ## run the tests
-	$(BIN)/pytest -m "not benchmark and not soak" $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadgroup \
+	  -m "not benchmark and not soak" $(PYTEST_ARGS)
 
 check: setup ## formatter, linter, types, import directions
 	$(BIN)/ruff format --check .

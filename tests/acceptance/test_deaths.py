@@ -307,7 +307,7 @@ def kind_of(matrix: Matrix, death: str) -> str:
     return "sigkill" if death == "out_of_memory" and not matrix.group else DEATHS[death].kind
 
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.xdist_group("deaths")]
 
 
 def test_the_row_names_how_and_where(matrix: Matrix, cell: str) -> None:

@@ -15,6 +15,7 @@ from tests.acceptance.home import Home, Worker, assert_whole
 from worker.output.video import read_frames
 from worker.task import Task, TaskStatus
 
+pytestmark = pytest.mark.xdist_group("journey")
 SEGMENTS = 3
 OVERLAP = 2
 FRAMES = 5
