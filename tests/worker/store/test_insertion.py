@@ -116,7 +116,7 @@ def test_a_bad_task_keeps_the_good_ones_out(queue: "Queue") -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), object(), {1, 2}, b"bytes", "\ud800"], ids=repr
+    "value", [float("nan"), float("inf"), object, {1, 2}, b"bytes", "\ud800"], ids=repr
 )
 def test_params_that_json_cannot_hold_are_refused(queue: "Queue", value: Any) -> None:
     """What cannot be kept exactly is not kept at all."""
