@@ -41,6 +41,7 @@ _ENDING: Final = (
 )
 # Names of the signals that leave stacks with nothing above them that says why.
 ASKED_BY: Final = frozenset(number.name for number in _ENDING)
+_STDERR: Final = 2
 _MOST_BYTES: Final = 1 << 20  # a hundred threads with a hundred frames each, as a rule
 _FATAL_LINE: Final = re.compile(r"Fatal Python error: (.*)")
 _EXIT_LINE: Final = re.compile(r"os\._exit\((\d+)\)")
@@ -96,11 +97,9 @@ def write_to(directory: Path) -> None:
 
     At fatal signals; at those that end it from outside, which then end it at once, also SIGINT,
     but for those that are ignored; at `os._exit`; and at `ASK`, after which it goes on. To be
-    called once, from the main thread.
+    called once, from the main thread. Where the directory takes no file, stderr takes the stacks.
     """
-    path = directory / STACKS_FILE
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    stacks = os.fdopen(descriptor, "w")  # faulthandler holds it as long as the process lives
+    stacks = _open(directory / STACKS_FILE)
     faulthandler.enable(file=stacks, all_threads=True)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # That waits for native code to return, and then makes an exception of it.
@@ -109,6 +108,14 @@ def write_to(directory: Path) -> None:
         faulthandler.register(number, file=stacks, all_threads=True, chain=True)
     faulthandler.register(ASK, file=stacks, all_threads=True, chain=False)
     _wrap_exit(stacks)
+
+
+def _open(path: Path) -> TextIO:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError:
+        descriptor = os.dup(_STDERR)
+    return os.fdopen(descriptor, "w")  # faulthandler holds it as long as the process lives
 
 
 def _wrap_exit(stacks: TextIO) -> None:

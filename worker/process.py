@@ -209,18 +209,14 @@ def main(argv: list[str]) -> int:
     if not isinstance(configure, Configure):
         return 0  # the supervisor was gone before it had said anything
     _die_with(configure.supervisor_pid)
-    try:
-        recorder = Recorder.open(
-            Path(configure.spool),
-            role="task",
-            facts={"worker_id": configure.worker_id, "supervisor_pid": configure.supervisor_pid},
-            rotate_bytes=configure.rotate_bytes,
-            record_prompts=configure.record_prompts,
-        )
-    except OSError as exc:
-        problem = f"no journal can be written in {configure.spool}: {exc}"
-        channel.send(Unready(problem=problem, exit_code=EXIT_CONFIGURATION))
-        return EXIT_CONFIGURATION
+    recorder = Recorder.open(
+        Path(configure.spool),
+        role="task",
+        facts={"worker_id": configure.worker_id, "supervisor_pid": configure.supervisor_pid},
+        rotate_bytes=configure.rotate_bytes,
+        record_prompts=configure.record_prompts,
+        patient=True,  # the supervisor has found the spool in order; a task is not to wait for it
+    )
     recorder.install()
     stacks.write_to(recorder.writer.directory)
     channel.send(Hello(journal=str(recorder.writer.directory)))

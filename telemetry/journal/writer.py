@@ -17,9 +17,7 @@ from telemetry.errors import JournalBusy
 from telemetry.journal import index
 from telemetry.journal.directory import (
     INDEX,
-    UNFINISHED,
     is_alive,
-    journal_file,
     journal_files,
     lock_alive,
     mark_ended,
@@ -32,9 +30,9 @@ from telemetry.journal.format import (
     Position,
     ProcessFacts,
     pack_frame,
-    pack_header,
     scan,
 )
+from telemetry.journal.opening import FULL, OpenFile, open_file, open_new
 from telemetry.journal.reader import JournalReader
 from telemetry.records import Kind, Log
 
@@ -45,7 +43,8 @@ _TASK_END: Final = Kind.TASK_END
 _PROCESS_END: Final = Kind.PROCESS_END
 _JOURNAL_SEQ: Final = names.JOURNAL_SEQ
 _WARN: Final = 13  # severity number of OpenTelemetry's log data model
-_OPEN_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_TRY_EVERY_S: Final = 1.0
+_NONE: Final = OpenFile(-1, 0)
 
 
 class JournalWriter:
@@ -63,7 +62,6 @@ class JournalWriter:
         directory: Path,
         *,
         facts: ProcessFacts,
-        alive: int,
         file_number: int = 1,
         next_seq: int = 1,
         rotate_bytes: int = ROTATE_BYTES,
@@ -73,14 +71,15 @@ class JournalWriter:
         self.next_seq = next_seq
         self.lost = 0
         self._told_lost = 0
-        self._alive = alive
         self._rotate_bytes = rotate_bytes
         self._lock = threading.Lock()
         self._encode = msgspec.msgpack.Encoder().encode
         self._index_broken = False
         self._closed = False
-        self._file, self._size = _open_file(directory, file_number, facts)
+        self._alive = -1
+        self._file, self._size = _NONE
         self._number = file_number
+        self._try_at = 0.0
         _forget_in_forks(self)
 
     @classmethod
@@ -91,43 +90,51 @@ class JournalWriter:
         role: str,
         facts: Mapping[str, Any],
         rotate_bytes: int = ROTATE_BYTES,
+        patient: bool = False,
     ) -> Self:
         """Start this process's journal under a spool, which is made if it is not there.
 
-        `facts` must be plain values and hold nothing secret: they are written as they are. Raises
-        `OSError` when the spool cannot be written.
+        On a full disk it begins with the first record that finds room; those before are lost.
+
+        Args:
+            spool: Folder of all journals.
+            role: Of the process, a part of the directory's name.
+            facts: Plain values that hold nothing secret: they are written as they are.
+            rotate_bytes: Size after which the journal goes on in a new file.
+            patient: Wait for a spool that can be written whatever is wrong with it.
+
+        Raises `OSError` when the spool cannot be written, unless the disk is only full.
         """
-        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = new_name(role)
-        unfinished = spool / f"{UNFINISHED}{name}"
-        unfinished.mkdir(mode=0o700)
-        # Nobody may see the directory without its lock, or a live process would look dead.
-        alive = lock_alive(unfinished)
         header = msgspec.structs.replace(this_process(role, name, _version()), facts=dict(facts))
-        writer = cls(unfinished, facts=header, alive=alive, rotate_bytes=rotate_bytes)
-        writer.directory = unfinished.rename(spool / name)
+        writer = cls(spool / name, facts=header, rotate_bytes=rotate_bytes)
+        try:
+            writer._begin()
+        except OSError as trouble:
+            if not (patient or trouble.errno in FULL):
+                raise
         return writer
 
     @classmethod
     def reopen(cls, directory: Path) -> Self:
         """Go on with a dead process's journal, in a new file, after its last undamaged record.
 
-        Raises `JournalBusy` while its process is alive.
+        Raises `JournalBusy` while its process is alive, and `OSError` when nothing can be written.
         """
         if is_alive(directory):
             raise JournalBusy(directory)
         alive = lock_alive(directory)
         try:
-            return cls(
-                directory,
-                facts=JournalReader(directory).facts,
-                alive=alive,
-                file_number=max(journal_files(directory), default=0) + 1,
-                next_seq=_last_seq(directory) + 1,
-            )
+            number = max(journal_files(directory), default=0) + 1
+            facts = JournalReader(directory).facts
+            next_seq = _last_seq(directory) + 1
+            writer = cls(directory, facts=facts, file_number=number, next_seq=next_seq)
+            writer._file, writer._size = open_file(directory, number, facts)
         except BaseException:
             os.close(alive)
             raise
+        writer._alive = alive
+        return writer
 
     @property
     def position(self) -> Position:
@@ -153,6 +160,9 @@ class JournalWriter:
             self.next_seq = seq + 1
             if self._size >= self._rotate_bytes:
                 self._rotate()
+            elif self._file < 0 and not self._begun_late():
+                self.lost += 1
+                return seq
             marks = kind >= _TASK_BEGIN
             written = self._write_mark(kind, body, frame) if marks else self._write(frame)
             if written and self.lost > self._told_lost:
@@ -165,8 +175,20 @@ class JournalWriter:
             if self._closed:
                 return
             self._closed = True
-            os.close(self._file)
-            os.close(self._alive)
+            if self._file >= 0:
+                os.close(self._file)
+                os.close(self._alive)
+
+    def _begin(self) -> None:
+        self._try_at = time.monotonic() + _TRY_EVERY_S
+        self._alive, (self._file, self._size) = open_new(self.directory, self.facts)
+
+    def _begun_late(self) -> bool:
+        """Begin at last, if there is room by now."""
+        if time.monotonic() >= self._try_at:
+            with contextlib.suppress(OSError):
+                self._begin()
+        return self._file >= 0
 
     def _write(self, frame: bytes) -> bool:
         size = len(frame)
@@ -213,7 +235,7 @@ class JournalWriter:
 
     def _rotate(self) -> None:
         try:
-            file, size = _open_file(self.directory, self._number + 1, self.facts)
+            file, size = open_file(self.directory, self._number + 1, self.facts)
         except OSError:
             return  # the present file goes on; the next record tries again
         os.close(self._file)
@@ -240,21 +262,6 @@ class JournalWriter:
         """Stop writing in a forked child: the journal, and the lock, are its parent's."""
         self._lock = threading.Lock()
         self.close()
-
-
-def _open_file(directory: Path, number: int, facts: ProcessFacts) -> tuple[int, int]:
-    path = journal_file(directory, number)
-    file = os.open(path, _OPEN_FLAGS, 0o600)
-    header = pack_header(facts)
-    try:
-        written = os.write(file, header)
-        if written < len(header):
-            written += os.write(file, header[written:])
-    except OSError:
-        os.close(file)
-        path.unlink()
-        raise
-    return file, written
 
 
 def _last_seq(directory: Path) -> int:

@@ -92,6 +92,7 @@ class Recorder:
         record_prompts: bool = True,
         in_app: Sequence[str] = IN_APP,
         rotate_bytes: int = ROTATE_BYTES,
+        patient: bool = False,
     ) -> Self:
         """Start this process's journal under a spool.
 
@@ -102,12 +103,14 @@ class Recorder:
             record_prompts: Whether the values of prompts may be written.
             in_app: Packages whose frames are our own.
             rotate_bytes: Size after which the journal goes on in a new file.
+            patient: Wait for a spool that can be written, whatever is wrong with it.
 
-        Raises `OSError` when the spool cannot be written.
+        Raises `OSError` when the spool cannot be written; a full disk is waited for in any case.
+        What is recorded meanwhile is lost, and counted.
         """
         clean_facts = plain(dict(facts or {}), Redactor(record_prompts=record_prompts))
         writer = JournalWriter.create(
-            spool, role=role, facts=clean_facts, rotate_bytes=rotate_bytes
+            spool, role=role, facts=clean_facts, rotate_bytes=rotate_bytes, patient=patient
         )
         return cls(writer, record_prompts=record_prompts, in_app=in_app)
 

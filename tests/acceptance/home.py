@@ -102,9 +102,12 @@ class Worker:
         found: dict[str, Any] = wait_for(heard, f"event {event} {fields}")
         return found
 
-    def task_process(self) -> int:
-        """Return the process id of its living task process; 0 when there is none."""
-        for directory in reversed(process_directories(self.spool)):
+    def task_process(self, seen_from: Path = Path("/")) -> int:
+        """Return the process id of its living task process; 0 when there is none.
+
+        `seen_from` is the root of the mounts among which its spool is.
+        """
+        for directory in reversed(process_directories(seen_from / self.spool.relative_to("/"))):
             facts = JournalReader(directory).facts
             mine = facts.role == "task" and facts.facts["supervisor_pid"] == self.process.pid
             if mine and is_alive(directory):

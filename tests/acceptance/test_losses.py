@@ -1,6 +1,8 @@
 """What telemetry loses costs tasks nothing, is counted, and is said where one looks."""
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,28 @@ def test_a_full_spool_stops_no_task_and_is_said(home: Home) -> None:
     assert told["facts"]["telemetry"]["lost"] > 10
     assert "records could not be written" in told["sentence"]
     assert (home.task(after).result_data or {})["record"]["complete"]
+
+
+def test_a_task_process_starts_while_the_spool_is_full(home: Home) -> None:
+    """It does its tasks, its journal begins once there is room, and the loss is said."""
+    spool = home.path / "spool"
+    spool.mkdir()
+    worker = home.worker(until_idle=False, wrapper=(*ON_A_SMALL_DISK, str(spool)))
+    worker.wait_for("ready")
+    first = worker.task_process(seen_from=Path(f"/proc/{worker.process.pid}/root"))
+    inside = Path(f"/proc/{worker.process.pid}/root") / spool.relative_to("/")
+    fill(inside / "filler")
+    os.kill(first, signal.SIGKILL)
+    (full,) = home.enqueue(a_quick_task())
+    worker.wait_for("settled", task_id=str(full))
+    (inside / "filler").unlink()
+    (begins, after) = home.enqueue(a_quick_task(), a_quick_task())
+    worker.wait_for("settled", task_id=str(after))
+    assert {home.task(one).status for one in (full, begins, after)} == {TaskStatus.COMPLETE}
+    assert not (home.task(full).result_data or {})["record"]["complete"]
+    assert (home.task(after).result_data or {})["record"]["complete"]
+    assert health(home, worker)["facts"]["telemetry"]["lost"] > 10
+    assert worker.end() == 0
 
 
 def fill(path: Path) -> None:

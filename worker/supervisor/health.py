@@ -4,6 +4,7 @@ Many GPU hosts expose no port, so the healthcheck is a command.
 """
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,11 +48,25 @@ class HealthFile:
             return
         self._written_at, self._last = now, facts
         temporary = self._path.with_suffix(".new")
+        encoded = msgspec.json.encode({"at": now, **facts})
         try:
-            temporary.write_bytes(msgspec.json.encode({"at": now, **facts}))
-            temporary.replace(self._path)
+            try:
+                temporary.write_bytes(encoded)
+                temporary.replace(self._path)
+            except OSError:  # a full disk has no room for a second file, and takes the same again
+                _overwrite(self._path, encoded)
         except OSError as trouble:  # the file grows old, which is what the healthcheck looks at
             _log.warning("the status file is not written: %s", trouble)
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    """Write a file anew in its own place; who reads it at this very moment may find a mixture."""
+    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(file, content, 0)
+        os.ftruncate(file, len(content))
+    finally:
+        os.close(file)
 
 
 def check(spool: Path, *, stale_after_s: float = STALE_AFTER_S) -> Health:
