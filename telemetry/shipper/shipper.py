@@ -1,6 +1,5 @@
 """Ships what journals hold: ended spans and logs by OTLP, errors to Sentry, each exactly once."""
 
-import contextlib
 import logging
 import sys
 import threading
@@ -10,17 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from telemetry import death
-from telemetry.errors import JournalBusy, JournalTooNew
+from telemetry.errors import JournalTooNew
 from telemetry.records import ProcessEnd
-from telemetry.shipper import spool
+from telemetry.shipper.adoption import Adoption
 from telemetry.shipper.follower import Stream
 from telemetry.shipper.otlp import LogStream, OtlpTarget, SpanStream
 from telemetry.shipper.retention import Pruner, Retention
 from telemetry.shipper.roster import Roster
 from telemetry.shipper.sender import Sender
 from telemetry.shipper.sentry import ErrorStream, SentryTarget
-from telemetry.shipper.shipment import Shipment
 
 __all__ = ["Counters", "OtlpTarget", "Retention", "SentryTarget", "Shipper"]
 
@@ -94,17 +91,14 @@ class Shipper:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._root = root
         self._interval_s = interval_s
-        self._on_dead = on_dead
+        self._adoption = Adoption(root, on_dead)
         self._clock = clock
         self._wall_clock = wall_clock
         self._senders = [Sender(stream, clock) for stream in _streams(otlp, sentry)]
         self._roster = Roster(root, self._senders, self._tell)
         self._pruner = Pruner(root, retention or Retention(), self._needed_from)
         self._told: set[str] = set()
-        self._unclosed: set[Path] = set()
-        self._adopted = False
         self._complete = False
         self._deadline = 0.0
         self._passing = threading.RLock()
@@ -125,7 +119,7 @@ class Shipper:
             deleted=self._pruner.deleted,
             shortened=self._pruner.shortened,
             lost=self._pruner.lost,
-            unclosed=len(self._unclosed),
+            unclosed=len(self._adoption.unclosed),
         )
 
     def start(self) -> None:
@@ -147,11 +141,9 @@ class Shipper:
         directories; their processes' ends are recorded as "lost". Those whose end cannot be
         written are counted (`Counters.unclosed`) and left to the next supervisor.
         """
-        outcome = spool.close_lost(spool.leftovers(self._root))
-        self._unclosed.update(outcome.failed)
-        self._adopted = True
+        closed = self._adoption.begin()
         self.wake()
-        return outcome.closed
+        return closed
 
     def drain(self, timeout: float) -> bool:
         """Ship what is there now; False when not all of it could be in `timeout` seconds.
@@ -258,8 +250,8 @@ class Shipper:
                 continue
             if shipment.settled:
                 self._roster.forget(name)
-            elif shipment.forsaken and self._adopted:
-                self._close(shipment)
+            elif shipment.forsaken and self._adoption.begun:
+                self._adoption.close(shipment)
         return complete
 
     def _may_read(self, sender: Sender) -> bool:
@@ -270,17 +262,6 @@ class Shipper:
         return (
             sum(shipment.waiting_for(sender) for shipment in shipments) < sender.stream.most_waiting
         )
-
-    def _close(self, shipment: Shipment) -> None:
-        """Write the end of a process that died unseen, where it is known how it ended."""
-        directory = shipment.directory
-        if directory in self._unclosed:
-            return
-        if shipment.role == "cli":
-            self._unclosed.update(spool.close_lost([directory]).failed)
-        elif self._on_dead is not None and (end := self._on_dead(directory)) is not None:
-            with contextlib.suppress(JournalBusy):
-                death.close_dead(directory, end)
 
     def _tell(self, sentence: str) -> None:
         if sentence not in self._told:
