@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry import stacks
-from telemetry.stacks import Dump, Thread
+from telemetry.stacks import Dump, Thread, reading
 
 PROGRAM = """
 import ctypes, os, signal, sys, threading, time
@@ -135,6 +135,24 @@ def test_the_end_of_a_forked_child_is_not_its_parents(tmp_path: Path) -> None:
     assert stacks.read(tmp_path) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, stacks.ASK])
+def test_a_signal_to_a_forked_child_leaves_nothing(tmp_path: Path, number: int) -> None:
+    """A worker of a data loader ends, and its parent's stacks stay the parent's own."""
+    fork = "r, w = os.pipe(); child = os.fork() or os.write(w, b'.') and time.sleep(60)"
+    end = f"os.read(r, 1); os.kill(child, {int(number)}); status = os.waitpid(child, 0)[1]"
+    assert run(tmp_path, f"{fork}; {end}; sys.exit(status & 0x7f)") == number
+    assert stacks.read(tmp_path) == []
+
+
+def test_stacks_move_from_stderr_to_a_directory_that_comes_late(tmp_path: Path) -> None:
+    """As that of a journal that begins on a full disk."""
+    (tmp_path / "no folder").touch()
+    again = "late = Path(sys.argv[1]).parent / 'late'; late.mkdir(); stacks.write_to(late)"
+    assert run(tmp_path / "no folder", f"{again}; os._exit(3)") == 3
+    (dump,) = stacks.read(tmp_path / "late")
+    assert places(dump.stopped) == ["<module>", "outer", "last"]
+
+
 def test_exit_of_a_status_that_is_none_is_pythons_to_refuse(tmp_path: Path) -> None:
     """As without us."""
     assert run(tmp_path, "os._exit(None)") == 1
@@ -192,11 +210,11 @@ def test_names_are_unescaped_and_redacted() -> None:
 
 def test_a_frame_is_described_by_what_is_on_disk() -> None:
     """Module, source around the line, and whether it is ours."""
-    here = Path(stacks.__file__)
+    here = Path(reading.__file__)
     line = next(n for n, text in enumerate(here.read_text().splitlines(), 1) if "def parse" in text)
     text = f'Thread 0x1 (most recent call first):\n  File "{here}", line {line} in parse\n'
     (frame,) = stacks.described(stacks.parse(text)[0].threads[0].frames)
-    assert (frame.module, frame.in_app) == ("telemetry.stacks", True)
+    assert (frame.module, frame.in_app) == ("telemetry.stacks.reading", True)
     assert frame.source[line - frame.source_first_line].startswith("def parse")
 
 

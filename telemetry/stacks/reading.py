@@ -1,6 +1,5 @@
-"""The Python stacks that a process leaves, written from C: how they come to be, what they say."""
+"""What the stacks say that a process has left."""
 
-import faulthandler
 import linecache
 import os
 import re
@@ -10,16 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple, NoReturn, TextIO
+from typing import Final, NamedTuple
 
 from telemetry.recorder.capture import source_around
 from telemetry.recorder.recorder import IN_APP
 from telemetry.recorder.redaction import redacted
 from telemetry.records import Frame
-
-STACKS_FILE: Final = "stacks.txt"
-# This signal has a process write its stacks and go on, also while native code holds the GIL.
-ASK: Final = signal.SIGUSR2
+from telemetry.stacks.writing import STACKS_FILE
 
 # What `faulthandler.enable` writes before it lets the signal have its way.
 _FATAL: Final[Mapping[str, int]] = {
@@ -29,19 +25,6 @@ _FATAL: Final[Mapping[str, int]] = {
     "Floating point exception": signal.SIGFPE,
     "Illegal instruction": signal.SIGILL,
 }
-# These end a process, too, and faulthandler writes the stacks first where it is told to.
-_ENDING: Final = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGTRAP,
-    signal.SIGSYS,
-    signal.SIGXCPU,
-)
-# Names of the signals that leave stacks with nothing above them that says why.
-ASKED_BY: Final = frozenset(number.name for number in _ENDING)
-_STDERR: Final = 2
 _MOST_BYTES: Final = 1 << 20  # a hundred threads with a hundred frames each, as a rule
 _FATAL_LINE: Final = re.compile(r"Fatal Python error: (.*)")
 _EXIT_LINE: Final = re.compile(r"os\._exit\((\d+)\)")
@@ -90,45 +73,6 @@ class Dump(NamedTuple):
         """
         current = [one for one in self.threads if one.current and self.cause]
         return next((one for one in (*current, *self.threads[::-1]) if one.frames), None)
-
-
-def write_to(directory: Path) -> None:
-    """Have this process leave every thread's stack in its journal's directory, written from C.
-
-    At fatal signals; at those that end it from outside, which then end it at once, also SIGINT,
-    but for those that are ignored; at `os._exit`; and at `ASK`, after which it goes on. To be
-    called once, from the main thread. Where the directory takes no file, stderr takes the stacks.
-    """
-    stacks = _open(directory / STACKS_FILE)
-    faulthandler.enable(file=stacks, all_threads=True)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # That waits for native code to return, and then makes an exception of it.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    for number in _ENDING:
-        faulthandler.register(number, file=stacks, all_threads=True, chain=True)
-    faulthandler.register(ASK, file=stacks, all_threads=True, chain=False)
-    _wrap_exit(stacks)
-
-
-def _open(path: Path) -> TextIO:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    except OSError:
-        descriptor = os.dup(_STDERR)
-    return os.fdopen(descriptor, "w")  # faulthandler holds it as long as the process lives
-
-
-def _wrap_exit(stacks: TextIO) -> None:
-    leave, process = os._exit, os.getpid()
-
-    def _exit(status: int) -> NoReturn:
-        if os.getpid() == process:  # the end of a forked child is not this process's
-            with suppress(OSError, TypeError, ValueError):
-                os.write(stacks.fileno(), f"os._exit({status & 0xFF})\n\n".encode())
-                faulthandler.dump_traceback(file=stacks, all_threads=True)
-        leave(status)
-
-    os._exit = _exit
 
 
 def read(directory: Path) -> list[Dump]:
