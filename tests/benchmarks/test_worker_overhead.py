@@ -6,40 +6,21 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import psutil
 import pytest
 
 from tests.acceptance.home import Home, Worker, wait_for
+from tests.benchmarks.segment import DESCRIBED, FRAMES, RESOLUTION, STEPS, a_segment
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 
 ROUNDS = 12
-RESOLUTION, FRAMES, STEPS = "256x160", 17, 6
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Any:
-    """Give an empty home; whatever runs in it is ended with the test."""
-    home = Home(tmp_path / "home")
-    home.path.mkdir()
-    yield home
-    home.close()
 
 
 def through_the_worker(home: Home, worker: Worker, picture: str) -> float:
     """Enqueue one task and return its seconds from claim to settle."""
-    params = {
-        "model_name": "tiny_i2v",
-        "image_start": picture,
-        "prompt": "a clock that ticks",
-        "resolution": RESOLUTION,
-        "video_length": FRAMES,
-        "num_inference_steps": STEPS,
-        "seed": 1,
-    }
-    (task_id,) = home.enqueue({"task_type": "i2v", "params": params})
+    (task_id,) = home.enqueue(a_segment(picture))
     settled = worker.wait_for("settled", task_id=str(task_id))
     assert settled["outcome"] == "Complete", settled
     return float(settled["seconds"])
@@ -76,7 +57,7 @@ def test_a_segment_through_the_worker_against_the_same_without_it(home: Home) ->
     bare.wait(timeout=60)
     ratios = sorted(with_it / without for with_it, without in pairs)
     print(
-        f"\na segment of {RESOLUTION}, {FRAMES} frames, {STEPS} steps, {ROUNDS} pairs: "
+        f"\n{DESCRIBED}, {ROUNDS} pairs: "
         f"through the worker {median(p[0] for p in pairs):.3f} s, "
         f"without {median(p[1] for p in pairs):.3f} s, "
         f"ratio {median(ratios):.4f} ({ratios[0]:.4f} to {ratios[-1]:.4f})"
