@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from telemetry.journal import JournalReader, JournalRecord, ProcessFacts
+from telemetry.journal.files import replace_file
 from telemetry.shipper.delivery import Answer
 from telemetry.spans import Folder, Span
 
@@ -84,10 +85,7 @@ def read_shipped(directory: Path) -> Shipped:
 
 def write_shipped(directory: Path, shipped: Shipped) -> None:
     """Replace the note of what was acknowledged, whole or not at all."""
-    temporary = directory / f"{SHIPPED}.new"
-    temporary.write_bytes(msgspec.json.encode(shipped))
-    temporary.chmod(0o600)
-    temporary.replace(directory / SHIPPED)
+    replace_file(directory / SHIPPED, msgspec.json.encode(shipped))
 
 
 def journal_bytes(directory: Path) -> int:

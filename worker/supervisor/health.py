@@ -4,7 +4,6 @@ Many GPU hosts expose no port, so the healthcheck is a command.
 """
 
 import logging
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 from telemetry.journal import is_alive, process_directories
+from telemetry.journal.files import replace_file
 
 HEALTH_FILE = "health.json"
 STALE_AFTER_S = 30.0
@@ -47,26 +47,10 @@ class HealthFile:
         if facts == self._last and now - self._written_at < self._every_s:
             return
         self._written_at, self._last = now, facts
-        temporary = self._path.with_suffix(".new")
-        encoded = msgspec.json.encode({"at": now, **facts})
         try:
-            try:
-                temporary.write_bytes(encoded)
-                temporary.replace(self._path)
-            except OSError:  # a full disk has no room for a second file, and takes the same again
-                _overwrite(self._path, encoded)
+            replace_file(self._path, msgspec.json.encode({"at": now, **facts}))
         except OSError as trouble:  # the file grows old, which is what the healthcheck looks at
             _log.warning("the status file is not written: %s", trouble)
-
-
-def _overwrite(path: Path, content: bytes) -> None:
-    """Write a file anew in its own place; who reads it at this very moment may find a mixture."""
-    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.pwrite(file, content, 0)
-        os.ftruncate(file, len(content))
-    finally:
-        os.close(file)
 
 
 def check(spool: Path, *, stale_after_s: float = STALE_AFTER_S) -> Health:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from telemetry.journal.files import replace_file
 from worker.messages import Finished, decode, encode
 from worker.task import Claim
 
@@ -37,13 +38,11 @@ def leave(directory: Path, note: Note) -> None:
 
     Without the task's parameters, in which there may be secrets: settling does not ask for them.
     """
-    temporary = directory / f"{NOTE_FILE}.new"
     task = dataclasses.replace(note.claim.task, params={})
     claim = dataclasses.replace(note.claim, task=task, parent_params=None, dependencies=())
     bare = msgspec.structs.replace(note, claim=claim)
     try:
-        temporary.write_bytes(encode(bare))
-        temporary.replace(directory / NOTE_FILE)
+        replace_file(directory / NOTE_FILE, encode(bare))
     except (OSError, ValueError) as trouble:
         _log.warning("no note of task %s is left: %s", note.claim.task.id, trouble)
 
