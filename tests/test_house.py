@@ -67,7 +67,7 @@ def test_only_the_settings_read_the_environment() -> None:
         for path in sources(*PACKAGES)
         if {"os.environ", "os.getenv", "os.environb"} & set(calls(path))
     }
-    assert readers <= {"worker/settings/settings.py"}
+    assert readers <= {"worker/settings/environment.py"}
 
 
 def imported(package: str) -> set[str]:

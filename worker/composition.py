@@ -15,8 +15,8 @@ from worker.errors import EXIT_BUG, HomeError, WorkerError
 from worker.messages import Configure, telemetry_trouble
 from worker.output.storage import LocalStorage
 from worker.settings import Settings
+from worker.settings.environment import child_environment
 from worker.settings.limits import MEGA, input_policy
-from worker.settings.settings import child_environment
 from worker.store.base import TaskStore
 from worker.store.local import LocalStore
 from worker.store.mounts import network_file_system_warning

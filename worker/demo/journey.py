@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.errors import ModelUnavailable
-from worker.settings.settings import child_environment
+from worker.settings.environment import child_environment
 from worker.task import ORCHESTRATOR, NewTask
 
 MODEL = "tiny_i2v"

@@ -26,9 +26,7 @@ class Generate:
             model = context.engine.model_def(generation.model)
             check_pictures(generation, task.task_type, model.kind)
             pictures = fetch_pictures(context, generation)
-            span.set_attribute(
-                names.INPUT_PICTURES, sum(x is not None for x in (pictures.start, pictures.end))
-            )
+            span.set_attribute(names.INPUT_PICTURES, pictures.count)
         return generate_video(context, generation, model, pictures)
 
 

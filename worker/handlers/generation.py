@@ -37,6 +37,11 @@ class Pictures:
     start: "Image | None" = None
     end: "Image | None" = None
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(picture is not None for picture in (self.start, self.end))
+
 
 def generate_video(
     context: Context, generation: Generation, model: ModelDefinition, pictures: Pictures

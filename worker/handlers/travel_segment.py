@@ -4,14 +4,13 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from telemetry import names
-from worker.errors import InputError
 from worker.handlers.base import Context
 from worker.handlers.generate import fetch_pictures
-from worker.handlers.generation import Pictures, generate_video
+from worker.handlers.generation import generate_video
+from worker.handlers.outputs import fetch_output
 from worker.handlers.payloads.generation import check_pictures, parse_segment
 from worker.handlers.stages import stage
 from worker.inputs.sources import input_error
-from worker.inputs.videos import fetch_video
 from worker.task import INDIVIDUAL_SEGMENT, SEGMENT, Dependency, Outcome
 
 if TYPE_CHECKING:
@@ -37,14 +36,14 @@ class TravelSegment:
             segment = parse_segment(claim.task.params, claim.parent_params)
             model = context.engine.model_def(segment.generation.model)
             previous = previous_segment(context)
-            generation = segment.started(chained=previous is not None)
             chained = previous is not None
+            generation = segment.started(chained=chained)
             check_pictures(generation, claim.task.task_type, model.kind, chained=chained)
             pictures = fetch_pictures(context, generation)
             if pictures.start is None and previous is not None:
                 start = _last_frame(context, previous, segment.overlap_from_previous)
                 pictures = dataclasses.replace(pictures, start=start)
-            span.set_attribute(names.INPUT_PICTURES, _count(pictures))
+            span.set_attribute(names.INPUT_PICTURES, pictures.count)
         return generate_video(context, generation, model, pictures)
 
 
@@ -60,16 +59,9 @@ def _last_frame(context: Context, previous: Dependency, overlap: int) -> "Image"
 
     from worker.output.video import read_frames
 
-    location = previous.output_location
-    if location is None:
-        raise InputError(str(previous.id), "the segment before has no output to go on from")
-    path = fetch_video(location, context.inputs, check=context.observer.check_cancelled)
-    frames = read_frames(path)
+    output = fetch_output(context, previous)
+    frames = read_frames(output.path)
     if overlap > len(frames):
         problem = f"has {len(frames)} frames, fewer than the overlap of {overlap}"
-        raise input_error(location, problem)
+        raise input_error(output.location, problem)
     return Image.fromarray(frames[len(frames) - max(overlap, 1)])
-
-
-def _count(pictures: Pictures) -> int:
-    return sum(picture is not None for picture in (pictures.start, pictures.end))

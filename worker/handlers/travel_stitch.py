@@ -9,18 +9,18 @@ from telemetry import names
 from worker.errors import InputError, InvalidTask, OutputError
 from worker.handlers.base import Context
 from worker.handlers.generation import THUMBNAIL, VIDEO, files_of
+from worker.handlers.outputs import fetch_output
 from worker.handlers.payloads.stitch import Stitch, parse_stitch
 from worker.handlers.stages import each, stage
 from worker.handlers.travel_segment import SEGMENT_TYPES
 from worker.inputs.sources import input_error
-from worker.inputs.videos import fetch_video
 from worker.params.journey import expand_overlaps, timeline_frames
 from worker.task import STITCH, Dependency, Done, Outcome
 
 if TYPE_CHECKING:
     from worker.output.video import Frame, VideoFacts
 
-OVERLAPS = "frame_overlap_settings_expanded"
+STITCH_OVERLAPS = "frame_overlap_settings_expanded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class TravelStitch:
         with stage(context, "parameters"):
             _check_alike(parts)
             counts = [part.facts.frames for part in parts]
-            overlaps = expand_overlaps(asked.overlaps, counts, field=OVERLAPS)
+            overlaps = expand_overlaps(asked.overlaps, counts, field=STITCH_OVERLAPS)
             fps = parts[0].facts.fps if asked.fps is None else asked.fps
         written = _write(context, parts, overlaps, asked, fps)
         with stage(context, "output"):
@@ -88,14 +88,11 @@ def _index(segment: Dependency, place: int) -> int:
 def _part(context: Context, segment: Dependency) -> Part:
     from worker.output.video import probe_video
 
-    location = segment.output_location
-    if location is None:
-        raise InputError(str(segment.id), "the segment has no output to be joined")
-    path = fetch_video(location, context.inputs, check=context.observer.check_cancelled)
+    output = fetch_output(context, segment)
     try:
-        return Part(path=path, facts=probe_video(path))
+        return Part(path=output.path, facts=probe_video(output.path))
     except OutputError as error:
-        raise input_error(location, f"is no video that can be joined: {error}") from error
+        raise input_error(output.location, f"is no video that can be joined: {error}") from error
 
 
 def _check_alike(parts: Sequence[Part]) -> None:

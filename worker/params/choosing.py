@@ -127,16 +127,13 @@ class Chooser:
         if key in LORA_KEYS:
             return self.loras.choice(key)
         said, config = pick(self._layers, key), self._phase_config
-        derived = self._of_phase_config(key) if config else None
+        derived = self._of_phase_config(key, config) if config else None
         if said and derived and config and key in OF_THE_PHASES:
             check(key, said.value, field=said.field)
             _refuse_contradiction(said, derived, config)
         return said or derived or self._default(key)
 
-    def _of_phase_config(self, key: str) -> Choice | None:
-        config = self._phase_config
-        if config is None:
-            return None
+    def _of_phase_config(self, key: str, config: PhaseConfig) -> Choice | None:
         field = f"{config.field}.{key}"
         if key in config.values:
             return Choice(value=config.values[key], layer="phase_config", field=field)

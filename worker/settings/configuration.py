@@ -10,14 +10,8 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from worker.errors import HomeError, SettingsError
-from worker.settings.settings import (
-    CONFIG_FILE,
-    Settings,
-    environment_values,
-    key_of,
-    secret_names,
-    variable_of,
-)
+from worker.settings.environment import environment_values, key_of, secret_names, variable_of
+from worker.settings.settings import CONFIG_FILE, Settings
 
 DEFAULT = "default"
 OPTION = "command line"

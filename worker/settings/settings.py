@@ -1,16 +1,12 @@
-"""Every setting of the worker, and the only place where the environment is read."""
+"""Every setting of the worker: its name, its default, its check."""
 
-import os
-import re
 import socket
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -31,7 +27,6 @@ from worker.task import TASK_TYPES
 
 CONFIG_FILE = "config.toml"
 PREFIX = "LOOP26_"
-_FOREIGN_SECRET = re.compile(r"SUPABASE_.*|OTEL_EXPORTER_.*_HEADERS")
 
 
 class Settings(BaseSettings):
@@ -269,49 +264,3 @@ class Settings(BaseSettings):
     def cache_dir(self) -> Path:
         """Downloads, by URL."""
         return self.home / "cache"
-
-
-def environment_values() -> Mapping[str, Any]:
-    """Read the settings that the environment gives, by field name."""
-    found = EnvSettingsSource(Settings)()
-    return {name: found[key] for name in Settings.model_fields if (key := key_of(name)) in found}
-
-
-def secret_names() -> frozenset[str]:
-    """Name the settings whose values are shown to nobody."""
-    return frozenset(name for name in Settings.model_fields if _is_secret(name))
-
-
-def child_environment() -> dict[str, str]:
-    """Return the environment for a process that runs tasks or native code: without our secrets.
-
-    Left out are the variables of secret settings, every other OTLP exporter's headers, and all of
-    Supabase's: a task process sends no telemetry and knows no queue.
-    """
-    # The settings' variables are read in any case of letters, so they are left out in any.
-    ours = {variable_of(name).upper() for name in secret_names()}
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper() not in ours and not _FOREIGN_SECRET.fullmatch(name.upper())
-    }
-
-
-def _is_secret(name: str) -> bool:
-    return SecretStr in _types_in(Settings.model_fields[name].annotation)
-
-
-def _types_in(annotation: Any) -> set[Any]:
-    return {annotation}.union(*(_types_in(part) for part in get_args(annotation)))
-
-
-def key_of(name: str) -> str:
-    """Return the key under which pydantic takes a field: its name, or its alias."""
-    alias = Settings.model_fields[name].validation_alias
-    return alias if isinstance(alias, str) else name
-
-
-def variable_of(name: str) -> str:
-    """Return the environment variable of a setting."""
-    alias = Settings.model_fields[name].validation_alias
-    return alias if isinstance(alias, str) else f"{PREFIX}{name.upper()}"
