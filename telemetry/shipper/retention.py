@@ -23,7 +23,7 @@ from telemetry.journal.directory import (
 from telemetry.shipper import spool
 
 UNFINISHED_FOR_S: Final = 3600.0
-_log = logging.getLogger("telemetry.shipper.shipper")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

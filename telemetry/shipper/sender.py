@@ -13,7 +13,7 @@ _LONGEST_DELAY_S: Final = 60.0
 _LONGEST_ASKED_S: Final = 300.0
 _SHORTEST_TIMEOUT_S: Final = 0.1
 
-_log = logging.getLogger("telemetry.shipper.shipper")
+_log = logging.getLogger(__name__)
 
 
 class Sender:

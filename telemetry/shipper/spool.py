@@ -23,7 +23,7 @@ from telemetry.records import Kind
 from telemetry.shipper.follower import journal_bytes, read_shipped
 
 LOCK: Final = "shipping"
-_log = logging.getLogger("telemetry.shipper.shipper")
+_log = logging.getLogger(__name__)
 
 
 class ShippingLock:
