@@ -131,7 +131,7 @@ def otlp_json(model: TraceModel) -> dict[str, Any]:
     Spans that are open have no `endTimeUnixNano`.
     """
     # Loads OpenTelemetry's SDK and protobuf, which the tree has no use for.
-    from telemetry.shipper.otlp_encoding import trace_json
+    from telemetry.otlp_encoding import trace_json
 
     found = [trace_json(part.facts, part.spans) for part in model.processes if part.spans]
     return {"resourceSpans": [group for groups in found for group in groups]}

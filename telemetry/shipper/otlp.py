@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from telemetry.journal import ProcessFacts
+from telemetry.journal import JournalRecord, ProcessFacts
 from telemetry.records import Log
 from telemetry.shipper.delivery import Answer, Post, Verdict, encoding
 from telemetry.shipper.follower import Select
-
-# The encoders load OpenTelemetry's SDK and protobuf: 20 MB that a worker without a collector
-# does not pay for. So each use of `telemetry.shipper.otlp_encoding` imports it where it stands.
+from telemetry.spans import Folder, Span
 
 _PROTOBUF: Final = {"Content-Type": "application/x-protobuf"}
 
@@ -36,70 +34,63 @@ class OtlpTarget:
         return Post(url, {**self.headers, **_PROTOBUF}, compress=self.compress)
 
 
-class SpanStream:
-    """Ended spans, to `/v1/traces`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One of OTLP's signals.
 
-    name = "traces"
-    optional = False
+    Attributes:
+        name: As in its address, `/v1/{name}`, and in `telemetry.otlp_encoding.CODECS`.
+        optional: Whether backends are known that have no place for it.
+        select: Picks its items out of a journal.
+    """
+
+    name: str
+    optional: bool
+    select: Select
+
+
+def _ended(_record: JournalRecord, finished: Sequence[Span], _folder: Folder) -> Sequence[Any]:
+    return finished
+
+
+def _logged(record: JournalRecord, _finished: Sequence[Span], _folder: Folder) -> Sequence[Any]:
+    return (record.body,) if isinstance(record.body, Log) else ()
+
+
+TRACES: Final = Signal(name="traces", optional=False, select=_ended)
+LOGS: Final = Signal(name="logs", optional=True, select=_logged)  # Jaeger has none
+
+
+class OtlpStream:
+    """The items of one signal."""
+
     batch_size = 512
     most_waiting = 4096
 
-    def __init__(self, target: OtlpTarget) -> None:
+    def __init__(self, target: OtlpTarget, signal: Signal) -> None:
+        self.name = signal.name
+        self.optional = signal.optional
+        self._signal = signal
         self._target = target
-        self._post = target.post("v1/traces")
+        self._post = target.post(f"v1/{signal.name}")
 
     def selection(self) -> Select:
-        """Return what picks the spans that a record ended."""
-        return lambda _record, finished, _folder: finished
+        """Return what picks the signal's items."""
+        return self._signal.select
 
     def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
-        """Export spans of one process."""
-        from telemetry.shipper import otlp_encoding
+        """Export items of one process."""
+        # Loads OpenTelemetry's SDK and protobuf: 20 MB that a worker without a collector saves.
+        from telemetry import otlp_encoding
 
+        codec = otlp_encoding.CODECS[self.name]
         with encoding():
-            request = otlp_encoding.trace_request(facts, items, self._target.resource)
-            body = request.SerializeToString()
+            body = codec.request(facts, items, self._target.resource).SerializeToString()
         answer = self._post.send(body, min(timeout_s, self._target.timeout_s))
-        if answer.verdict is Verdict.ACCEPTED:
-            refused, reason = otlp_encoding.refused_spans(answer.body)
-            return answer._replace(refused=refused, reason=reason)
-        return answer
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._post.close()
-
-
-class LogStream:
-    """Log records, to `/v1/logs`, which a backend for traces alone does not have."""
-
-    name = "logs"
-    optional = True
-    batch_size = 512
-    most_waiting = 4096
-
-    def __init__(self, target: OtlpTarget) -> None:
-        self._target = target
-        self._post = target.post("v1/logs")
-
-    def selection(self) -> Select:
-        """Return what picks a record itself, when it is a log record."""
-        return lambda record, _finished, _folder: (
-            (record.body,) if isinstance(record.body, Log) else ()
-        )
-
-    def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
-        """Export log records of one process."""
-        from telemetry.shipper import otlp_encoding
-
-        with encoding():
-            request = otlp_encoding.log_request(facts, items, self._target.resource)
-            body = request.SerializeToString()
-        answer = self._post.send(body, min(timeout_s, self._target.timeout_s))
-        if answer.verdict is Verdict.ACCEPTED:
-            refused, reason = otlp_encoding.refused_logs(answer.body)
-            return answer._replace(refused=refused, reason=reason)
-        return answer
+        if answer.verdict is not Verdict.ACCEPTED:
+            return answer
+        refused, reason = codec.refused(answer.body)
+        return answer._replace(refused=refused, reason=reason)
 
     def close(self) -> None:
         """Close the connection."""

@@ -13,7 +13,7 @@ from telemetry.errors import JournalTooNew
 from telemetry.records import ProcessEnd
 from telemetry.shipper.adoption import Adoption
 from telemetry.shipper.follower import Stream
-from telemetry.shipper.otlp import LogStream, OtlpTarget, SpanStream
+from telemetry.shipper.otlp import LOGS, TRACES, OtlpStream, OtlpTarget
 from telemetry.shipper.retention import Pruner, Retention
 from telemetry.shipper.roster import Roster
 from telemetry.shipper.sender import Sender
@@ -272,7 +272,7 @@ class Shipper:
 def _streams(otlp: OtlpTarget | None, sentry: SentryTarget | None) -> list[Stream]:
     streams: list[Stream] = []
     if otlp is not None:
-        streams += [SpanStream(otlp), LogStream(otlp)]
+        streams += [OtlpStream(otlp, TRACES), OtlpStream(otlp, LOGS)]
     if sentry is not None:
         streams += [ErrorStream(sentry)]
     return streams

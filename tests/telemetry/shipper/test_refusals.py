@@ -58,7 +58,7 @@ def test_a_wrong_header_is_said_once(
     """With the answer, for as long as it stays the same."""
     script.span("x", 0, 1)
     receiver.answer_by(lambda _path, _body: Reply(401, body=b"no such token"))
-    with caplog.at_level(logging.WARNING, "telemetry.shipper.shipper"):
+    with caplog.at_level(logging.WARNING, "telemetry.shipper"):
         one = shipper(spool, receiver)
         for _ in range(3):
             assert not one.drain(5)
@@ -74,7 +74,7 @@ def test_another_answer_of_a_backend_that_is_down_is_said(
     """It came up, and now refuses the header: that is news."""
     script.span("x", 0, 1)
     receiver.answer_next(Reply(503), Reply(401))
-    with caplog.at_level(logging.WARNING, "telemetry.shipper.shipper"):
+    with caplog.at_level(logging.WARNING, "telemetry.shipper"):
         one = shipper(spool, receiver)
         assert not one.drain(5)
         assert not one.drain(5)
@@ -92,7 +92,7 @@ def test_a_refusal_is_counted_said_once_and_passed_over(
 ) -> None:
     """What a backend will never take must not stop what it takes."""
     script.span("one", 0, 1)
-    with caplog.at_level(logging.WARNING, "telemetry.shipper.shipper"):
+    with caplog.at_level(logging.WARNING, "telemetry.shipper"):
         receiver.answer_next(Reply(status, body=b"bad span"), Reply(status, body=b"bad span"))
         one = shipper(spool, receiver)
         for name in ("two", "three"):
@@ -126,8 +126,8 @@ def test_a_module_that_is_missing_keeps_everything(
     """An installation can be mended."""
     made = spans_of(script, 3)
     with monkeypatch.context() as patch:
-        patch.setitem(__import__("sys").modules, "telemetry.shipper.otlp_encoding", None)
-        patch.delattr("telemetry.shipper.otlp_encoding", raising=False)
+        patch.setitem(__import__("sys").modules, "telemetry.otlp_encoding", None)
+        patch.delattr("telemetry.otlp_encoding", raising=False)
         one = shipper(spool, receiver)
         assert not one.drain(5)
         one.stop(0)

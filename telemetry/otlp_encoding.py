@@ -1,8 +1,8 @@
 """Folded spans and logs as OTLP: protobuf for a collector, JSON for people and files."""
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from google.protobuf import json_format, message  # type: ignore[import-untyped] # has no types
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -71,20 +71,27 @@ def trace_json(facts: ProcessFacts, spans: Iterable[Span]) -> list[dict[str, Any
 
 def refused_spans(body: bytes) -> tuple[int, str]:
     """Read out of an acceptance how many spans were not taken, and why."""
-    try:
-        partial = ExportTraceServiceResponse.FromString(body).partial_success
-    except message.DecodeError:
-        return 0, ""  # an acceptance in another format is an acceptance
+    partial = _response(ExportTraceServiceResponse, body).partial_success
     return partial.rejected_spans, partial.error_message
 
 
 def refused_logs(body: bytes) -> tuple[int, str]:
     """Read out of an acceptance how many log records were not taken, and why."""
-    try:
-        partial = ExportLogsServiceResponse.FromString(body).partial_success
-    except message.DecodeError:
-        return 0, ""  # as above
+    partial = _response(ExportLogsServiceResponse, body).partial_success
     return partial.rejected_log_records, partial.error_message
+
+
+class Codec(NamedTuple):
+    """How the items of a signal are sent, and what an acceptance says of them."""
+
+    request: Callable[[ProcessFacts, Iterable[Any], Mapping[str, str]], message.Message]
+    refused: Callable[[bytes], tuple[int, str]]
+
+
+CODECS: Final = {
+    "traces": Codec(trace_request, refused_spans),
+    "logs": Codec(log_request, refused_logs),
+}
 
 
 def resource_of(facts: ProcessFacts, extra: Mapping[str, str] | None = None) -> Resource:
@@ -143,6 +150,13 @@ def readable_log(log: Log, resource: Resource) -> ReadableLogRecord:
         attributes=log.attributes,
     )
     return ReadableLogRecord(record, resource, InstrumentationScope(log.logger))
+
+
+def _response(kind: Any, body: bytes) -> Any:
+    try:
+        return kind.FromString(body)
+    except message.DecodeError:
+        return kind()  # an acceptance in another format is an acceptance
 
 
 def _context(trace_id: bytes, span_id: bytes) -> SpanContext:

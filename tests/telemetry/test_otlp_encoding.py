@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from telemetry.journal import ProcessFacts
-from telemetry.shipper.otlp_encoding import trace_json, trace_request
+from telemetry.otlp_encoding import trace_json, trace_request
 from telemetry.spans import Event, Link, Span
 from telemetry.testing import values_of
 
