@@ -26,8 +26,8 @@ class Verdict(Enum):
     """What becomes of a batch."""
 
     ACCEPTED = "accepted"
-    REFUSED = "refused"  # for good: it is counted and passed over
-    TOO_LARGE = "too large"  # to be sent in halves
+    REFUSED = "refused"  # for what is in it: sent in halves, until what is alone is passed over
+    TOO_LARGE = "too large"  # likewise
     LATER = "later"  # the backend is down, busy, not where it was sought, or not for us
 
 

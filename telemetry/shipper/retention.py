@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from sys import maxsize
@@ -48,12 +48,37 @@ class Measure(NamedTuple):
     written_s: float
 
 
+class Needed(NamedTuple):
+    """Of a journal that this worker ships, the oldest file that a backend has not got all of.
+
+    Attributes:
+        kept_from: Of the backends that are waited for.
+        unsent_from: Of all, those too that have no place for what they are sent.
+    """
+
+    kept_from: int
+    unsent_from: int
+
+
+class Awaited(NamedTuple):
+    """Names of streams.
+
+    Attributes:
+        streams: All that are to get everything; none where telemetry stays local.
+        kept_for: Those of them whose journals are kept beyond the ordinary limits.
+    """
+
+    streams: frozenset[str]
+    kept_for: frozenset[str]
+
+
 class Pruner:
     """Applies retention to a spool, again and again.
 
     What a stream has not shipped stays, unless the journals have grown to twice their limit: a
     full disk would lose more. A stream whose backend has no place for it (Jaeger has none for
-    logs) keeps nothing for longer: its items wait within the ordinary limits.
+    logs) keeps nothing for longer: its items wait within the ordinary limits. Whatever goes that a
+    stream has not shipped is counted.
 
     Of a live process's journal only whole files go, the oldest first. Every file has the facts of
     its process, so those stay, and the files keep their numbers, so positions stay what they are.
@@ -68,41 +93,35 @@ class Pruner:
     """
 
     def __init__(
-        self, root: Path, retention: Retention, needed_from: Callable[[str], int | None]
+        self, root: Path, retention: Retention, needed: Callable[[str], Needed | None]
     ) -> None:
         """Make one.
 
         Args:
             root: The spool.
             retention: The limits.
-            needed_from: Asked for the name of a journal that this worker ships: the oldest file
-                that it needs; None for the others.
+            needed: Asked what is needed of a journal by its name; None where this worker does
+                not ship it.
         """
         self.deleted = self.shortened = self.lost = 0
         self._root = root
         self._retention = retention
-        self._needed_from = needed_from
+        self._needed = needed
         # Dead and ended: their measure does not change, so they are looked at once.
         self._known: dict[str, Measure] = {}
 
-    def prune(self, streams: Iterable[str], now_s: float) -> None:
-        """Delete what is too old or too much.
-
-        Args:
-            streams: Names of the streams that are waited for; none where telemetry stays local.
-            now_s: Seconds since the epoch.
-        """
-        wanted = tuple(streams)
+    def prune(self, awaited: Awaited, now_s: float) -> None:
+        """Delete what is too old or too much; `now_s` is in seconds since the epoch."""
         self._sweep(now_s)
         dead: dict[str, Measure] = {}
         for name in sorted(process_names(self._root)):
-            measure = self._known.get(name) or self._measure(name, wanted, now_s)
+            measure = self._known.get(name) or self._measure(name, awaited, now_s)
             if measure is not None:
                 dead[name] = measure
         self._known = {name: self._known[name] for name in dead if name in self._known}
-        self._prune_dead(dead, wanted, now_s)
+        self._prune_dead(dead, awaited, now_s)
 
-    def _measure(self, name: str, streams: tuple[str, ...], now_s: float) -> Measure | None:
+    def _measure(self, name: str, awaited: Awaited, now_s: float) -> Measure | None:
         """Measure a dead process's journal; a live one's is shortened, and counts for nothing."""
         directory = self._root / name
         try:
@@ -110,7 +129,7 @@ class Pruner:
             ended = is_marked_ended(directory)
             measure = _measured(directory, now_s)
             if alive:
-                self._shorten(directory, measure.bytes, streams)
+                self._shorten(directory, measure.bytes, awaited)
                 return None
         except (OSError, JournalTooNew):
             return None  # gone meanwhile, or not ours to look at
@@ -118,31 +137,32 @@ class Pruner:
             self._known[name] = measure
         return measure
 
-    def _prune_dead(self, dead: dict[str, Measure], streams: tuple[str, ...], now_s: float) -> None:
+    def _prune_dead(self, dead: dict[str, Measure], awaited: Awaited, now_s: float) -> None:
         limit = self._retention.keep_bytes
         total = sum(measure.bytes for measure in dead.values())
         for name, measure in dead.items():
             old = now_s - measure.written_s > self._retention.keep_age_s
             if not old and total <= limit:
                 continue
-            shipped = self._is_shipped(name, streams)
-            if (shipped or total > 2 * limit) and self._delete(name):
+            shipped = self._is_shipped(name, awaited.streams)
+            may_go = shipped or total > 2 * limit or self._is_shipped(name, awaited.kept_for)
+            if may_go and self._delete(name):
                 total -= measure.bytes
                 self.deleted += 1
                 if not shipped:
                     self.lost += 1
-                    _log.warning("journal %s is deleted unshipped: no room", name)
+                    _log.warning("journal %s is deleted unshipped: beyond the limits", name)
 
-    def _is_shipped(self, name: str, streams: tuple[str, ...]) -> bool:
+    def _is_shipped(self, name: str, streams: frozenset[str]) -> bool:
         with contextlib.suppress(OSError):
             return spool.is_shipped(self._root / name, streams)
         return False
 
     def _delete(self, name: str) -> bool:
-        ours = self._needed_from(name) is not None
+        ours = self._needed(name) is not None
         return spool.delete(self._root / name, ours=ours)
 
-    def _shorten(self, directory: Path, size: int, streams: tuple[str, ...]) -> None:
+    def _shorten(self, directory: Path, size: int, awaited: Awaited) -> None:
         limit = self._retention.keep_bytes
         if size <= limit:
             return
@@ -150,15 +170,18 @@ class Pruner:
         entries = read_index(directory)
         held = min(max(files, default=0), entries[-1].first.file if entries else maxsize)
         # Of a journal that another worker ships, it is the other that knows.
-        needed = self._needed_from(directory.name) if streams else maxsize
+        nothing = Needed(maxsize, maxsize)
+        needed = self._needed(directory.name) if awaited.streams else nothing
+        if needed is None or not needed.kept_from:
+            return
         for number, file in files.items():
-            shipped = needed is not None and number < needed
-            if size <= limit or number >= held or not (shipped or (needed and size > 2 * limit)):
+            no_room = number < needed.kept_from or size > 2 * limit
+            if size <= limit or number >= held or not no_room:
                 return
             size -= file.stat().st_size
             file.unlink()
             self.shortened += 1
-            self.lost += not shipped
+            self.lost += number >= needed.unsent_from
 
     def _sweep(self, now_s: float) -> None:
         """Remove what a process left that was killed while it made, or deleted, a journal."""

@@ -12,6 +12,8 @@ _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 60.0
 _LONGEST_ASKED_S: Final = 300.0
 _SHORTEST_TIMEOUT_S: Final = 0.1
+# A batch is refused for one of its items, as a rule: sent in halves, that one remains alone.
+_HALVED: Final = frozenset({Verdict.TOO_LARGE, Verdict.REFUSED})
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ class Sender:
             or "not here"; the first of a kind is logged, until one succeeds.
         down: Whether the newest request failed.
         absent: Whether it failed because the backend has no place for this kind of telemetry, as
-            Jaeger has none for logs.
+            Jaeger has none for logs; not where it has taken some.
     """
 
     def __init__(self, stream: Stream, clock: Callable[[], float]) -> None:
@@ -63,7 +65,7 @@ class Sender:
         while follower.waiting and self._clock() >= self._not_before and remaining() > 0:
             count = min(size, follower.waiting)
             answer = self._answer(follower, count, remaining())
-            if answer.verdict is Verdict.TOO_LARGE and count > 1:
+            if answer.verdict in _HALVED and count > 1:
                 size = count // 2
             elif answer.verdict is Verdict.LATER:
                 self._failed(answer)
@@ -71,7 +73,9 @@ class Sender:
                 self._passed(count, answer)
                 follower.acknowledge(count)
                 acknowledged(follower)
-                size = self.stream.batch_size
+                # Where one item is refused, the next may be: batches grow again step by step.
+                accepted = answer.verdict is Verdict.ACCEPTED
+                size = min(2 * size, self.stream.batch_size) if accepted else 1
         return not follower.waiting
 
     def _answer(self, follower: Follower, count: int, timeout_s: float) -> Answer:
@@ -103,7 +107,8 @@ class Sender:
             _log.warning(
                 "%s cannot be shipped now and are kept: %s", self.stream.name, answer.reason
             )
-        self.down, self.absent = True, answer.absent and self.stream.optional
+        self.down = True
+        self.absent = answer.absent and self.stream.optional and not self.exported
         self._delay_s = min(max(2 * self._delay_s, _FIRST_DELAY_S), _LONGEST_DELAY_S)
         asked_s = min(answer.retry_after_s, _LONGEST_ASKED_S)
         self._not_before = self._clock() + max(self._delay_s, asked_s)

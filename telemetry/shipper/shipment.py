@@ -7,6 +7,7 @@ from typing import Self
 
 from telemetry.journal import is_alive
 from telemetry.shipper.follower import Follower, Mark, journal_bytes, read_shipped, write_shipped
+from telemetry.shipper.retention import Needed
 from telemetry.shipper.sender import Sender
 from telemetry.shipper.spool import ShippingLock
 
@@ -18,14 +19,14 @@ class Shipment:
         directory: The journal's.
         settled: Whether its process has ended and every backend has all of it.
         forsaken: Whether its process is dead, all of it is read, and its end is not written.
-        needed_from: Number of the oldest file that a backend has not got all of.
+        needed: What backends have not got all of.
     """
 
     def __init__(self, directory: Path, lock: ShippingLock, senders: Sequence[Sender]) -> None:
         self.directory = directory
         self.settled = False
         self.forsaken = False
-        self.needed_from = 0
+        self.needed = Needed(0, 0)
         self._lock = lock
         self._alive = True
         self._backends = len(senders)
@@ -85,15 +86,18 @@ class Shipment:
                 self._settle(sender, follower)
         self.settled = not self._pairs
         self.forsaken = any(one.complete and not one.ended for _, one in self._pairs)
-        self.needed_from = min(
-            (follower.needed_from for sender, follower in self._pairs if not sender.absent),
-            default=maxsize,
+        self.needed = Needed(
+            self._needed_from(lambda sender: not sender.absent), self._needed_from(lambda _: True)
         )
         return done
 
     def release(self) -> None:
         """Let another worker ship it."""
         self._lock.release()
+
+    def _needed_from(self, counts: Callable[[Sender], bool]) -> int:
+        needed = (follower.needed_from for sender, follower in self._pairs if counts(sender))
+        return min(needed, default=maxsize)
 
     def _look(self) -> None:
         """Ask, before reading, whether the process lives: what a dead one wrote is all there is."""

@@ -14,7 +14,7 @@ from telemetry.records import ProcessEnd
 from telemetry.shipper.adoption import Adoption
 from telemetry.shipper.follower import Stream
 from telemetry.shipper.otlp import LOGS, TRACES, OtlpStream, OtlpTarget
-from telemetry.shipper.retention import Pruner, Retention
+from telemetry.shipper.retention import Awaited, Needed, Pruner, Retention
 from telemetry.shipper.roster import Roster
 from telemetry.shipper.sender import Sender
 from telemetry.shipper.sentry import ErrorStream, SentryTarget
@@ -97,7 +97,7 @@ class Shipper:
         self._wall_clock = wall_clock
         self._senders = [Sender(stream, clock) for stream in _streams(otlp, sentry)]
         self._roster = Roster(root, self._senders, self._tell)
-        self._pruner = Pruner(root, retention or Retention(), self._needed_from)
+        self._pruner = Pruner(root, retention or Retention(), self._needed)
         self._told: set[str] = set()
         self._complete = False
         self._deadline = 0.0
@@ -183,18 +183,18 @@ class Shipper:
 
         The thread that `start` begins calls it every minute.
         """
-        # What a backend has no place for is not waited for beyond the ordinary limits.
-        streams = [sender.stream.name for sender in self._senders if not sender.absent]
+        streams = frozenset(sender.stream.name for sender in self._senders)
+        absent = frozenset(sender.stream.name for sender in self._senders if sender.absent)
         with self._pruning:
-            self._pruner.prune(streams, self._wall_clock())
+            self._pruner.prune(Awaited(streams, streams - absent), self._wall_clock())
 
     def _begin(self, name: str, run: Callable[[], None]) -> None:
         self._threads.append(threading.Thread(target=run, name=name, daemon=True))
         self._threads[-1].start()
 
-    def _needed_from(self, name: str) -> int | None:
+    def _needed(self, name: str) -> Needed | None:
         shipment = self._roster.shipments.get(name)
-        return None if shipment is None else shipment.needed_from
+        return None if shipment is None else shipment.needed
 
     def _keep_retaining(self) -> None:
         while not self._stopping.is_set():

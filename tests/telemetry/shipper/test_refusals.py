@@ -107,6 +107,33 @@ def test_a_refusal_is_counted_said_once_and_passed_over(
     ]
 
 
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("bad", [(), (0,), (57,), (99,), (10, 11, 80)])
+def test_a_bad_item_takes_no_good_one_with_it(
+    script: Any, spool: Path, receiver: OtlpReceiver, status: int, bad: tuple[int, ...]
+) -> None:
+    """The batch is halved until the bad one is alone, and what is good arrives once."""
+    made = ["bad" if number in bad else f"good {number}" for number in range(100)]
+    for name in made:
+        script.span(name, 0, 1)
+    receiver.answer_by(lambda _path, body: Reply(status if b"bad" in body else 200))
+    one = ship(spool, receiver)
+    assert receiver.names == [name for name in made if name != "bad"]
+    assert (one.counters.exported, one.counters.refused) == (100 - len(bad), len(bad))
+    assert len(receiver.requests) <= 1 + 20 * len(bad)
+
+
+def test_a_backend_that_refuses_everything_is_not_asked_in_batches_again_and_again(
+    script: Any, spool: Path, receiver: OtlpReceiver
+) -> None:
+    """Halved once, then one after another."""
+    spans_of(script, 100)
+    receiver.answer_by(lambda _path, _body: Reply(400))
+    one = ship(spool, receiver)
+    assert one.counters.refused == 100
+    assert len(receiver.requests) == 100 + 6
+
+
 def test_a_header_that_cannot_be_encoded_keeps_everything(
     script: Any, spool: Path, receiver: OtlpReceiver
 ) -> None:

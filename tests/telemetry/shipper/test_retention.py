@@ -238,7 +238,46 @@ def test_logs_that_nobody_takes_wait_within_the_ordinary_limits(
         assert not shipper.drain(5)
         shipper.retain()
         assert len(process_directories(spool)) == 2
-        assert (shipper.counters.deleted, shipper.counters.lost) == (1, 0)
+        assert (shipper.counters.deleted, shipper.counters.lost) == (1, 1)
+        shipper.stop(0)
+
+
+def test_what_a_backend_takes_is_kept_while_its_address_is_gone(
+    new_script: Any, spool: Path
+) -> None:
+    """A proxy is being changed: that says nothing of what is behind it."""
+    with OtlpReceiver() as receiver:
+        target = OtlpTarget(endpoint=receiver.endpoint)
+        shipper = Shipper(spool, otlp=target, retention=Retention(keep_bytes=15_000))
+        for number in range(3):
+            script = new_script(first_id=100 * number + 1)
+            script.log("y" * 10_000)
+            script.end_process()
+            receiver.answer_by(None if number == 0 else lambda _path, _body: Reply(404))
+            assert shipper.drain(5) is (number == 0)
+        shipper.retain()
+        assert (len(process_directories(spool)), shipper.counters.lost) == (2, 0)
+        receiver.answer_by(None)
+        assert shipper.drain(5)
+        assert len(receiver.logs) == 3
+        shipper.stop(0)
+
+
+def test_a_live_journal_counts_the_logs_that_nobody_took(new_script: Any, spool: Path) -> None:
+    """Its oldest files go within the ordinary limits, too."""
+    script = new_script(rotate_bytes=1000)
+    for number in range(9):
+        script.task(str(number))
+        script.log("y" * 1_000)
+        script.span("x", 0, 1)
+        script.end_task(str(number))
+    with OtlpReceiver() as receiver:
+        receiver.answer_by(lambda path, _body: Reply(404 if path == "/v1/logs" else 200))
+        target = OtlpTarget(endpoint=receiver.endpoint)
+        shipper = Shipper(spool, otlp=target, retention=Retention(keep_bytes=8_000))
+        assert not shipper.drain(5)
+        shipper.retain()
+        assert shipper.counters.lost == shipper.counters.shortened > 0
         shipper.stop(0)
 
 
