@@ -1,11 +1,14 @@
 """The writer of a journal: one `write` per record, done before the next line of Python runs."""
 
 import contextlib
+import math
 import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Self
@@ -40,7 +43,7 @@ ROTATE_BYTES: Final = 64 * 2**20
 # Members of an enumeration are slow to look up; this is done for every record.
 _TASK_BEGIN: Final = Kind.TASK_BEGIN  # the first of those that mark a task or the process
 _TASK_END: Final = Kind.TASK_END
-_PROCESS_END: Final = Kind.PROCESS_END
+_PROCESS_END: Final = Kind.PROCESS_END  # the last of them
 _JOURNAL_SEQ: Final = names.JOURNAL_SEQ
 _WARN: Final = 13  # severity number of OpenTelemetry's log data model
 _TRY_EVERY_S: Final = 1.0
@@ -72,7 +75,9 @@ class JournalWriter:
         self.lost = 0
         self._told_lost = 0
         self._rotate_bytes = rotate_bytes
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._writing = False
+        self._deferred: deque[Callable[[], object]] = deque()
         self._encode = msgspec.msgpack.Encoder().encode
         self._index_broken = False
         self._closed = False
@@ -146,13 +151,36 @@ class JournalWriter:
     ) -> int:
         """Write a record and return its sequence number; 0 when the journal is closed.
 
-        It is in the kernel's hands when this returns: only the loss of the machine loses it. A
+        It is in the kernel's hands when this returns: only the loss of the machine loses it. But
+        one that is made while this very thread writes another, by a destructor or a signal's
+        handler, is written right after that; then 0 is returned, for it has no number yet. A
         full disk raises nothing, it counts in `lost`. `numbered` is a dictionary inside of
         `body`: the number is put there, as `loop26.journal.seq`, before the body is encoded.
         """
         with self._lock:
-            if self._closed:
+            if self._writing:
+                self._encode(body)  # refused here if it cannot be, not in the other's call
+                self._deferred.append(partial(self._append, kind, body, numbered))
                 return 0
+            try:
+                return self._append(kind, body, numbered)
+            finally:
+                while self._deferred:
+                    self._deferred.popleft()()
+
+    def close(self) -> None:
+        """Close the file and give up the lock; later records are dropped."""
+        with self._lock:
+            if self._writing:
+                self._deferred.append(self._close)
+            else:
+                self._close()
+
+    def _append(self, kind: Kind, body: msgspec.Struct, numbered: dict[str, Any] | None) -> int:
+        if self._closed:
+            return 0
+        self._writing = True
+        try:
             seq = self.next_seq
             if numbered is not None:
                 numbered[_JOURNAL_SEQ] = seq
@@ -163,21 +191,23 @@ class JournalWriter:
             elif self._file < 0 and not self._begun_late():
                 self.lost += 1
                 return seq
-            marks = kind >= _TASK_BEGIN
+            marks = _TASK_BEGIN <= kind <= _PROCESS_END
             written = self._write_mark(kind, body, frame) if marks else self._write(frame)
             if written and self.lost > self._told_lost:
                 self._tell_lost()
             return seq
+        finally:
+            self._writing = False
 
-    def close(self) -> None:
-        """Close the file and give up the lock; later records are dropped."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            if self._file >= 0:
-                os.close(self._file)
-                os.close(self._alive)
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._try_at = math.inf
+        if self._file >= 0:
+            os.close(self._file)
+            os.close(self._alive)
+            self._file = self._alive = -1
 
     def _begin(self) -> None:
         self._try_at = time.monotonic() + _TRY_EVERY_S
@@ -186,7 +216,7 @@ class JournalWriter:
     def _begun_late(self) -> bool:
         """Begin at last, if there is room by now."""
         if time.monotonic() >= self._try_at:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, JournalBusy):
                 self._begin()
         return self._file >= 0
 
@@ -260,8 +290,11 @@ class JournalWriter:
 
     def _forget(self) -> None:
         """Stop writing in a forked child: the journal, and the lock, are its parent's."""
-        self._lock = threading.Lock()
-        self.close()
+        # A thread may have held it, this one too, in the middle of a record.
+        self._lock = threading.RLock()
+        self._writing = False
+        self._deferred.clear()
+        self._close()
 
 
 def _last_seq(directory: Path) -> int:
