@@ -1,5 +1,6 @@
 """Opening a journal's files: the first, which nobody sees before it is locked, and the next."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -24,32 +25,37 @@ def open_new(directory: Path, facts: ProcessFacts) -> tuple[int, OpenFile]:
     """Make a journal's directory; return its lock, and its first file.
 
     Nobody may see the directory without its lock, or a live process would look dead. Raises
-    `OSError`, and may be called again then.
+    `OSError`, leaves nothing open then, and may be called again.
     """
     directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     unfinished = directory.with_name(f"{UNFINISHED}{directory.name}")
     unfinished.mkdir(mode=0o700, exist_ok=True)
-    alive = lock_alive(unfinished)
-    try:
+    with contextlib.ExitStack() as undo:
+        alive = lock_alive(unfinished)
+        undo.callback(os.close, alive)
         file = open_file(unfinished, 1, facts)
-    except OSError:
-        os.close(alive)
-        raise
-    unfinished.rename(directory)
+        undo.callback(_give_up, file.descriptor, journal_file(unfinished, 1))
+        unfinished.rename(directory)
+        undo.pop_all()
     return alive, file
 
 
 def open_file(directory: Path, number: int, facts: ProcessFacts) -> OpenFile:
     """Begin the file with this number. Raises `OSError`, and leaves nothing then."""
+    header = pack_header(facts)
     path = journal_file(directory, number)
     descriptor = os.open(path, _FLAGS, 0o600)
-    header = pack_header(facts)
     try:
         written = os.write(descriptor, header)
-        if written < len(header):  # a nearly full disk takes a part; the rest fails with its reason
+        while written < len(header):
+            # A nearly full disk takes a part; the rest fails, as a rule, with its reason.
             written += os.write(descriptor, header[written:])
-    except OSError:
-        os.close(descriptor)
-        path.unlink()
+    except BaseException:
+        _give_up(descriptor, path)
         raise
     return OpenFile(descriptor, written)
+
+
+def _give_up(descriptor: int, path: Path) -> None:
+    os.close(descriptor)
+    path.unlink()
