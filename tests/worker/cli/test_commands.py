@@ -7,7 +7,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,44 +16,12 @@ import pytest
 from typer.models import CommandInfo
 
 from telemetry.reports.trace import read_trace
-from worker.cli import exit_code_of
 from worker.cli.app import app
 from worker.store.base import ClaimRequest
 from worker.store.local import LocalStore
 from worker.task import Failure, NewTask, TaskStatus
 
-Run = Callable[..., "Result"]
-T2V = {"task_type": "t2v", "params": {"model": "tiny_t2v", "prompt": "a lake"}}
-
-
-class Result:
-    """What a command line did."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def lines(self) -> list[str]:
-        """What it printed, by lines."""
-        return self.out.splitlines()
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Name a home that is not there yet."""
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line in that home."""
-
-    def run(*argv: str) -> Result:
-        code = exit_code_of(["--home", str(home), *argv])
-        captured = capsys.readouterr()
-        return Result(code, captured.out, captured.err)
-
-    return run
+from .conftest import T2V, Result, Run
 
 
 @pytest.fixture

@@ -11,31 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from worker.cli import exit_code_of
 from worker.cli.payload import read_tasks
 
+from .conftest import T2V, Run
+
 INCIDENT = Path(__file__).parents[2] / "data" / "incident_task.json"
-T2V = {"task_type": "t2v", "params": {"model": "tiny_t2v", "prompt": "a lake"}}
-Run = Callable[..., SimpleNamespace]
 Resolve = Callable[..., Any]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Name a home that is not there."""
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line in that home."""
-
-    def run(*argv: str) -> SimpleNamespace:
-        code = exit_code_of(["--home", str(home), *argv])
-        captured = capsys.readouterr()
-        return SimpleNamespace(code=code, out=captured.out, err=captured.err)
-
-    return run
 
 
 @pytest.fixture
@@ -57,7 +38,7 @@ def resolve(run: Run, tmp_path: Path) -> Resolve:
 
 def t2v(**params: Any) -> dict[str, Any]:
     """Make a text to video task."""
-    return {"task_type": "t2v", "params": {**T2V["params"], **params}}  # type: ignore[dict-item]  # an object
+    return {"task_type": "t2v", "params": {**T2V["params"], **params}}
 
 
 def test_the_incidents_task(run: Run) -> None:

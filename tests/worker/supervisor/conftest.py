@@ -49,10 +49,10 @@ class Desk:
             max_deaths=3,
         )
 
-    def claim(self) -> Claim:
-        """Insert a task and claim it."""
-        (task_id,) = self.store.insert([NewTask(task_type="t2v", params={})])
-        request = ClaimRequest(
+    @staticmethod
+    def request() -> ClaimRequest:
+        """Ask for a task."""
+        return ClaimRequest(
             worker_id="gpu",
             token=uuid4(),
             task_types=("t2v",),
@@ -60,7 +60,11 @@ class Desk:
             trace_id="a" * 32,
             span_id="b" * 16,
         )
-        claim = self.store.claim(request)
+
+    def claim(self, request: ClaimRequest | None = None) -> Claim:
+        """Insert a task and claim it."""
+        (task_id,) = self.store.insert([NewTask(task_type="t2v", params={})])
+        claim = self.store.claim(request or self.request())
         assert claim is not None
         assert claim.task.id == task_id
         return claim

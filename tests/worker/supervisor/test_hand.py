@@ -9,14 +9,12 @@ import pytest
 
 from worker.console import JsonConsole
 from worker.messages import Alive, Progress
-from worker.store.base import ClaimRequest
 from worker.supervisor import health
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.hand import Hand
 from worker.supervisor.health import HealthFile
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.presence import Presence
-from worker.task import NewTask
 
 from .conftest import Desk
 
@@ -40,17 +38,8 @@ class Holding:
         )
         self.presence = Presence(desk.store, HealthFile(desk.recorder.writer.directory), "gpu")
         self.hand = Hand(desk.settler, self.lease, JsonConsole(self.said), self.presence)
-        desk.store.insert([NewTask(task_type="t2v", params={})])
-        request = ClaimRequest(
-            worker_id="gpu",
-            token=uuid4(),
-            task_types=("t2v",),
-            lease_s=60,
-            trace_id="a" * 32,
-            span_id="b" * 16,
-        )
-        claim = desk.store.claim(request)
-        assert claim is not None
+        request = desk.request()
+        claim = desk.claim(request)
         self.attempt = Attempt.begin(
             desk.recorder, desk.store, request=request, claim=claim, asked_ns=1
         )
