@@ -29,7 +29,7 @@ demo: setup ## four pictures become a video, on this machine
 
 # As many at once as there are processors, up to four: each may have a model in memory.
 test: setup ## run the tests
-	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadgroup \
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 \
 	  -m "not benchmark and not soak" $(PYTEST_ARGS)
 
 check: setup ## formatter, linter, types, import directions

@@ -2,12 +2,35 @@
 
 import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Models in tests are small: more threads than one only wait for each other. Read when torch loads,
 # here and in every process that a test starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Files whose tests share what takes long to make: one process is to have them.
+TOGETHER = ("test_bugsink.py", "test_deaths.py", "test_journey.py")
+
+
+class Together(LoadScopeScheduling):
+    """Gives the tests of some files to one process each, and every other test to whoever is free.
+
+    Marks would say it in place, but pytest-xdist 3.8 loses them: it writes them into an attribute
+    that pytest 9.2 no longer reads (pytest-xdist's issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file.endswith(TOGETHER) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Have tests scheduled so, whatever `--dist` says."""
+    return Together(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,8 +13,6 @@ from tests.acceptance.bugsink import Bugsink, Unavailable
 from tests.acceptance.home import Home, a_quick_task, a_slow_task, wait_for
 from worker.task import TaskStatus
 
-pytestmark = pytest.mark.xdist_group("bugsink")
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bugsink]:
