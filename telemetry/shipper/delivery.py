@@ -36,6 +36,8 @@ class Answer(NamedTuple):
 
     `status` is HTTP's, 0 where there was no answer. `refused` counts the items of an accepted batch
     that the backend did not take; `retry_after_s` is what it asked for, 0.0 if nothing.
+    `unanswered` says that there was no answer though the request had gone out: whether the backend
+    has taken it, HTTP gives no way to know.
     """
 
     verdict: Verdict
@@ -44,6 +46,7 @@ class Answer(NamedTuple):
     retry_after_s: float = 0.0
     body: bytes = b""
     status: int = 0
+    unanswered: bool = False
 
     @property
     def absent(self) -> bool:
@@ -89,7 +92,8 @@ class Post:
         try:
             response = self._request(body, timeout_s)
         except Exception as error:  # noqa: BLE001 - see above
-            return Answer(Verdict.LATER, f"{type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+            return Answer(Verdict.LATER, reason, unanswered=_went_out(error))
         return _judge(response.status, response.headers, response.data)
 
     def _request(self, body: bytes, timeout_s: float) -> "urllib3.BaseHTTPResponse":
@@ -129,6 +133,13 @@ def _judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         reason += "; look at the backend's address and headers"
     asked_s = _seconds(headers.get("retry-after"))
     return Answer(Verdict.LATER, reason, retry_after_s=asked_s, body=body, status=status)
+
+
+def _went_out(error: Exception) -> bool:
+    """Whether a request may have been with the backend when this ended the wait for its answer."""
+    from urllib3.exceptions import ProtocolError, ReadTimeoutError
+
+    return isinstance(error, ReadTimeoutError | ProtocolError)
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -20,12 +20,14 @@ class OtlpTarget:
     Attributes:
         endpoint: Base address, as in `OTEL_EXPORTER_OTLP_ENDPOINT`; `/v1/traces` is added to it.
         resource: Attributes added to every process's resource, as `deployment.environment.name`.
+        timeout_s: How long an answer is waited for. A backend that has taken a request and answers
+            later gets it again.
     """
 
     endpoint: str
     headers: Mapping[str, str] = field(default_factory=dict)
     resource: Mapping[str, str] = field(default_factory=dict)
-    timeout_s: float = 10.0
+    timeout_s: float = 30.0
     compress: bool = True
 
     def post(self, path: str) -> Post:

@@ -12,6 +12,7 @@ _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 60.0
 _LONGEST_ASKED_S: Final = 300.0
 _SHORTEST_TIMEOUT_S: Final = 0.1
+_MARGIN: Final = 2.0  # times as long as its last answer a backend may take for the next
 # A batch is refused for one of its items, as a rule: sent in halves, that one remains alone.
 _HALVED: Final = frozenset({Verdict.TOO_LARGE, Verdict.REFUSED})
 
@@ -26,6 +27,7 @@ class Sender:
         refused: Items that it refused for good; the first refusal of each kind is logged.
         failures: Requests that could not be made, had no answer, or were answered with "not now"
             or "not here"; the first of a kind is logged, until one succeeds.
+        unanswered: Of these, those that had gone out and had no answer.
         down: Whether the newest request failed.
         absent: Whether it failed because the backend has no place for this kind of telemetry, as
             Jaeger has none for logs; not where it has taken some.
@@ -36,9 +38,11 @@ class Sender:
         self.exported = 0
         self.refused = 0
         self.failures = 0
+        self.unanswered = 0
         self.down = False
         self.absent = False
         self._clock = clock
+        self._took_s = 0.0
         self._delay_s = 0.0
         self._not_before = clock()
         self._refusals: set[str] = set()
@@ -58,11 +62,12 @@ class Sender:
 
         Args:
             follower: Of this sender's stream.
-            remaining: Seconds left; nothing is begun when there are none.
+            remaining: Seconds left. Nothing is begun that would not be answered in them, going by
+                the newest request: what is given up may have been taken, and is sent twice.
             acknowledged: Called after each batch, to note how far the backend has come.
         """
         size = self.stream.batch_size
-        while follower.waiting and self._clock() >= self._not_before and remaining() > 0:
+        while follower.waiting and self._may_begin(remaining()):
             count = min(size, follower.waiting)
             answer = self._answer(follower, count, remaining())
             if answer.verdict in _HALVED and count > 1:
@@ -78,7 +83,11 @@ class Sender:
                 size = min(2 * size, self.stream.batch_size) if accepted else 1
         return not follower.waiting
 
+    def _may_begin(self, left_s: float) -> bool:
+        return self._clock() >= self._not_before and left_s > _MARGIN * self._took_s
+
     def _answer(self, follower: Follower, count: int, timeout_s: float) -> Answer:
+        begun = self._clock()
         try:
             return follower.send(count, max(_SHORTEST_TIMEOUT_S, timeout_s))
         except Unencodable as error:
@@ -86,6 +95,8 @@ class Sender:
             return Answer(Verdict.TOO_LARGE, f"cannot be encoded: {error}")
         except Exception as error:  # noqa: BLE001 - no item's fault: it is kept, and said
             return Answer(Verdict.LATER, f"{type(error).__name__}: {error}")
+        finally:
+            self._took_s = self._clock() - begun
 
     def _passed(self, count: int, answer: Answer) -> None:
         accepted = answer.verdict is Verdict.ACCEPTED
@@ -102,6 +113,7 @@ class Sender:
 
     def _failed(self, answer: Answer) -> None:
         self.failures += 1
+        self.unanswered += answer.unanswered
         if answer.status not in self._failures:
             self._failures.add(answer.status)
             _log.warning(

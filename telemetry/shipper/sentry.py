@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentryTarget:
-    """Where errors go, and what they are filed under; `release` is loop26's version if empty."""
+    """Where errors go, and what they are filed under; `release` is loop26's version if empty.
+
+    `timeout_s` is as that of `OtlpTarget`; Sentry drops the second of two events with one id.
+    """
 
     dsn: str
     environment: str = "production"
     release: str = ""
-    timeout_s: float = 10.0
+    timeout_s: float = 30.0
 
     @property
     def filing(self) -> Filing:

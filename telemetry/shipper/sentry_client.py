@@ -28,7 +28,7 @@ class SynchronousTransport(Transport):
         headers = {**_ENVELOPE, "User-Agent": _USER_AGENT, "X-Sentry-Auth": auth.to_header()}
         self._post = Post(auth.get_api_url(), headers, compress=True)
         self.answer = Answer(Verdict.LATER, "nothing has been sent")
-        self.timeout_s = 10.0
+        self.timeout_s = 30.0
 
     def capture_envelope(self, envelope: Envelope) -> None:
         """Send an envelope now."""

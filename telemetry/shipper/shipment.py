@@ -1,12 +1,20 @@
 """One journal on its way to every backend."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from sys import maxsize
 from typing import Self
 
 from telemetry.journal import is_alive
-from telemetry.shipper.follower import Follower, Mark, journal_bytes, read_shipped, write_shipped
+from telemetry.shipper.follower import (
+    SHIPPED,
+    Follower,
+    Mark,
+    journal_bytes,
+    read_shipped,
+    write_shipped,
+)
 from telemetry.shipper.retention import Needed
 from telemetry.shipper.sender import Sender
 from telemetry.shipper.spool import ShippingLock
@@ -31,6 +39,8 @@ class Shipment:
         self._alive = True
         self._backends = len(senders)
         self._shipped = read_shipped(directory)
+        # The note is made before anything is sent: a full disk lets it be written over, not made.
+        self._noted = (directory / SHIPPED).exists()
         self._size = journal_bytes(directory)
         self._pairs = [
             (sender, self._follower(sender))
@@ -77,6 +87,7 @@ class Shipment:
         """
         if remaining() <= 0:
             return False
+        self._note_again()
         self._look()
         done = True
         for sender, follower in list(self._pairs):
@@ -92,7 +103,8 @@ class Shipment:
         return done
 
     def release(self) -> None:
-        """Let another worker ship it."""
+        """Let another worker ship it; what could not be noted before is noted, if it can be."""
+        self._note_again()
         self._lock.release()
 
     def _needed_from(self, counts: Callable[[Sender], bool]) -> int:
@@ -126,9 +138,19 @@ class Shipment:
 
     def _settle(self, sender: Sender, follower: Follower) -> None:
         self._shipped.settled[sender.stream.name] = self._size
-        write_shipped(self.directory, self._shipped)
+        self._write()
         self._pairs.remove((sender, follower))
 
     def _note(self, follower: Follower) -> None:
         self._shipped.marks[follower.stream.name] = follower.mark
+        self._write()
+
+    def _note_again(self) -> None:
+        if not self._noted:
+            with contextlib.suppress(OSError):  # there is no room yet, or the journal is gone
+                self._write()
+
+    def _write(self) -> None:
+        self._noted = False
         write_shipped(self.directory, self._shipped)
+        self._noted = True

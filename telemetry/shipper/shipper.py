@@ -40,6 +40,8 @@ class Counters:
         deleted: Journals of dead processes deleted by retention.
         shortened: Files of live processes' journals deleted by retention.
         lost: Of both, those that a backend was still to get.
+        unanswered: Requests that had no answer, though a backend may have taken what they brought:
+            it is sent again, with the same ids.
         unclosed: Journals of dead processes whose end could not be written, as on a full disk.
     """
 
@@ -50,6 +52,7 @@ class Counters:
     deleted: int = 0
     shortened: int = 0
     lost: int = 0
+    unanswered: int = 0
     unclosed: int = 0
 
 
@@ -119,6 +122,7 @@ class Shipper:
             deleted=self._pruner.deleted,
             shortened=self._pruner.shortened,
             lost=self._pruner.lost,
+            unanswered=sum(sender.unanswered for sender in self._senders),
             unclosed=len(self._adoption.unclosed),
         )
 
@@ -244,7 +248,7 @@ class Shipper:
                 self._roster.pass_over(name, error)
                 continue
             except OSError as error:
-                # A full disk: what was acknowledged is still known here, and noted with the next.
+                # A full disk: what was acknowledged is still known here, and noted once it can be.
                 self._tell(f"journal {name} is shipped with trouble: {error}")
                 complete = False
                 continue
