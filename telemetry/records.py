@@ -26,6 +26,7 @@ class Kind(IntEnum):
     TASK_BEGIN = 8
     TASK_END = 9
     PROCESS_END = 10
+    RAISED = 11
 
 
 class SpanKind(IntEnum):
@@ -155,6 +156,17 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, Any] = {}
 
 
+class Raised(msgspec.Struct, frozen=True, kw_only=True):
+    """An exception has left the innermost span that it was raised in; where it ends, is open.
+
+    `error` is what was taken down of it then, with the frames inside of that span alone. Where it
+    is written as an error later, that has the same `event_id`, these frames as they are here, and
+    those that it has left since. A MessagePack map, as `Error` is.
+    """
+
+    error: Error
+
+
 class Metric(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """One measurement."""
 
@@ -214,4 +226,5 @@ RECORD_TYPES: dict[Kind, type[msgspec.Struct]] = {
     Kind.TASK_BEGIN: TaskBegin,
     Kind.TASK_END: TaskEnd,
     Kind.PROCESS_END: ProcessEnd,
+    Kind.RAISED: Raised,
 }

@@ -16,13 +16,14 @@ from telemetry.recorder.attributes import shortened
 from telemetry.recorder.capture import Place, bare_error, capture, fingerprint
 from telemetry.recorder.exceptions import LONGEST_MESSAGE, chain, message, raised_at
 from telemetry.recorder.expression import expression_of
+from telemetry.recorder.leaving import Allowance, as_first_taken, inside_of_span, let_go
 from telemetry.recorder.logs import current_ids
 from telemetry.recorder.marks import Mark, mark_of, new_mark
 from telemetry.recorder.recorded_span import RecordedSpan
 from telemetry.recorder.redaction import redacted
 from telemetry.recorder.suspects import cause, holds
 from telemetry.recorder.values import type_name
-from telemetry.records import Error, Kind
+from telemetry.records import Error, Kind, Raised
 
 if TYPE_CHECKING:
     from telemetry.recorder.recorder import Recorder
@@ -37,6 +38,7 @@ class ErrorWriter:
         self._recorder = recorder
         self._in_app = tuple(in_app)
         self._busy = threading.local()
+        self._allowance = Allowance()
 
     def error(self, exc: BaseException, *, kind: str, handled: bool) -> Error:
         """Write an exception; see `Recorder.error`."""
@@ -97,6 +99,30 @@ class ErrorWriter:
             return error
         return None
 
+    def leaving(self, exc: BaseException, mark: Mark) -> None:
+        """Take an exception down as it leaves the innermost span, while that is current.
+
+        What may change its frames' values, or end the process, runs after this.
+        """
+        mark.is_told = True
+        if getattr(self._busy, "now", False) or not self._allowance.admits(exc, mark):
+            return
+        self._busy.now = True
+        started = time.perf_counter()
+        try:
+            with self._recorder.guard:
+                error = self._with_cause(inside_of_span(self._taken(exc, mark)), exc, None)
+                self._recorder.writer.append(Kind.RAISED, Raised(error=error))
+                mark.raised_id = error.event_id
+        finally:
+            self._busy.now = False
+            self._allowance.spend(time.perf_counter() - started)
+
+    def renew_allowance(self) -> int:
+        """Begin to count anew what leaves spans; return how many were not taken down there."""
+        before, self._allowance = self._allowance, Allowance()
+        return before.left_out
+
     def remember(self, exc: BaseException, trace_id: bytes | None, span_id: bytes | None) -> Mark:
         """Remember an exception that is seen for the first time, in the span with these ids."""
         journal, place = self._recorder.journal, self._placed(self._recorder.place, trace_id)
@@ -121,9 +147,35 @@ class ErrorWriter:
         seen = mark is not None
         if mark is None:
             mark = self.remember(exc, *current_ids())
+        error = self._taken(exc, mark, kind=kind, handled=handled, context=context)
+        if mark.raised_id:
+            error = msgspec.structs.replace(error, event_id=mark.raised_id)
+        if not handled:
+            error = self._with_cause(error, exc, before)
+        recorder.writer.append(Kind.ERROR, error)
+        # One that is handled, and then goes on, leaves its next span as a new one.
+        mark.error, mark.raised_id, mark.is_told = error, "", not handled
+        span = trace.get_current_span()
+        if type(span) is RecordedSpan:
+            if not seen:
+                facts = {names.ERROR_ID: error.event_id, names.ERROR_HANDLED: handled}
+                span.add_exception(exc, mark, facts)
+            if not handled and (not seen or span.span_id == mark.span_id):
+                span.fail(exc)
+        return error
+
+    def _taken(
+        self,
+        exc: BaseException,
+        mark: Mark,
+        *,
+        kind: str = "exception",
+        handled: bool = False,
+        context: dict[str, Any] | None = None,
+    ) -> Error:
         error = capture(
             exc,
-            redactor=recorder.redactor,
+            redactor=self._recorder.redactor,
             in_app=self._in_app,
             kind=kind,
             place=mark.place,
@@ -133,20 +185,11 @@ class ErrorWriter:
             task_id=self._task_id(),
             expression=mark.expression,
             context=context,
-            guard=recorder.guard,
+            guard=self._recorder.guard,
         )
-        if not handled:
-            error = self._with_cause(error, exc, before)
-        recorder.writer.append(Kind.ERROR, error)
-        span = trace.get_current_span()
-        if type(span) is RecordedSpan:
-            if not seen:
-                facts = {names.ERROR_ID: error.event_id, names.ERROR_HANDLED: handled}
-                span.add_exception(exc, mark, facts)
-            if not handled and (not seen or span.span_id == mark.span_id):
-                span.fail(exc)
-        mark.error = error
-        return error
+        let_go(exc)
+        mark.taken = as_first_taken(error, exc, self._recorder.journal)
+        return mark.taken
 
     def _with_cause(self, error: Error, exc: BaseException, before: Error | None) -> Error:
         """Say in an error's context which handled one is behind it."""

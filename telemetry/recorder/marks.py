@@ -16,7 +16,14 @@ class Mark:
     """What is remembered of an exception, on the exception itself: it is recorded once.
 
     It was first seen leaving the span `span_id`, at `place`; the journal is named because an
-    exception object may outlive one.
+    exception object may outlive one. Of its frames there are snapshots here, never the frames.
+
+    Attributes:
+        error: What was last written of it as an error.
+        taken: What was last taken down of it, be it as an error or as it left a span.
+        raised_id: The event id that was given to it as it left a span, until it is an error.
+        is_told: Whether it may leave spans without a word: it has been taken down on its way, or
+            was left out there, or is an error.
     """
 
     journal: str
@@ -27,6 +34,9 @@ class Mark:
     message: str
     expression: str = ""
     error: Error | None = None
+    taken: Error | None = None
+    raised_id: str = ""
+    is_told: bool = False
 
 
 def mark_of(exc: BaseException, journal: str) -> Mark | None:

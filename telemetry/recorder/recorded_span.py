@@ -127,8 +127,8 @@ class RecordedSpan(trace.Span):
         if recorder is None:
             return
         with recorder.guard:
-            if mark_of(exception, recorder.journal) is None:
-                mark = self._new_mark(recorder, exception)
+            mark, is_new = self._leaving(recorder, exception)
+            if is_new:
                 self.add_exception(exception, mark, attributes, timestamp)
 
     def set_status(self, status: trace.Status | StatusCode, description: str | None = None) -> None:
@@ -152,9 +152,8 @@ class RecordedSpan(trace.Span):
         if recorder is None:
             return
         with recorder.guard:
-            mark = mark_of(exc, recorder.journal)
-            if mark is None:
-                mark = self._new_mark(recorder, exc)
+            mark, is_new = self._leaving(recorder, exc)
+            if is_new:
                 self.add_exception(exc, mark)
             self.set_attributes({names.ERROR_TYPE: mark.type})
             if self._status != Status.ERROR:
@@ -200,8 +199,18 @@ class RecordedSpan(trace.Span):
             )
             recorder.writer.append(_SPAN_UPDATE, update)
 
-    def _new_mark(self, recorder: "Recorder", exc: BaseException) -> Mark:
-        return recorder.errors.remember(exc, self.trace_id, self.span_id)
+    def _leaving(self, recorder: "Recorder", exc: BaseException) -> tuple[Mark, bool]:
+        """Return what is remembered of an exception that leaves, and whether it is new.
+
+        The first time it is taken down, before anything else is written.
+        """
+        mark = mark_of(exc, recorder.journal)
+        is_new = mark is None
+        if mark is None:
+            mark = recorder.errors.remember(exc, self.trace_id, self.span_id)
+        if not mark.is_told:
+            recorder.errors.leaving(exc, mark)
+        return mark, is_new
 
     def add_exception(
         self,

@@ -3,16 +3,13 @@
 import logging
 import os
 import random
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Self
 
-from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind
 
@@ -26,6 +23,7 @@ from telemetry.recorder.error_writer import ErrorWriter
 from telemetry.recorder.guard import Guard
 from telemetry.recorder.hooks import Hooks
 from telemetry.recorder.logs import JournalHandler
+from telemetry.recorder.plumbing import is_plumbing
 from telemetry.recorder.recorded_span import RecordedSpan, packed_links, parent_of
 from telemetry.recorder.redaction import Redactor, redacted
 from telemetry.recorder.scopes import PLACE, SpanScope, TaskScope
@@ -40,13 +38,6 @@ _SPAN_BEGIN: Final = Kind.SPAN_BEGIN
 _CODE_FILE: Final = names.CODE_FILE
 _CODE_LINE: Final = names.CODE_LINE
 _CODE_FUNCTION: Final = names.CODE_FUNCTION
-_HERE: Final = str(Path(__file__).parent.parent) + os.sep
-# Between the line that opens a span and us: OpenTelemetry, its instrumentations, contextlib.
-_PLUMBING: Final = (
-    _HERE,
-    str(Path(trace.__file__).parent.parent) + os.sep,
-    sys.modules["contextlib"].__file__ or "contextlib.py",
-)
 
 
 class Recorder:
@@ -258,7 +249,7 @@ class Recorder:
         begun_ns = time.time_ns() if start_ns is None else start_ns
         cleaned = clean(attributes, self.redactor) if attributes else {}
         code = frame.f_code
-        while _is_plumbing(code.co_filename) and frame.f_back is not None:
+        while is_plumbing(code.co_filename) and frame.f_back is not None:
             frame = frame.f_back
             code = frame.f_code
         cleaned[_CODE_FILE] = code.co_filename
@@ -296,8 +287,3 @@ class Recorder:
             self.log_handler = None
         if active.current() is self:
             active.set_current(None)
-
-
-@lru_cache(maxsize=4096)
-def _is_plumbing(file: str) -> bool:
-    return file.startswith(_PLUMBING)

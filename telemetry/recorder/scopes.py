@@ -114,6 +114,7 @@ class TaskScope:
             if trace_id == self._begin.trace_id:
                 self.ids = (trace_id, span_id)
             self._recorder.task_scope = self
+            self._recorder.errors.renew_allowance()
             self._recorder.writer.append(Kind.TASK_BEGIN, self._begin)
         return self
 
@@ -128,6 +129,8 @@ class TaskScope:
             counted = self.suspects.summary()
             if counted:
                 _log.warning("exceptions handled and not written one by one: %s", counted)
+            if left_out := self._recorder.errors.renew_allowance():
+                _log.warning("exceptions that left spans and were not taken down: %d", left_out)
             end = TaskEnd(
                 task_id=self.task_id,
                 attempt=self._begin.attempt,

@@ -26,6 +26,7 @@ from telemetry.records import (
     Log,
     Metric,
     ProcessEnd,
+    Raised,
     SpanBegin,
     SpanEnd,
     SpanEvent,
@@ -96,6 +97,7 @@ ONE_OF_EACH = {
     Kind.TASK_END: TaskEnd(task_id="e040ae48", attempt=1, at_ns=8, outcome="Done"),
     Kind.PROCESS_END: ProcessEnd(at_ns=9, kind="signal", signal="SIGKILL"),
 }
+ONE_OF_EACH[Kind.RAISED] = Raised(error=ONE_OF_EACH[Kind.ERROR])
 
 
 def begin(task_id: str) -> TaskBegin:

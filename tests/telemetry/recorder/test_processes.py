@@ -125,3 +125,99 @@ def test_a_fault_of_telemetry_never_reaches_the_program(tmp_path: Path) -> None:
     (directory,) = tmp_path.iterdir()
     (end,) = [r.body for r in JournalReader(directory).read() if r.kind is Kind.PROCESS_END]
     assert end.attributes == {"loop26.telemetry.faults": 6}
+
+
+# Fails inside of a span, and dies of its clean-up, before anybody has the exception in hand.
+_CLEANING = """
+import os, sys
+from pathlib import Path
+from opentelemetry import trace
+import telemetry
+from telemetry.recorder import Recorder
+
+recorder = Recorder.open(Path(sys.argv[1]), role="task")
+recorder.install()
+tracer = trace.get_tracer("library")
+opened = {
+    "ours": lambda: telemetry.span("denoise step"),
+    "theirs": lambda: tracer.start_as_current_span("denoise step"),
+    "used": lambda: trace.use_span(tracer.start_span("denoise step")),
+}
+
+def engine():
+    try:
+        with opened[sys.argv[2]]():
+            entry = {"inner": None}
+            entry["inner"].get("frames")
+    finally:
+        os.abort()
+
+with recorder.task(task_id="t", attempt=1, task_type="t2v", trace_id=b"t" * 16, worker_id="w"):
+    engine()
+"""
+
+
+@pytest.mark.parametrize("way", ["ours", "theirs", "used"])
+def test_an_exception_is_on_record_before_its_clean_up_kills(tmp_path: Path, way: str) -> None:
+    """With its place and its values."""
+    command = [sys.executable, "-c", _CLEANING, str(tmp_path), way]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    (directory,) = tmp_path.iterdir()
+    records = list(JournalReader(directory).read())
+    (raised,) = [record.body.error for record in records if record.kind is Kind.RAISED]
+
+    assert done.returncode == -signal.SIGABRT
+    assert not [record for record in records if record.kind is Kind.ERROR]
+    assert (raised.type, raised.function, raised.task_id) == ("AttributeError", "engine", "t")
+    assert raised.chain[0].frames[-1].locals == {"entry": {"inner": None}}
+
+
+# Drops objects in cycles that log as they go, wherever the collection of garbage finds them.
+_LITTERING = """
+import gc, logging, sys
+from pathlib import Path
+import telemetry
+from telemetry.recorder import Recorder
+
+recorder = Recorder.open(Path(sys.argv[1]), role="task")
+recorder.install()
+gone = 0
+
+class Session:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        global gone
+        gone += 1
+        logging.getLogger("library").warning("Unclosed client session")
+
+for number in range(300):
+    gc.disable()
+    for _ in range(5):
+        Session()
+    gc.set_threshold(gc.get_count()[0] + 1 + number % 60)  # a little later each time
+    gc.enable()
+    facts = dict(task_id=f"t{number}", attempt=1, task_type="t2v")
+    with recorder.task(**facts, trace_id=b"t" * 16, worker_id="w"):
+        with telemetry.span("step", {"number": number}):
+            pass
+gc.collect()
+print(gone)
+recorder.close()
+"""
+
+
+def test_what_garbage_logs_is_written_wherever_it_is_collected(tmp_path: Path) -> None:
+    """Also inside of the journal's writer; nothing waits for ever, and nothing is lost."""
+    process = start(_LITTERING, tmp_path)
+    out, err = process.communicate(timeout=60)
+    (directory,) = tmp_path.iterdir()
+    reader = JournalReader(directory)
+    records = list(reader.read())
+
+    assert (process.returncode, err) == (0, b"")
+    assert int(out) == 1500
+    assert [record.kind for record in records].count(Kind.LOG) == int(out)
+    assert [record.seq for record in records] == list(range(1, len(records) + 1))
+    assert [record.kind for record in records].count(Kind.SPAN_END) == 300
