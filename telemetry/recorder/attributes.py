@@ -7,13 +7,15 @@ from typing import Any, Final
 import msgspec
 
 from telemetry import names
-from telemetry.recorder.redaction import CACHED_CHARACTERS, Redactor, redacted
-from telemetry.recorder.values import are_plain, described, scalar
+from telemetry.recorder.redaction import CACHED_CHARACTERS, Redactor, cut, redacted
+from telemetry.recorder.redaction import shortened as shortened  # noqa: PLC0414 - for its users
+from telemetry.recorder.values import described, scalar, type_name
 
 LONGEST_TEXT: Final = 256 * 1024
 _DEEPEST: Final = 12
 _LARGEST_INT: Final = 2**63 - 1
 _MOST_KNOWN: Final = 4096
+_LARGEST_SURE_FLOAT: Final = 2.0**53  # beyond, one may equal a whole number of more than 64 bits
 _PARAM_VALUES: Final = (names.PARAM_OLD, names.PARAM_NEW, names.PARAM_ASKED)
 
 
@@ -23,7 +25,9 @@ def clean(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     None becomes the text "null" and `<name>.is_null`; a list of one plain type stays a list; other
     lists and dictionaries become JSON; what is not plain becomes `<module.Class>`.
     """
-    if type(attributes) is not dict or not are_plain(attributes.values()):
+    if type(attributes) is not dict:
+        attributes = _taken(attributes)
+    if not _are_plain(attributes):
         return _cleaned(attributes, redactor)
     # Nearly all that is recorded has been seen before: all of it is looked up in one step.
     if redactor.known.issuperset(attributes.items()):
@@ -33,16 +37,41 @@ def clean(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     return cleaned
 
 
-def _cleaned(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
-    cleaned: dict[str, Any] = {}
+def _taken(attributes: Any) -> dict[Any, Any]:
+    """Return what a mapping of another's class holds; what it does to prevent that is said."""
+    kind = type(attributes)
+    if issubclass(kind, dict):
+        return dict(dict.items(attributes))
+    try:
+        return dict(attributes.items())
+    except BaseException as fault:  # noqa: BLE001 - foreign code, which may raise anything
+        return {"loop26.attributes": f"<{type_name(kind)} raised {type_name(type(fault))}>"}
+
+
+def _are_plain(attributes: dict[Any, Any]) -> bool:
+    """Whether all keys and values are of exactly a plain type: none has an own hash or equality."""
     for key, value in attributes.items():
-        if type(key) is not str:
-            continue
         kind = type(value)
-        if kind is str:
-            # Redacted whole: a cut could halve a secret.
-            text = redacted(value)
-            cleaned[key] = text if len(text) <= LONGEST_TEXT else shortened(text, LONGEST_TEXT)
+        if type(key) is not str or (
+            kind is not str and kind is not int and kind is not float and kind is not bool
+        ):
+            return False
+    return True
+
+
+def _cleaned(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
+    redactor.learn(attributes.items())
+    cleaned: dict[str, Any] = {}
+    for given, value in attributes.items():
+        if not issubclass(type(given), str):
+            continue
+        key = redacted(str.__str__(given))
+        kind = type(value)
+        replacement = redactor.replacement(key, value)
+        if replacement is not None:
+            cleaned[key] = replacement
+        elif kind is str:
+            cleaned[key] = shortened(value, LONGEST_TEXT)
         elif (
             kind is bool
             or kind is float
@@ -54,9 +83,6 @@ def _cleaned(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any
             cleaned[key + names.IS_NULL] = True
         else:
             cleaned[key] = _other(value, redactor)
-        replacement = redactor.replacement(key, value)
-        if replacement is not None:
-            cleaned[key] = replacement
     if type(cleaned.get(names.TASK_PARAMS)) is str:
         cleaned[names.TASK_PARAMS] = _clean_json(attributes[names.TASK_PARAMS], redactor)
     param = cleaned.get(names.PARAM_KEY)
@@ -75,6 +101,8 @@ def _learn(attributes: Mapping[str, Any], cleaned: Mapping[str, Any], redactor: 
         known.clear()
     for key, value in attributes.items():
         is_text = type(value) is str
+        if type(value) is float and abs(value) > _LARGEST_SURE_FLOAT:
+            continue
         if (
             cleaned.get(key) == value
             and not redactor.decides(key)
@@ -82,13 +110,6 @@ def _learn(attributes: Mapping[str, Any], cleaned: Mapping[str, Any], redactor: 
             and not (is_text and key == names.PARAM_KEY and redactor.decides(value))
         ):
             known.add((key, value))
-
-
-def shortened(text: str, limit: int) -> str:
-    """Return a text of at most about `limit` characters that says when it was cut."""
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}… [{len(text)} characters]"
 
 
 def small(values: dict[str, Any]) -> dict[str, Any]:
@@ -104,21 +125,32 @@ def plain(value: Any, redactor: Redactor, depth: int = 0) -> Any:
             return "…"
         if kind is dict:
             return _plain_dict(value, redactor, depth)
-        return [plain(item, redactor, depth + 1) for item in list(value)]
+        return _plain_list(list(value), redactor, depth)
     found = None if value is None else scalar(value)
     if found is None:
         return None if value is None else redacted(described(value))
     if type(found) is float and not math.isfinite(found):
         return str(found)  # JSON has no NaN, and null would be taken for None
-    return redacted(found) if type(found) is str else found
+    return shortened(found, LONGEST_TEXT) if type(found) is str else found
+
+
+def _plain_list(items: list[Any], redactor: Redactor, depth: int) -> list[Any]:
+    hidden = redactor.replacements(items)
+    return [
+        plain(item, redactor, depth + 1) if replacement is None else replacement
+        for item, replacement in zip(items, hidden, strict=True)
+    ]
 
 
 def _plain_dict(value: dict[Any, Any], redactor: Redactor, depth: int) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    for key, item in list(value.items()):
+    pairs = list(value.items())
+    redactor.learn(pairs)
+    key_of_values = redactor.key_of_values(pairs)
+    for key, item in pairs:
         name = plain(key, redactor, _DEEPEST)
         name = name if type(name) is str else str(name)
-        replacement = redactor.replacement(name, item)
+        replacement = redactor.replacement_in(name, item, key_of_values)
         result[name] = plain(item, redactor, depth + 1) if replacement is None else replacement
     return result
 
@@ -128,10 +160,10 @@ def _other(value: Any, redactor: Redactor) -> Any:
     if kind is list or kind is tuple:
         items = list(value)
         if len({id(type(item)) for item in items}) <= 1 and all(map(_listable, items)):
-            return [redacted(item) if type(item) is str else item for item in items]
+            return _plain_list(items, redactor, 0)
     elif kind is not dict:
         return plain(value, redactor)
-    return shortened(msgspec.json.encode(plain(value, redactor)).decode(), LONGEST_TEXT)
+    return cut(msgspec.json.encode(plain(value, redactor)).decode(), LONGEST_TEXT)
 
 
 def _clean_json(value: Any, redactor: Redactor) -> str:
@@ -140,8 +172,8 @@ def _clean_json(value: Any, redactor: Redactor) -> str:
         try:
             value = msgspec.json.decode(value)
         except (msgspec.DecodeError, UnicodeEncodeError):
-            return redacted(shortened(value, LONGEST_TEXT))
-    return shortened(msgspec.json.encode(plain(value, redactor)).decode(), LONGEST_TEXT)
+            return shortened(value, LONGEST_TEXT)
+    return cut(msgspec.json.encode(plain(value, redactor)).decode(), LONGEST_TEXT)
 
 
 def _listable(item: Any) -> bool:

@@ -9,10 +9,17 @@ from importlib.machinery import ModuleSpec
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from telemetry.recorder.exceptions import Linked, chain, frames_of, message, own_attributes
+from telemetry.recorder.exceptions import (
+    LONGEST_MESSAGE,
+    Linked,
+    chain,
+    frames_of,
+    message,
+    own_attributes,
+)
 from telemetry.recorder.guard import Guard
 from telemetry.recorder.locals import Snapshot
-from telemetry.recorder.redaction import Redactor, redacted, redacted_lines
+from telemetry.recorder.redaction import Redactor, redacted, redacted_lines, shortened
 from telemetry.recorder.values import plain_text, type_name
 from telemetry.records import Error, ExceptionFacts, Frame
 
@@ -55,6 +62,9 @@ def capture(  # noqa: PLR0913 - each is a fact of the error that the exception d
     """
     snapshot = Snapshot(redactor, in_app=in_app, guard=guard)
     linked = chain(exc)
+    if not redactor.record_prompts:
+        for link in linked:
+            snapshot.learn_prompts(frame for frame, _ in frames_of(link.exception)[0])
     facts = [_facts(each, snapshot, in_app) for each in linked]
     frames = facts[0].frames
     raised = frames[-1] if frames else Frame(file="", line=0, function="")
@@ -121,7 +131,7 @@ def _facts(link: Linked, snapshot: Snapshot, in_app: Sequence[str]) -> Exception
     module = _MODULE_OF(type(exc))
     return ExceptionFacts(
         type=plain_text(_QUALNAME_OF(type(exc))),
-        module=module if type(module) is str else "",
+        module=plain_text(module) if type(module) is str else "",
         message=message(exc),
         frames=taken[::-1],
         relation=link.relation,
@@ -135,8 +145,8 @@ def _frame(frame: FrameType, line: int, snapshot: Snapshot, in_app: Sequence[str
     return Frame(
         file=redacted(code.co_filename),
         line=line,
-        function=code.co_qualname,
-        module=module,
+        function=redacted(code.co_qualname),
+        module=redacted(module),
         source=source,
         source_first_line=first,
         in_app=any(module == name or module.startswith(f"{name}.") for name in in_app),
@@ -160,9 +170,7 @@ def source_around(file: str, line: int) -> tuple[int, list[str]]:
         return 0, []
     first = max(1, line - SOURCE_LINES)
     shown = lines[first - 1 : line + SOURCE_LINES]
-    # Cut, redact, cut, as locals are; redacted together, for a private key has many lines.
-    clean = redacted_lines([text.rstrip("\r\n")[: 2 * _LONGEST_SOURCE_LINE] for text in shown])
-    return first, [text[:_LONGEST_SOURCE_LINE] for text in clean]
+    return first, redacted_lines([text.rstrip("\r\n") for text in shown], _LONGEST_SOURCE_LINE)
 
 
 def _context(linked: Sequence[Linked], snapshot: Snapshot) -> dict[str, Any]:
@@ -171,7 +179,9 @@ def _context(linked: Sequence[Linked], snapshot: Snapshot) -> dict[str, Any]:
         found = dict.get(own_attributes(link.exception), "__notes__")
         if type(found) is list and found:
             name = type_name(type(link.exception))
-            notes[name] = [redacted(note) for note in found[:16] if type(note) is str]
+            notes[name] = [
+                shortened(note, LONGEST_MESSAGE) for note in found[:16] if type(note) is str
+            ]
     left_out = sum(frames_of(link.exception)[1] for link in linked)
     facts = {"notes": notes, "frames_left_out": left_out, "locals_cut": snapshot.spent}
     return {name: value for name, value in facts.items() if value}

@@ -7,8 +7,7 @@ from pathlib import PosixPath
 from types import FrameType, TracebackType
 from typing import Any, Final, NamedTuple
 
-from telemetry.recorder.attributes import shortened
-from telemetry.recorder.redaction import redacted
+from telemetry.recorder.redaction import redacted, shortened
 from telemetry.recorder.values import described, scalar, type_name
 
 LONGEST_MESSAGE: Final = 8192
@@ -17,6 +16,8 @@ _LONGEST_CHAIN: Final = 24
 _OUTER_FRAMES: Final = 32
 _INNER_FRAMES: Final = 96
 _PLAIN_ITEMS: Final = 32
+_LONGEST_SOURCE_LINE: Final = 400
+_MESSAGE: Final = "__loop26_message__"
 _HEADINGS: Final = {"": "", "cause": "Caused by: ", "context": "Raised while handling: "}
 
 _OWN_OF: Final = BaseException.__dict__["__dict__"].__get__
@@ -76,22 +77,31 @@ def message(exc: BaseException) -> str:
     """Return an exception's text, without a chance for it to do harm.
 
     The built-in texts are made of the arguments, so those must be plain. A class with a text of
-    its own is asked for it: pydantic, httpx and supabase say there what went wrong.
+    its own is asked for it: pydantic, httpx and supabase say there what went wrong. It is asked
+    once in the exception's life, for that may take long, or log the exception again.
     """
+    own = own_attributes(exc)
+    said = dict.get(own, _MESSAGE)
+    if type(said) is not str:
+        dict.__setitem__(own, _MESSAGE, "<no message: its __str__ has not returned>")
+        said = _message(exc)
+        dict.__setitem__(own, _MESSAGE, said)
+    return said
+
+
+def _message(exc: BaseException) -> str:
     args = _ARGS_OF(exc)
     if issubclass(type(exc), BaseExceptionGroup):
         args = args[:1]  # its text shows the members' number alone
     parts = (*args, *_text_parts(exc))
     if _has_builtin_text(type(exc)) and not all(map(_is_plain, parts)):
         said = ", ".join(_text(part) for part in _once(parts) if part is not None)
-        return redacted(shortened(said, LONGEST_MESSAGE))
+        return shortened(said, LONGEST_MESSAGE)
     try:
         text = str.__str__(str(exc))
-    except KeyboardInterrupt:
-        raise
     except BaseException as fault:  # noqa: BLE001 - foreign code, which may raise anything
         text = f"<no message: its __str__ raised {type_name(type(fault))}>"
-    return redacted(shortened(text, LONGEST_MESSAGE))
+    return shortened(text, LONGEST_MESSAGE)
 
 
 def stack_text(exc: BaseException) -> str:
@@ -101,13 +111,17 @@ def stack_text(exc: BaseException) -> str:
         heading = f"{_HEADINGS.get(link.relation, 'Member: ')}Traceback (most recent call last):\n"
         lines = [
             f'  File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_qualname}\n'
-            f"    {linecache.getline(frame.f_code.co_filename, line).strip()}\n"
+            f"    {_source_line(frame.f_code.co_filename, line)}\n"
             for frame, line in frames_of(link.exception)[0]
         ]
         last = f"{type_name(type(link.exception))}: {message(link.exception)}\n"
         parts.append(heading + "".join(lines) + last)
     text = redacted("\n".join(parts))
     return text if len(text) <= LONGEST_STACK else f"…{text[-LONGEST_STACK:]}"
+
+
+def _source_line(file: str, line: int) -> str:
+    return shortened(linecache.getline(file, line).strip(), _LONGEST_SOURCE_LINE)
 
 
 def raised_at(exc: BaseException) -> tuple[str, int, str] | None:

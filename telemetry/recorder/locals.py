@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, Final
 
 from telemetry.recorder.guard import Guard
-from telemetry.recorder.redaction import Redactor, redacted
+from telemetry.recorder.redaction import Redactor, shortened
 from telemetry.recorder.values import described, scalar, type_name
 
 DEPTH: Final = 4
@@ -57,6 +57,13 @@ class Snapshot:
         self._deadline = clock() + SECONDS
         self._bytes_left = TOTAL_BYTES
 
+    def learn_prompts(self, frames: Iterable[FrameType]) -> None:
+        """Have the prompts in some frames hidden in all: one passes its own on as a `text`."""
+        for frame in frames:
+            with self._guard:
+                found = own_locals(frame)
+                self._redactor.learn(itertools.islice(dict.items(found), LOCALS_PER_FRAME))
+
     @property
     def spent(self) -> bool:
         """Whether the budget is used up."""
@@ -92,11 +99,7 @@ class Snapshot:
         return found
 
     def _text(self, text: str) -> str:
-        length = len(text)
-        # Cut, redact, cut: patterns take time on a text of megabytes, and none may be halved.
-        text = redacted(text[: 2 * STRING_CHARACTERS])
-        if length > STRING_CHARACTERS:
-            text = f"{text[:STRING_CHARACTERS]}{CUT} [{length} characters]"
+        text = shortened(text, STRING_CHARACTERS)
         self._bytes_left -= len(text) if text.isascii() else len(text.encode())
         return text
 
@@ -127,7 +130,11 @@ class Snapshot:
             first = list(itertools.islice(base.__iter__(value), ITEMS))
         except RuntimeError:  # another thread changes the set
             return f"<{type_name(type(value))} {count}>"
-        shown = [self._value(item, depth - 1) for item in first]
+        hidden = self._redactor.replacements(first)
+        shown = [
+            self._value(item, depth - 1) if replacement is None else replacement
+            for item, replacement in zip(first, hidden, strict=True)
+        ]
         return [*shown, f"{CUT} {count - len(shown)} more"] if count > len(shown) else shown
 
     def _pairs(self, values: Any, limit: int, depth: int) -> dict[str, Any]:
@@ -135,13 +142,15 @@ class Snapshot:
             first = list(itertools.islice(dict.items(values), limit))
         except RuntimeError:  # another thread changes the dictionary
             return {CUT: "changed while it was read"}
+        self._redactor.learn(first)
+        key_of_values = self._redactor.key_of_values(first)
         shown: dict[str, Any] = {}
         for key, value in first:
             if self.spent:
                 break
             with self._guard:
                 name = self._key(key, shown)
-                replacement = self._redactor.replacement(name, value)
+                replacement = self._redactor.replacement_in(name, value, key_of_values)
                 shown[name] = self._value(value, depth) if replacement is None else replacement
         missing = dict.__len__(values) - len(shown)
         if missing > 0:

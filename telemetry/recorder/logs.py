@@ -8,11 +8,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from telemetry import names
-from telemetry.recorder.attributes import clean, shortened
+from telemetry.recorder.attributes import clean
 from telemetry.recorder.exceptions import message, stack_text
 from telemetry.recorder.recorded_span import parent_of
-from telemetry.recorder.redaction import Redactor, redacted
-from telemetry.recorder.values import are_plain, described, type_name
+from telemetry.recorder.redaction import Redactor, redacted, shortened
+from telemetry.recorder.rendering import rendered
+from telemetry.recorder.values import type_name
 from telemetry.records import Kind, Log
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class JournalHandler(logging.Handler):
                 int(record.created * 1e9),
                 record.levelno,
                 name if type(name) is str else "",  # made by hand, it may have none
-                _message(record),
+                rendered(record.msg, record.args),
                 _attributes(record, recorder.redactor),
             )
         except Exception as fault:  # noqa: BLE001 - telemetry never raises into a task
@@ -102,8 +103,8 @@ class JournalHandler(logging.Handler):
         log = Log(
             at_ns=at_ns,
             severity=severity(level),
-            logger=logger,
-            message=redacted(shortened(message, LONGEST_MESSAGE)),
+            logger=redacted(logger),
+            message=shortened(message, LONGEST_MESSAGE),
             trace_id=trace_id,
             span_id=span_id,
             attributes=attributes,
@@ -115,18 +116,6 @@ def current_ids() -> tuple[bytes | None, bytes | None]:
     """Return the trace id and the span id of the current span, if there is one."""
     trace_id, span_id, _ = parent_of(None)
     return trace_id, span_id
-
-
-def _message(record: logging.LogRecord) -> str:
-    args = record.args
-    if type(args) is tuple and args:
-        return str(record.msg) % (args if are_plain(args) else tuple(map(_formattable, args)))
-    return record.getMessage()
-
-
-def _formattable(value: Any) -> Any:
-    # Formatting a tensor copies it from its device, and crashes after a CUDA error.
-    return described(value) if type_name(type(value)).startswith("torch.") else value
 
 
 def _attributes(record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:

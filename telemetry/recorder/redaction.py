@@ -1,30 +1,34 @@
 """What must not be written: secrets by their form or their key, and prompts when so asked."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from telemetry.recorder.secret_patterns import (
-    ASSIGNED,
-    KEY_HINTS,
-    KEY_OF_ASSIGNMENT,
-    KEY_WORDS,
-    LONG_WORD,
-    PATTERNS,
-    REDACTED,
+from telemetry.recorder.assignments import REDACTED, without_assigned
+from telemetry.recorder.hidden_prompts import PROMPT_HIDDEN, hide, without_hidden
+from telemetry.recorder.secret_names import (
+    NAME_HINTS,
+    PROMPT_KEY,
+    SECRET_KEY,
+    key_rule,
 )
+from telemetry.recorder.secret_patterns import LONG_WORD, PATTERNS
 
-PROMPT_HIDDEN: Final = "[prompt hidden]"
 # A text shorter than this holds no secret that a pattern could tell.
 _SHORTEST: Final = 8
 # What is done with a text of up to this length is remembered.
 CACHED_CHARACTERS: Final = 256
-_SENSITIVE_KEY: Final = re.compile(
-    rf"(?:^|_)(?:{KEY_WORDS}|auth)$|(?:passw(?:or)?d|passphrase|secret)$"
-)
+# Where a text is cut before it is redacted, so much of it is not shown: it may be half a secret.
+CUT_EDGE: Final = 4096
 _LONGEST_PRIVATE_KEY: Final = 128  # lines
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+# Of which one is in every assignment; and in every match of a pattern that has a sign.
+_SIGNS: Final = ("=", ":", "%", ",", "--", ">")
+_FLAG_OR_NAME: Final = re.compile(r"-{0,2}[A-Za-z_][\w.-]{0,127}:?")
+_USER_FLAGS: Final = frozenset({"-u", "--user", "--proxy-user"})
+# {"name": "api_key", "value": …} hides as {"api_key": …} does.
+_NAMES_OF_A_VALUE: Final = ("name", "key", "field", "header", "variable")
+_VALUES_OF_A_NAME: Final = frozenset({"value", "val", "asked", "default", "content", "old", "new"})
 
 _ASSIGNMENT: Final = len(PATTERNS)
 _Hints: TypeAlias = tuple[tuple[str, int], ...]
@@ -38,29 +42,51 @@ def _hints(*, long: bool, sign: bool) -> _Hints:
         if (pattern.long, pattern.sign) == (long, sign)
         for hint in pattern.hints
     ]
-    return (*found, *((hint, _ASSIGNMENT) for hint in KEY_HINTS if sign))
+    return (*found, *((hint, _ASSIGNMENT) for hint in NAME_HINTS if sign))
 
 
 _HINTS: Final = _hints(long=False, sign=False)
 _LONG_HINTS: Final = _hints(long=True, sign=False)
 _SIGN_HINTS: Final = _hints(long=False, sign=True)
 
-PLAIN_KEY: Final = 0
-SECRET_KEY: Final = 1
-PROMPT_KEY: Final = 2
-
 
 def redacted(text: str) -> str:
-    """Return a text without secrets, and without what UTF-8 cannot hold."""
+    """Return a text without secrets and hidden prompts, and without what UTF-8 cannot hold."""
+    text = without_hidden(text)
     if len(text) <= CACHED_CHARACTERS:
         return _redacted_short(text)
     return _redacted(text)
 
 
-def redacted_lines(lines: Sequence[str]) -> list[str]:
-    """Return as many lines, without secrets, of which some take several lines."""
-    whole = redacted("\n".join(lines)).split("\n")
-    return whole if len(whole) == len(lines) else [redacted(line) for line in lines]
+def shortened(text: str, limit: int) -> str:
+    """Return a text without secrets, of at most about `limit` characters, that says if it was cut.
+
+    Its length does not count: more than is shown is redacted, and nothing but that.
+    """
+    if len(text) <= limit + CUT_EDGE:
+        return cut(redacted(text), limit)
+    shown = redacted(text[: limit + CUT_EDGE])[:-CUT_EDGE]
+    return f"{shown[:limit]}… [{len(text)} characters]"
+
+
+def cut(text: str, limit: int) -> str:
+    """Return a text that has no secrets, at most about `limit` characters of it."""
+    return text if len(text) <= limit else f"{text[:limit]}… [{len(text)} characters]"
+
+
+def redacted_lines(lines: Sequence[str], limit: int) -> list[str]:
+    """Return as many lines, of at most `limit` characters, without secrets.
+
+    They are redacted together: a secret may take several, and stand below its name.
+    """
+    windows = [line[: limit + CUT_EDGE] for line in lines]
+    whole = redacted("\n".join(windows)).split("\n")
+    if len(whole) != len(lines):
+        whole = [redacted(window) for window in windows]
+    return [
+        (clean[:-CUT_EDGE] if len(line) > limit + CUT_EDGE else clean)[:limit]
+        for line, clean in zip(lines, whole, strict=True)
+    ]
 
 
 class LineRedactor:
@@ -68,24 +94,26 @@ class LineRedactor:
 
     def __init__(self) -> None:
         self._hidden_lines = 0
+        self._inside_line = False
 
-    def __call__(self, line: str) -> str:
-        """Return the next line without secrets."""
+    def __call__(self, line: str, *, ended: bool = True) -> str:
+        """Return the next line without secrets.
+
+        A line may come in pieces, of which only the last is `ended`. A secret may lie in two, so
+        what is beside the edge is left out of both.
+        """
         inside = 0 < self._hidden_lines < _LONGEST_PRIVATE_KEY
         if inside or ("-----BEGIN" in line and "PRIVATE KEY" in line):
             self._hidden_lines = 0 if "-----END" in line else self._hidden_lines + 1
         else:
             self._hidden_lines = 0
-        return REDACTED if inside else redacted(line)
-
-
-@lru_cache(maxsize=4096)
-def key_rule(key: str) -> int:
-    """Tell what a key or the last part of a dotted name says of its value: one of three rules."""
-    last = _CAMEL.sub("_", key.rpartition(".")[2]).lower().replace("-", "_").replace(" ", "_")
-    if _SENSITIVE_KEY.search(last):
-        return SECRET_KEY
-    return PROMPT_KEY if "prompt" in last else PLAIN_KEY
+        begun, self._inside_line = self._inside_line, not ended
+        if inside:
+            return REDACTED
+        shown = redacted(line)
+        if begun:
+            shown = f"…{shown[CUT_EDGE:]}"
+        return shown if ended else f"{shown[:-CUT_EDGE]}…"
 
 
 class Redactor:
@@ -122,6 +150,50 @@ class Redactor:
             return REDACTED
         return None if kind is int or kind is float else PROMPT_HIDDEN
 
+    def replacements(self, items: Iterable[Any]) -> Iterator[str | None]:
+        """Yield what stands in the place of each item of a list, or None: see `replacement`.
+
+        An item's key is the flag or the name before it: `["--token", …]`, `("X-Api-Key", …)`.
+        """
+        before = ""
+        for item in items:
+            is_text = type(item) is str
+            if before in _USER_FLAGS and is_text and ":" in item:
+                yield f"{item.partition(':')[0]}:{REDACTED}"
+            elif not before or (is_text and item.startswith("--")):
+                yield None
+            else:
+                yield self.replacement(before.strip("-:"), item)
+            before = item if is_text and _FLAG_OR_NAME.fullmatch(item) else ""
+
+    def key_of_values(self, pairs: Iterable[tuple[Any, Any]]) -> str:
+        """Return the key whose value an object's `value` is, "" when that is not to be hidden.
+
+        As of `{"name": "api_key", "value": …}`, and of two variables that are called so.
+        """
+        for key, value in pairs:
+            if type(key) is str and key in _NAMES_OF_A_VALUE and type(value) is str:
+                name = value[:CACHED_CHARACTERS]
+                if self.decides(name):
+                    return name
+        return ""
+
+    def replacement_in(self, key: str, value: Any, key_of_values: str) -> str | None:
+        """Return `replacement` of an object's item; its `key_of_values` speaks for its `value`."""
+        found = self.replacement(key, value)
+        if found is None and key_of_values and key in _VALUES_OF_A_NAME:
+            found = self.replacement(key_of_values, value)
+        return found
+
+    def learn(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Remember the prompts among these, so that they are hidden under other keys, too."""
+        if self.record_prompts:
+            return
+        for key, value in pairs:
+            is_prompt = type(key) is str and key_rule(key) == PROMPT_KEY
+            if is_prompt and self.replacement(key, value) and hide(value):
+                self.known.clear()
+
 
 @lru_cache(maxsize=4096)
 def _redacted_short(text: str) -> str:
@@ -143,7 +215,7 @@ def _suspected(text: str) -> set[int]:
     found = {number for hint, number in _HINTS if hint in lowered}
     if max(map(len, text.split()), default=0) >= LONG_WORD:
         found |= {number for hint, number in _LONG_HINTS if hint in lowered}
-    if "=" in text or ":" in text or "%" in text:
+    if any(sign in text for sign in _SIGNS):
         found |= {number for hint, number in _SIGN_HINTS if hint in lowered}
     return found
 
@@ -151,23 +223,7 @@ def _suspected(text: str) -> set[int]:
 def _without_secrets(text: str, numbers: Iterable[int]) -> str:
     for number in sorted(numbers):
         if number == _ASSIGNMENT:
-            text = _without_assigned(text)
+            text = without_assigned(text)
         else:
             text = PATTERNS[number].regex.sub(PATTERNS[number].replacement, text)
     return text
-
-
-def _without_assigned(text: str) -> str:
-    """Hide what is assigned to a name that would be a secret's key."""
-    parts: list[str] = []
-    end = 0
-    for key in KEY_OF_ASSIGNMENT.finditer(text):
-        if key.start() < end or key_rule(key[1]) != SECRET_KEY:
-            continue
-        if value := ASSIGNED.match(text, key.end()):
-            parts += (
-                text[end : key.end()],
-                f"{value[1] or value[2] or ''}{REDACTED}{value[1] or ''}",
-            )
-            end = value.end()
-    return "".join((*parts, text[end:])) if parts else text

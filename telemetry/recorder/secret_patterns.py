@@ -1,10 +1,15 @@
-"""The forms of secrets, as data, with an example of each; and what keys of secrets are called."""
+"""The forms of secrets, as data, with an example of each.
+
+Each is linear in a text's length: what a match has to look at is bounded, is consumed by it, or
+ends where the next match could begin.
+"""
 
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
-REDACTED: Final = "[redacted]"
+from telemetry.recorder.assignments import REDACTED
+
 LONG_WORD: Final = 20
 Replacement: TypeAlias = str | Callable[[re.Match[str]], str]
 
@@ -48,31 +53,24 @@ def _lines_kept(match: re.Match[str]) -> str:
     return REDACTED + "\n" * match.group().count("\n")
 
 
-# What a key is called whose value is secret; `[_-]?` for API_KEY, api-key and apikey.
-KEY_WORDS: Final = (
-    r"passw(?:or)?d|passphrase|passcode|pwd|secret|token|authorization|cookie|credentials?|dsn|jwt"
-    r"|webhook(?:[_-]?url)?|connection[_-]?string|shared[_-]?access[_-]?signature"
-    r"|(?:api|access|account|private|secret|signing|encryption|service(?:[_-]?role)?|anon|master"
-    r"|supabase|openai|anthropic|huggingface|hf|fal|replicate|runpod|civitai|stripe|azure|aws)"
-    r"[_-]?key"
-)
-KEY_HINTS: Final = (
-    *("pass", "pwd", "secret", "token", "key", "authorization", "cookie", "credential", "dsn"),
-    *("jwt", "webhook", "connection", "signature"),
-)
+def _key_lines_kept(match: re.Match[str]) -> str:
+    return _lines_kept(match) if match["end"] else match.group()
+
+
+def _password_of(match: re.Match[str]) -> str:
+    """Hide what is between a user and the last @; without one, what may be half a password."""
+    password, at, host = match["rest"].rpartition("@")
+    if at:
+        return f"{match['user']}{REDACTED}@{host}"
+    cut = match.end() == len(match.string) and not _PORT.match(match["rest"])
+    return f"{match['user']}{REDACTED}" if cut and password + host else match.group()
+
+
 _QUOTE: Final = r"\\{0,4}[\"']"  # in JSON within JSON, and in the repr of that, it is escaped
-_VALUE: Final = r"[^\s\"'\\&,;(){}\[\]<>]{3,}"
-_MISSING: Final = r"(?!\[redacted|none\b|null\b|true\b|false\b)"
 _KEY_LINE: Final = r"[ \t\"']*[A-Za-z0-9+/]{60,76}={0,2}(?:\\n)?[\"',]*[ \t]*"
+_PORT: Final = re.compile(r"\d{0,5}(?:[/?#]|\Z)")
 _ARMOUR: Final = r"(?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
 
-# An assignment: what stands before = or : is judged as a key is, and what follows is its value.
-KEY_OF_ASSIGNMENT: Final = re.compile(
-    rf"(?<![\w-])([A-Za-z_-][A-Za-z0-9_-]*)(?:{_QUOTE})?\s?(?:=>?|:)\s?"
-)
-ASSIGNED: Final = re.compile(
-    rf"(?i)({_QUOTE}){_MISSING}[^\r\n]{{3,}}?\1|({_QUOTE})?{_MISSING}{_VALUE}"
-)
 _DATABASES: Final = ("postgres", "postgresql", "mysql", "mariadb", "redis", "rediss", "mongodb")
 _DRIVERS: Final = ("+srv", "+asyncpg", "+psycopg", "+psycopg2", "amqp", "amqps")
 
@@ -94,8 +92,9 @@ PATTERNS: Final = (
     _pattern(
         "end of a private key",
         ("-----end",),
-        rf"(?m)(?:^[ \t\"']*[A-Za-z0-9+/=]{{4,76}}(?:\\n)?[\"',]*[ \t]*\n)+.*?-----END {_ARMOUR}",
-        _lines_kept,
+        rf"(?m)(?:^[ \t\"']*+[A-Za-z0-9+/=]{{4,76}}+(?:\\n)?[\"',]*+[ \t]*+\n)++"
+        rf"(?P<end>.*?-----END {_ARMOUR})?",
+        _key_lines_kept,
         "KEY = (\nx9hKQ81b\n-----END PRIVATE KEY-----",
         "x9hKQ81b",
     ),
@@ -146,7 +145,8 @@ PATTERNS: Final = (
     _pattern(
         "cookie header",
         ("cookie",),
-        rf"(?i)(cookie(?:{_QUOTE})?\s*[:=]\s*(?:{_QUOTE})?)(?=[^\"'\r\n]*=)[^\"'\\\r\n]{{3,}}",
+        rf"(?i)(cookie(?:{_QUOTE})?\s{{0,8}}[:=]\s{{0,8}}(?:{_QUOTE})?)"
+        r"(?=[^\"'\r\n=]{1,256}=)[^\"'\\\r\n]{3,}",
         rf"\1{REDACTED}",
         "Cookie: theme=dark; sb-access-token=f00dcafe",
         "f00dcafe",
@@ -176,8 +176,9 @@ PATTERNS: Final = (
     _pattern(
         "password in a database's URL",
         ("://",),
-        rf"(?i)({_of_scheme(*_DATABASES, *_DRIVERS)}[^\s/:@?#\"']*:)[^\s\"'<>]+@",
-        rf"\1{REDACTED}@",
+        rf"(?i)(?P<user>{_of_scheme(*_DATABASES, *_DRIVERS)}[^\s/:@?#\"'\[]*+:)"
+        r"(?!\[redacted)(?P<rest>[^\s\"'<>]*+)",
+        _password_of,
         "postgresql://postgres:hunter/2@db.example:5432/postgres",
         "hunter/2",
         sign=True,
@@ -185,8 +186,8 @@ PATTERNS: Final = (
     _pattern(
         "password in a URL",
         ("://",),
-        r"(://[^\s/:@?#\"']*:)[^\s/\"'<>]+@",
-        rf"\1{REDACTED}@",
+        r"(?P<user>://[^\s/:@?#\"'\[]*+:)(?!\[redacted)(?P<rest>(?:[^\s/:\"'<>]|:(?!//))*+)",
+        _password_of,
         "ftp://render:hunter@2@files.example/in",
         "hunter@2",
         sign=True,
@@ -213,7 +214,7 @@ PATTERNS: Final = (
     _pattern(
         "AWS key",
         ("akia", "asia"),
-        r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+        r"\b(?:AKIA|ASIA)(?:[A-Z0-9]{16}\b|[A-Z0-9]{6,15}\Z)",
         REDACTED,
         "id AKIAIOSFODNN7EXAMPLE",
         "AKIAIOSFODNN7EXAMPLE",
@@ -241,21 +242,20 @@ PATTERNS: Final = (
         long=True,
     ),
     _pattern(
-        "command line",
-        ("--",),
-        rf"(?i)(?<![\w-])(--(?:[a-z0-9]+[_-]){{0,6}}(?:{KEY_WORDS})(?:{_QUOTE})?"
-        rf"(?:\s*,\s*|\s+)(?:{_QUOTE})?)(?!-){_MISSING}{_VALUE}",
-        rf"\1{REDACTED}",
-        "ran ['upload', '--api-token', 'q1w2e3r4', '--fast']",
-        "q1w2e3r4",
-    ),
-    _pattern(
         "user on a command line",
         ("-u", "login"),
         rf"(?i)(?<![\w-])((?:-u|--user|--proxy-user)(?:{_QUOTE})?(?:\s*,\s*|\s+|=)(?:{_QUOTE})?"
-        r"[^\s:\"'/]+:|login\s+\S+\s+password\s+)(?!\[redacted)[^\s\"'\\]+",
+        r"[^\s:\"'/,=]+:|login\s+\S+\s+password\s+)(?!\[redacted)[^\s\"'\\]+",
         rf"\1{REDACTED}",
         "curl -sS -u worker:0pen5esame https://h.example",
+        "0pen5esame",
+    ),
+    _pattern(
+        "password flag of a program",
+        ("sshpass", "mysql", "mariadb"),
+        r"\b((?:sshpass|mysql\w*|mariadb\w*)(?:\s+[^\s]+){0,8}?\s+-p\s?)(?![\s\[-])\S+",
+        rf"\1{REDACTED}",
+        "mysql -u loop -h db.example -p0pen5esame tasks",
         "0pen5esame",
     ),
 )

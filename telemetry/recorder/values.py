@@ -46,12 +46,14 @@ def type_name(kind: type) -> str:
     name = plain_text(_QUALNAME_OF(kind))
     if type(module) is not str or module == "builtins":
         return name
-    return f"{module[:_LONGEST_NAME]}.{name}"
+    return f"{plain_text(module)}.{name}"
 
 
 def plain_text(name: str) -> str:
     """Return a name, of bounded length, as exactly a `str`: a subclass may format itself."""
-    return str.__str__(name)[:_LONGEST_NAME]
+    text = str.__str__(name)[:_LONGEST_NAME]
+    # Half of a surrogate pair can be written by no encoder.
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def are_plain(values: Iterable[Any]) -> bool:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -143,8 +143,8 @@ class Child:
         name = "stdout" if stream is self._process.stdout else "stderr"
         redacted = LineRedactor()
         with stream:
-            while raw := stream.readline(LONGEST_LINE):
-                line = redacted(raw.decode(errors="replace").rstrip())
+            for raw, ended in lines_of(stream):
+                line = redacted(raw.decode(errors="replace").rstrip(), ended=ended)
                 if line:
                     self.last_words.append(line)
                     self._inbox.put(Printed(child=self, stream=name, line=line))
@@ -162,3 +162,19 @@ class Child:
             reading.join(timeout=max(0.0, deadline - time.monotonic()))
         self._channel.close()
         self._inbox.put(Exited(child=self, returncode=self.returncode))
+
+
+def lines_of(stream: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield the lines of a stream, and of one that is too long pieces; whether each is its end.
+
+    A progress bar's line ends where it goes back to its beginning.
+    """
+    rest = b""
+    while read := stream.readline(LONGEST_LINE - len(rest)):
+        raw = rest + read
+        ended = len(raw) < LONGEST_LINE or raw.endswith(b"\n")
+        end = len(raw) if ended else raw.rfind(b"\r") + 1
+        yield raw[: end or None], bool(end)
+        rest = raw[end:] if end else b""
+    if rest:
+        yield rest, True

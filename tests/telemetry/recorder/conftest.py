@@ -9,6 +9,7 @@ import pytest
 
 from telemetry.journal import JournalReader, JournalRecord
 from telemetry.recorder import Recorder
+from telemetry.recorder.hidden_prompts import show_again
 from telemetry.records import Kind
 from telemetry.spans import Folder, Span
 
@@ -47,3 +48,10 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
     yield Recording(recorder)
     recorder.close()
     logging.getLogger().setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _prompts_shown_again() -> Iterator[None]:
+    """Leave no prompt of a test hidden in the next."""
+    yield
+    show_again()

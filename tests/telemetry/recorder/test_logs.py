@@ -1,9 +1,11 @@
 """What is logged is in the journal, with the span it was logged in."""
 
+import enum
 import io
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from telemetry.recorder.logs import severity
 from telemetry.records import Kind, Log
 
 from .conftest import Recording
+from .hostile import refuse
 
 log = logging.getLogger("worker.params")
 
@@ -224,3 +227,87 @@ def test_a_record_without_a_logger_can_be_read_again(recording: Recording) -> No
     logging.getLogger().handle(logging.makeLogRecord({"msg": "bare", "levelno": logging.INFO}))
 
     assert (only_log(recording).logger, only_log(recording).message) == ("", "bare")
+
+
+def logging_a_tensor(torch: Any) -> dict[str, tuple[Callable[[], None], str]]:
+    """Return ways in which a tensor gets into a message, and what is written."""
+    tensor = torch.zeros(3)
+    held = "<torch.Tensor 3 float32 cpu>"
+    return {
+        "an argument": (lambda: log.info("at %s", tensor), f"at {held}"),
+        "in a list": (lambda: log.info("at %s %d", [tensor, 1], 2), f"at [{held}, 1] 2"),
+        "in a dictionary": (
+            lambda: log.info("%s", {"a": {"b": tensor}}),
+            f"{{'a': {{'b': {held}}}}}",
+        ),
+        "by name": (lambda: log.info("%(x)s of %(n)d", {"x": tensor, "n": 2}), f"{held} of 2"),
+        "by its repr": (lambda: log.info("%r", tensor), held),
+        "as a number": (lambda: log.info("%d steps", tensor), f"%d steps ({held})"),
+        "the message itself": (lambda: log.info(tensor), held),
+        "a message that is a list": (lambda: log.info([tensor]), f"[{held}]"),
+    }
+
+
+@pytest.mark.parametrize("way", range(8))
+def test_no_logged_tensor_is_read_wherever_it_is(
+    recording: Recording, only: Handlers, monkeypatch: pytest.MonkeyPatch, way: int
+) -> None:
+    """Nor any object's text asked for."""
+    torch = pytest.importorskip("torch")
+    only()
+    monkeypatch.setattr(torch._tensor_str, "_str", lambda *_a, **_k: pytest.fail("it was read"))
+    do, text = list(logging_a_tensor(torch).values())[way]
+    do()
+
+    assert only_log(recording).message == text
+
+
+class Loud:
+    """Fails the test when it is asked for a text."""
+
+    __str__ = __repr__ = refuse
+
+
+class Colour(enum.Enum):
+    """As many libraries have."""
+
+    RED = 1
+    __str__ = __repr__ = refuse
+
+
+@pytest.mark.parametrize(
+    ("message", "args", "text"),
+    [
+        ("%s", (Loud(),), f"<{__name__}.Loud>"),
+        ("%s", ({Loud},), f"{{<class {__name__}.Loud>}}"),
+        ("%s is", ([Colour.RED],), f"[{__name__}.Colour.RED] is"),
+        ("%s", (Path("/a"),), "/a"),
+        ("failed: %s", (ValueError("no, token=abcdef"),), "failed: no, token=[redacted]"),
+        ("failed: %s", ([KeyError("a")],), "failed: [KeyError(\"'a'\")]"),
+        ("%s", ({1: "a", "b": [None, 2.5]},), "{1: 'a', 'b': [None, 2.5]}"),
+        ("%s", (list(range(70)),), f"{list(range(64))}"[:-1] + ", … 6 more]"),
+        ("%s %%", (b"ab",), "b'ab' %"),
+        ("%s and %s", (Loud(),), f"%s and %s (<{__name__}.Loud>)"),
+    ],
+)
+def test_what_is_logged_is_written_by_our_own_code(
+    recording: Recording, only: Handlers, message: str, args: tuple[Any, ...], text: str
+) -> None:
+    """What is plain is as Python has it; of the rest nothing runs, and nothing is lost."""
+    only()
+    log.info(message, *args)
+
+    assert only_log(recording).message == text
+
+
+def test_half_a_pair_in_names_loses_no_record(recording: Recording, only: Handlers) -> None:
+    """Of a logger, of what is added, of a file."""
+    only()
+    far = {"msg": "b", "levelno": logging.INFO, "pathname": "/srv/\udcff.py"}
+    logging.getLogger("half \ud83d").warning("a", extra={"k \ud83d": 1})
+    logging.getLogger().handle(logging.makeLogRecord(far))
+
+    first, second = recording.bodies(Kind.LOG)
+    assert isinstance(first, Log)
+    assert (first.logger, first.attributes["k \\ud83d"]) == ("half \\ud83d", 1)
+    assert second.attributes["code.file.path"] == "/srv/\\udcff.py"

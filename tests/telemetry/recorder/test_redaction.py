@@ -66,6 +66,14 @@ def test_a_secret_is_found_in_a_long_text(pattern: Pattern) -> None:
         "a risk-averse-disk-cache-of-the-model --max-tokens 512 --device cuda:0",
         "/models/wan/checkpoints/high_noise/diffusion_pytorch_model-00001-of-00006",
         "def step(self, key: str, count: int) -> None:",
+        "password: str",
+        "def login(user: str, password: str | None = None, token: Optional[str] = None) -> None:",
+        "secretary: 'Ada Byron', keyboard: 'qwertz', token_count=512, eos_token='</s>'",
+        "tokens = tokenizer(text), secret_name='hf', password_length=16",
+        "missing: token=%s password={} api_key == ''",
+        "the password is wrong, the token has expired",
+        "('prompt', 'a cat'), ('tokenizer', 'umt5-xxl')",
+        "postgres://db.example:5432",
         "",
     ],
 )
@@ -92,6 +100,17 @@ def test_what_is_no_secret_stays(text: str) -> None:
         "AccountKey",
         "pwd",
         "auth",
+        "cookies",
+        "api_keys",
+        "passwords",
+        "secrets",
+        "accesstoken",
+        "password2",
+        "DB_PASSWORD_PROD",
+        "token_hash",
+        "SECRET_VALUE",
+        "refresh_tokens",
+        "X-Api-Key",
     ],
 )
 def test_what_a_key_calls_secret_is_hidden(key: str) -> None:
@@ -100,7 +119,14 @@ def test_what_a_key_calls_secret_is_hidden(key: str) -> None:
     assert clean({key: 12345}, Redactor()) == {key: "[redacted]"}
 
 
-@pytest.mark.parametrize("key", ["tokens", "max_tokens", "tokenizer", "key", "keyboard", "author"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("tokens", "max_tokens", "tokenizer", "key", "keyboard", "author", "secretary"),
+        *("token_count", "password_length", "secret_name", "eos_token", "pad_token", "keys"),
+        *("token_ids", "key_frames", "compass", "access_key_id", "num_text_tokens"),
+    ],
+)
 def test_what_a_key_does_not_call_secret_is_shown(key: str) -> None:
     """Generation is full of tokens and keys."""
     assert clean({key: "x1"}, Redactor()) == {key: "x1"}
@@ -127,6 +153,27 @@ def test_what_a_key_does_not_call_secret_is_shown(key: str) -> None:
         "redis://:{}/x@cache.example:6379/0",
         "Set-Cookie: session={}; HttpOnly",
         "Proxy-Authorization: Key {}",
+        'password: str = "{}"',
+        'api_key: str = Field(default="{}")',
+        'headers["X-Api-Key"] = "{}"',
+        'if password == "{}":',
+        'password = b"{}"',
+        'password = f"{}"',
+        'os.environ.get("PASSWORD", "{}")',
+        'setattr(settings, "password", "{}")',
+        "password%3D{}",
+        "https://h.example/?to=%2Fa%26password%3D{}",
+        "https://h.example/?token_hash={}&x=1",
+        '{{"name": "SUPABASE_KEY", "value": "{}"}}',
+        "{{'api_keys': ['one-of-two', '{}']}}",
+        '{{"cookies": {{"sid": "{}"}}}}',
+        "[('X-Api-Key', '{}')]",
+        'login(password=(\n    "{}"))',
+        "password='it\\'s {}'",
+        "upload '--password' '{} with spaces'",
+        "<password>{}</password>",
+        "mysql -h db.example -p{}",
+        "sshpass -p {} ssh h.example",
     ],
 )
 def test_a_secret_vanishes_in_the_forms_that_programs_write(text: str) -> None:
@@ -148,7 +195,7 @@ def test_a_private_key_vanishes_in_a_window_of_lines(first: int) -> None:
     """The source lines around a failure may begin, or end, in the middle of one."""
     after = ["", "raise ValueError(key)"]
     window = [*KEY_LINES, *after][first : first + 7]
-    found = redacted_lines(window)
+    found = redacted_lines(window, 400)
     assert len(found) == len(window)
     assert "MII" not in "".join(found)
     assert "x9hKQ81b" not in "".join(found) or KEY_LINES[-1] not in window

@@ -1,13 +1,17 @@
-"""The end of a task process, as its supervisor hears of it."""
+"""What a task process prints, and its end, as its supervisor hears of them."""
 
+import io
 import os
 import queue
 import signal
 from pathlib import Path
 
+import pytest
+
+from telemetry.recorder.redaction import LineRedactor
 from worker.composition import configure
 from worker.settings import Settings
-from worker.supervisor.child import Child, ChildEvent, Exited, Printed
+from worker.supervisor.child import LONGEST_LINE, Child, ChildEvent, Exited, Printed, lines_of
 
 # A library's helper that leaves the session and holds what it has inherited.
 LEAVES_A_HELPER = """
@@ -42,3 +46,35 @@ def test_an_end_is_told_whatever_a_descendant_holds(tmp_path: Path) -> None:
     assert isinstance(exited, Exited)
     assert exited.returncode == 3
     assert list(child.last_words) == [printed.line]
+
+
+def printed(text: str) -> list[str]:
+    """Return the lines that a process is said to have printed."""
+    redact = LineRedactor()
+    pieces = lines_of(io.BytesIO(text.encode()))
+    return [redact(raw.decode().rstrip(), ended=ended) for raw, ended in pieces]
+
+
+SECRET = "Correct0Horse1Battery2Staple3"  # noqa: S105 - one that was made up
+
+
+@pytest.mark.parametrize("form", ["password={}", "postgresql://u:{}@h.example/db", "--token {}"])
+@pytest.mark.parametrize("cut", range(-8, 72, 8))
+def test_no_half_is_left_of_a_long_line_that_is_printed(form: str, cut: int) -> None:
+    """Wherever in the secret it is cut; what stands further before and after is shown."""
+    text = form.replace("{}", SECRET)
+    before = "b" * (LONGEST_LINE - len("begin ") - 1 - cut)
+    found = printed(f"begin {before} {text} {'a' * 9000} end\nafter\n")
+
+    parts = {SECRET[at : at + 8] for at in range(len(SECRET) - 7)}
+    assert not any(part in line for part in parts for line in found)
+    assert (found[0][:5], found[-2][-3:], found[-1]) == ("begin", "end", "after")
+
+
+def test_a_progress_bar_is_no_long_line() -> None:
+    """It goes back to its beginning; nothing of it is left out, nor what is said after it."""
+    bars = "".join(f"\r{number:6} of 20000" for number in range(20_000))
+    found = printed(f"{bars}\rterminate called")
+
+    assert "".join(found).replace("\r", "") == f"{bars}terminate called".replace("\r", "")
+    assert len(found) > len(bars) // LONGEST_LINE
