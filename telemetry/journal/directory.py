@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from telemetry.errors import JournalBusy
+from telemetry.journal import slate
 from telemetry.journal.format import ProcessFacts
 
 SUFFIX: Final = ".journal"
@@ -95,7 +96,7 @@ def new_name(role: str) -> str:
 def lock_alive(directory: Path) -> int:
     """Take the lock that says this process is alive, for as long as the descriptor is open.
 
-    Raises `JournalBusy` when another process holds it.
+    Its file is the journal's slate. Raises `JournalBusy` when another process holds the lock.
     """
     file = os.open(directory / ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + _PROBED_S
@@ -109,6 +110,7 @@ def lock_alive(directory: Path) -> int:
                 continue
             os.close(file)
             raise JournalBusy(directory) from None
+        slate.prepare(file)
         return file
 
 

@@ -1,8 +1,12 @@
-"""The index of a journal by task: a report on one task reads one task."""
+"""The index of a journal by task: a report on one task reads one task.
+
+A line is `[crc32, {…}]`, the checksum being of the object's bytes.
+"""
 
 import os
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
@@ -36,7 +40,9 @@ class _End(msgspec.Struct, frozen=True, kw_only=True):
     last: Position
 
 
-_LINE: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LINE: Final = msgspec.json.Decoder(tuple[int, msgspec.Raw])
+_ENTRY: Final = msgspec.json.Decoder(IndexEntry)
+_END: Final = msgspec.json.Decoder(_End)
 
 
 def begin_line(body: TaskBegin, first: Position) -> bytes:
@@ -44,12 +50,12 @@ def begin_line(body: TaskBegin, first: Position) -> bytes:
     entry = IndexEntry(
         task_id=body.task_id, attempt=body.attempt, trace_id=body.trace_id.hex(), first=first
     )
-    return msgspec.json.encode(entry) + b"\n"
+    return _line(entry)
 
 
 def end_line(body: TaskEnd, last: Position) -> bytes:
     """Return the line for a task that has ended."""
-    return msgspec.json.encode(_End(task_id=body.task_id, attempt=body.attempt, last=last)) + b"\n"
+    return _line(_End(task_id=body.task_id, attempt=body.attempt, last=last))
 
 
 def append_line(directory: Path, line: bytes) -> None:
@@ -66,26 +72,35 @@ def append_line(directory: Path, line: bytes) -> None:
 def read_index(directory: Path) -> list[IndexEntry]:
     """Return the attempts in a journal, in order, but for those whose files retention has deleted.
 
-    A missing or damaged index is made up for by reading the whole journal.
+    A missing or damaged index is made up for by reading the whole journal. Raises `JournalTooNew`
+    then.
     """
     try:
         entries = _folded((directory / INDEX).read_bytes().splitlines())
-    except (OSError, msgspec.MsgspecError, KeyError):
+    except (OSError, ValueError, msgspec.MsgspecError, KeyError):
         return _scanned(directory)
     oldest = min(journal_files(directory), default=1)
     return [entry for entry in entries if entry.last is None or entry.last.file >= oldest]
 
 
+def _line(body: msgspec.Struct) -> bytes:
+    said = msgspec.json.encode(body)
+    return b"[%d,%s]\n" % (crc32(said), said)
+
+
 def _folded(lines: list[bytes]) -> list[IndexEntry]:
     entries: dict[tuple[str, int], IndexEntry] = {}
     for line in lines:
-        if "first" in _LINE.decode(line):
-            entry = msgspec.json.decode(line, type=IndexEntry)
+        checksum, said = _LINE.decode(line)
+        if crc32(said) != checksum:
+            raise ValueError(f"a line of the index is damaged: {line!r}")
+        if b'"first":' in bytes(said):
+            entry = _ENTRY.decode(said)
             # Taken out first: an attempt that was given back may come again, and is the newest.
             entries.pop((entry.task_id, entry.attempt), None)
             entries[entry.task_id, entry.attempt] = entry
         else:
-            end = msgspec.json.decode(line, type=_End)
+            end = _END.decode(said)
             key = (end.task_id, end.attempt)
             entries[key] = msgspec.structs.replace(entries[key], last=end.last)
     return list(entries.values())

@@ -1,5 +1,6 @@
 """The reader of a journal: of a live process or a dead one, undamaged or not."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -7,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from telemetry.errors import JournalTooNew
-from telemetry.journal.directory import facts_of_name, journal_files
+from telemetry.journal import slate
+from telemetry.journal.directory import ALIVE, facts_of_name, journal_files
 from telemetry.journal.format import (
     VERSION,
     Frame,
@@ -107,6 +109,7 @@ class JournalReader:
             body = decoder.decode(frame.body)
         except msgspec.MsgspecError:
             self.damaged_bytes += frame.end - frame.start
+            self.gaps.append((frame.seq, frame.seq))
             return
         yield JournalRecord(frame.seq, _KINDS[frame.kind], body, self.position)
 
@@ -118,6 +121,35 @@ class JournalReader:
             if header.facts is not None:
                 return header.facts
         return facts_of_name(self.directory)
+
+
+def last_seq(directory: Path) -> int:
+    """Return the number of a journal's last record, be it whole, torn or lost; 0 without any."""
+    last = torn = 0
+    for path in reversed(journal_files(directory).values()):
+        last, end = _last_whole(path)
+        torn += 0 < end < path.stat().st_size
+        if last:
+            break
+    return max(last + torn, slate.read_lost(directory / ALIVE))
+
+
+def drop_torn(directory: Path) -> None:
+    """Take a torn record off the end of a journal's newest file, for whoever has just torn it."""
+    for path in list(journal_files(directory).values())[-1:]:
+        _, end = _last_whole(path)
+        if end:
+            os.truncate(path, end)
+
+
+def _last_whole(path: Path) -> tuple[int, int]:
+    """Return the number and the end of a file's last whole record; the header's end without any."""
+    with path.open("rb") as file:
+        last, end = 0, read_header(file).size
+        for part in scan(file, end):
+            end = part.end
+            last = max(last, part.seq) if isinstance(part, Frame) else last
+    return last, end
 
 
 def _refuse_newer(path: Path, header: Header) -> None:

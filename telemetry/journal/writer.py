@@ -17,10 +17,9 @@ import msgspec
 
 from telemetry import names
 from telemetry.errors import JournalBusy
-from telemetry.journal import index
+from telemetry.journal import index, slate
 from telemetry.journal.directory import (
     INDEX,
-    is_alive,
     journal_files,
     lock_alive,
     mark_ended,
@@ -29,14 +28,12 @@ from telemetry.journal.directory import (
 )
 from telemetry.journal.format import (
     MAX_BODY_BYTES,
-    Frame,
     Position,
     ProcessFacts,
     pack_frame,
-    scan,
 )
 from telemetry.journal.opening import FULL, OpenFile, open_file, open_new
-from telemetry.journal.reader import JournalReader
+from telemetry.journal.reader import JournalReader, last_seq
 from telemetry.records import Kind, Log
 
 ROTATE_BYTES: Final = 64 * 2**20
@@ -82,6 +79,7 @@ class JournalWriter:
         self._index_broken = False
         self._closed = False
         self._alive = -1
+        self._is_own = True
         self._file, self._size = _NONE
         self._number = file_number
         self._try_at = 0.0
@@ -126,14 +124,13 @@ class JournalWriter:
 
         Raises `JournalBusy` while its process is alive, and `OSError` when nothing can be written.
         """
-        if is_alive(directory):
-            raise JournalBusy(directory)
         alive = lock_alive(directory)
         try:
             number = max(journal_files(directory), default=0) + 1
             facts = JournalReader(directory).facts
-            next_seq = _last_seq(directory) + 1
+            next_seq = last_seq(directory) + 1
             writer = cls(directory, facts=facts, file_number=number, next_seq=next_seq)
+            writer._is_own = False
             writer._file, writer._size = open_file(directory, number, facts)
         except BaseException:
             os.close(alive)
@@ -193,6 +190,8 @@ class JournalWriter:
                 return seq
             marks = _TASK_BEGIN <= kind <= _PROCESS_END
             written = self._write_mark(kind, body, frame) if marks else self._write(frame)
+            if not written and self._is_own:
+                slate.write_lost(self._alive, seq)
             if written and self.lost > self._told_lost:
                 self._tell_lost()
             return seq
@@ -295,15 +294,6 @@ class JournalWriter:
         self._writing = False
         self._deferred.clear()
         self._close()
-
-
-def _last_seq(directory: Path) -> int:
-    for path in reversed(journal_files(directory).values()):
-        with path.open("rb") as file:
-            last = max((part.seq for part in scan(file, 0) if isinstance(part, Frame)), default=0)
-        if last:
-            return last
-    return 0
 
 
 def _forget_in_forks(writer: JournalWriter) -> None:

@@ -145,7 +145,7 @@ def test_junk_between_records_costs_none(
 
 
 def test_the_torn_end_of_a_file_before_another_is_damage(whole: Whole, broken: Path) -> None:
-    """The supervisor goes on in a new file after a death."""
+    """The supervisor goes on in a new file after a death; the torn record had a number."""
     directory = broken.parent / "two" / broken.name
     shutil.copytree(broken, directory)
     journal_file(directory, 1).write_bytes(whole.data[:-5])
@@ -155,7 +155,8 @@ def test_the_torn_end_of_a_file_before_another_is_damage(whole: Whole, broken: P
 
     reader = JournalReader(directory)
 
-    assert [record.seq for record in reader.read()] == list(range(1, RECORDS + 1))
+    assert [record.seq for record in reader.read()] == [*range(1, RECORDS), RECORDS + 1]
+    assert reader.gaps == [(RECORDS, RECORDS)]
     last = whole.frames[-1]
     assert reader.damaged_bytes == last.end - last.start - 5
 
@@ -179,7 +180,7 @@ def test_a_newer_version_is_refused_with_its_file_and_version(tmp_path: Path) ->
     directory = tmp_path / "x"
     directory.mkdir()
     path = journal_file(directory, 1)
-    path.write_bytes(_with_version(pack_header(facts), 2))
+    path.write_bytes(with_version(pack_header(facts), 2))
 
     with pytest.raises(JournalTooNew) as caught:
         JournalReader(directory)
@@ -202,6 +203,19 @@ def test_kinds_that_are_not_known_are_skipped(tmp_path: Path) -> None:
 
     assert [record.seq for record in reader.read()] == [1, 3]
     assert (reader.gaps, reader.damaged_bytes) == ([], 0)
+
+
+def test_a_record_that_is_none_of_its_kind_is_missing(tmp_path: Path) -> None:
+    """Its bytes are as they were written, and say nothing that is known."""
+    directory = tmp_path / "x"
+    directory.mkdir()
+    header = pack_header(ProcessFacts(id="x", role="task", pid=1, started_ns=1))
+    journal_file(directory, 1).write_bytes(header + pack_frame(Kind.SPAN_END, 1, b"\xc0"))
+
+    reader = JournalReader(directory)
+
+    assert list(reader.read()) == []
+    assert reader.gaps == [(1, 1)]
 
 
 def test_fields_that_a_newer_version_added_are_ignored(tmp_path: Path) -> None:
@@ -273,7 +287,43 @@ def test_what_a_full_disk_lost_is_told_in_the_journal(filled: tuple[int, Journal
     assert "3 records could not be written" in log.message
 
 
-def _with_version(header: bytes, version: int) -> bytes:
+# A process whose disk is full to its end, in the middle of a record or between two.
+_FULL_TO_THE_END = """
+import os, resource, sys
+from pathlib import Path
+from telemetry.journal import JournalWriter
+from telemetry.journal.directory import journal_file
+from telemetry.records import Kind, SpanEnd
+
+writer = JournalWriter.create(Path(sys.argv[1]), role="task", facts={})
+def append():
+    writer.append(Kind.SPAN_END, SpanEnd(span_id=b"12345678", end_ns=1, status=0))
+append()
+size = journal_file(writer.directory, 1).stat().st_size + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+for _ in range(100):
+    append()
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("room", [0, 25], ids=["between two records", "inside of one"])
+def test_what_was_lost_last_is_missing_too(tmp_path: Path, room: int) -> None:
+    """No record comes after it that tells by its number; the slate does, whose place was paid."""
+    command = [sys.executable, "-c", _FULL_TO_THE_END, str(tmp_path), str(room)]
+    subprocess.run(command, cwd=ROOT, check=False)
+    (directory,) = tmp_path.iterdir()
+    again = JournalWriter.reopen(directory)
+    append_ends(again, 1)
+    again.close()
+
+    reader = JournalReader(directory)
+
+    assert [record.seq for record in reader.read()] == [1, 102]
+    assert reader.gaps == [(2, 101)]
+
+
+def with_version(header: bytes, version: int) -> bytes:
     """Return a header as a newer version would write it, its checksum included."""
     body = header[18:]
     checked = struct.pack(">HI", version, len(body)) + body

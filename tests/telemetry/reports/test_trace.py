@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from telemetry import death
 from telemetry.journal import JournalReader
@@ -71,6 +72,13 @@ def test_a_task_that_no_journal_knows_has_no_trace(new_script: Any, spool: Path)
     assert read_trace(spool / "missing", "nobody") is None
 
 
+def in_another_trace(line: str) -> str:
+    """Return a line of an index as it would be of another trace."""
+    _, entry = json.loads(line)
+    said = json.dumps({**entry, "trace_id": OTHER.hex()})
+    return f"[{crc32(said.encode())},{said}]"
+
+
 def test_only_what_the_index_names_is_read(script: Any, spool: Path) -> None:
     """Damage in another task's records is not even seen."""
     script.task("first", at_ms=0)
@@ -88,8 +96,7 @@ def test_only_what_the_index_names_is_read(script: Any, spool: Path) -> None:
     index = script.directory / "index.jsonl"
     # The first task gets a trace of its own, so that it is no part of the second's journey.
     first, rest = index.read_text().split("\n", 1)
-    entry = {**json.loads(first), "trace_id": OTHER.hex()}
-    index.write_text(f"{json.dumps(entry)}\n{rest}")
+    index.write_text(f"{in_another_trace(first)}\n{rest}")
     model = read(spool, "second")
     assert [span.name for span in model.spans] == ["of second"]
     assert (model.damaged_bytes, model.missing) == (0, 0)
@@ -145,8 +152,7 @@ def test_a_task_whose_end_was_lost_stops_at_the_next(script: Any, spool: Path) -
     script.span("of t2", 0, 1)
     index = script.directory / "index.jsonl"
     lines = index.read_text().splitlines()
-    second = {**json.loads(lines[1]), "trace_id": OTHER.hex()}
-    index.write_text(f"{lines[0]}\n{json.dumps(second)}\n")
+    index.write_text(f"{lines[0]}\n{in_another_trace(lines[1])}\n")
     assert [span.name for span in read(spool, "t1").spans] == ["of t1"]
 
 
