@@ -1,30 +1,49 @@
 """Whether the kernel's out-of-memory killer struck."""
 
+import time
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+DYING_S: Final = 30.0  # from its being killed until a process has given back all that it had
+_LOOK_EVERY_S: Final = 1.0
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _MEMBERSHIP: Final = Path("/proc/self/cgroup")
 _PARTS: Final = 3  # of a line of /proc/self/cgroup: number, controllers, group
 
 
 class OomWatch:
-    """Tells whether the out-of-memory killer struck in a control group since this was made.
+    """Tells whether the out-of-memory killer has just struck in a control group.
 
     Reads `oom_kill` of `memory.events` (control groups version 2) or `memory.oom_control` (version
-    1). Where there is none to read it says no: a SIGKILL is then called just that.
+    1). Where there is none to read it says no: a SIGKILL is then called just that. The group's
+    other processes are counted, too, so that what was counted long before a death, or before this
+    was made, is none of that death's.
 
     Args:
         events: The file; this process's own group by default, which its children share.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, events: Path | None = None) -> None:
+    def __init__(
+        self, events: Path | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._events = events or memory_events()
-        self._before = self._count()
+        self._clock = clock
+        self._looks = deque([(clock(), self._count())])
+
+    def look(self) -> None:
+        """Take in what is counted by now; to be called again and again while all are alive."""
+        now = self._clock()
+        if now - self._looks[-1][0] >= _LOOK_EVERY_S:
+            self._looks.append((now, self._count()))
+        while len(self._looks) > 1 and now - self._looks[1][0] >= DYING_S:
+            self._looks.popleft()
 
     def struck(self) -> bool:
-        """Whether a process of the group has been killed for memory since."""
-        before, now = self._before, self._count()
+        """Whether a process of the group has been killed for memory lately."""
+        before, now = self._looks[0][1], self._count()
         return before is not None and now is not None and now > before
 
     def _count(self) -> int | None:

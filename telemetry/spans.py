@@ -1,8 +1,8 @@
 """Folds the records of one process's journal into spans."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from telemetry import names, records
 from telemetry.journal import JournalRecord
@@ -60,6 +60,9 @@ class Span:
     def duration_ns(self) -> int | None:
         """Nanoseconds from start to end; None while it is open."""
         return None if self.end_ns is None else self.end_ns - self.start_ns
+
+
+_Begun = TypeVar("_Begun", Span, records.SpanBegin)
 
 
 @dataclass(slots=True)
@@ -126,11 +129,16 @@ class Folder:
 
     @property
     def open_spans(self) -> tuple[Span, ...]:
-        """The spans that have begun and not ended, in order of opening; the last is innermost."""
+        """The spans that have begun and not ended, in order of opening."""
         return tuple(
             one.span(end_ns=None, status=records.Status.UNSET, description="", closed_by="")
             for one in self._open.values()
         )
+
+    @property
+    def task_in_hand(self) -> records.TaskBegin | None:
+        """The newest task, while it runs."""
+        return self.task if self.task_end is None else None
 
     def lineage(self, span_id: bytes | None) -> list[Span]:
         """Return a span that is open or has failed, and its ancestors, innermost first."""
@@ -205,9 +213,11 @@ class Folder:
     def _close(self, end: records.ProcessEnd) -> list[Span]:
         self.end = end
         left = list(self._open.values())
+        task = self.task_in_hand
+        begun = innermost((span.begin for span in left), task.trace_id if task else None)
+        if begun is not None:
+            _record_death(self._open[begun.span_id], end)
         self._open.clear()
-        if left:
-            _record_death(left[-1], end)
         closed = [_closed_by_death(span, end) for span in left]
         self.left_open = tuple(closed) or self.left_open
         closed.reverse()  # children before their parents, as a living process ends them
@@ -225,6 +235,26 @@ class Folder:
                 self.errors.append(body)
             case records.Log() if self._keep_logs:
                 self.logs.append(body)
+
+
+def innermost(spans: Iterable[_Begun], trace_id: bytes | None) -> _Begun | None:
+    """Return the span that is nested deepest, of as deep ones the last; None where there is none.
+
+    Args:
+        spans: Open ones, or the begins of such, in the order of their opening.
+        trace_id: That of the task: what libraries open in threads of their own is in others. Of
+            no task, None: then all count.
+    """
+    depths: dict[bytes, int] = {}
+    found: _Begun | None = None
+    deepest = 0
+    for span in spans:
+        if trace_id is None or span.trace_id == trace_id:
+            depth = depths.get(span.parent_id or b"", 0) + 1
+            depths[span.span_id] = depth
+            if depth >= deepest:
+                found, deepest = span, depth
+    return found
 
 
 def death_attributes(end: records.ProcessEnd) -> dict[str, Any]:

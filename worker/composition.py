@@ -4,12 +4,13 @@ import os
 import queue
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from uuid import uuid4
 
 from telemetry.recorder import Recorder
-from telemetry.shipper import OtlpTarget, Retention, SentryTarget, Shipper
+from telemetry.shipper import Counters, OtlpTarget, Retention, SentryTarget, Shipper
 from worker.console import Console
 from worker.errors import EXIT_BUG, HomeError, WorkerError
 from worker.messages import Configure, telemetry_trouble
@@ -26,12 +27,14 @@ from worker.supervisor.health import HealthFile
 from worker.supervisor.keeper import Keeper
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.lifeline import Lifeline
+from worker.supervisor.parts import Habits, LeaseLost, Parts, SupervisorEvent
+from worker.supervisor.postmortem import Postmortems
 from worker.supervisor.presence import Presence
 from worker.supervisor.recovery import recover
 from worker.supervisor.settling import Settler
 from worker.supervisor.signals import stop_signals
 from worker.supervisor.stall import Stall
-from worker.supervisor.supervisor import Habits, LeaseLost, Parts, Supervisor, SupervisorEvent
+from worker.supervisor.supervisor import Supervisor
 
 SHIP_AT_EXIT_S = 2.0  # what is left is shipped at the next start; the whole end takes under 5 s
 QUEUE_WAIT_S = 4.0  # what finds it locked for longer tries again; stopping must not take minutes
@@ -131,6 +134,7 @@ class _Worker:
         self._inbox = inbox
         self._shipper = shipper
         self._worker_id = worker_id
+        self._postmortems = Postmortems()
         self._settler = Settler(
             store=store,
             storage=LocalStorage(settings.outputs_dir),
@@ -144,7 +148,7 @@ class _Worker:
         """Settle what a dead supervisor left, then let its journals be shipped."""
         if warning := network_file_system_warning(self._settings.queue_path):
             self._console.note("warning", warning)
-        if recovered := recover(self._settings.spool_dir, self._settler):
+        if recovered := recover(self._settings.spool_dir, self._settler, self._postmortems):
             self._console.note(
                 "warning", "tasks of a worker that died are settled", tasks=recovered
             )
@@ -162,13 +166,13 @@ class _Worker:
             check_s=settings.cancel_check_s,
             on_lost=lambda token, reason: self._inbox.put(LeaseLost(token=token, reason=reason)),
         )
-        recorder, shipper = self._recorder, self._shipper
+        recorder = self._recorder
         presence = Presence(
             self._store,
             HealthFile(recorder.writer.directory),
             self._worker_id,
             own=lambda: telemetry_trouble(recorder),
-            shipped=lambda: shipper.counters,
+            shipped=self._shipped,
         )
         lifeline = Lifeline(
             self._store,
@@ -188,6 +192,10 @@ class _Worker:
         with lease, lifeline:
             return supervisor.run()
 
+    def _shipped(self) -> Counters:
+        counters = self._shipper.counters
+        return replace(counters, unclosed=counters.unclosed + len(self._postmortems.unclosed))
+
     def _parts(self, lease: LeaseKeeper, presence: Presence) -> Parts:
         settings = self._settings
         return Parts(
@@ -206,6 +214,7 @@ class _Worker:
             ),
             presence=presence,
             stall=Stall(settings.hang_after_s),
+            postmortems=self._postmortems,
             recorder=self._recorder,
             console=self._console,
             inbox=self._inbox,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.oom import OomWatch, memory_events
+from telemetry.oom import DYING_S, OomWatch, memory_events
 
 
 def test_no_control_group_means_no_oom(tmp_path: Path) -> None:
@@ -21,6 +21,21 @@ def test_a_kill_since_is_told(tmp_path: Path, disabled: int) -> None:
     assert not watch.struck()
     control.write_text(f"oom_kill_disable {disabled}\nunder_oom 0\noom_kill 5\n")
     assert watch.struck()
+
+
+def test_a_kill_of_long_ago_is_none_of_a_later_death(tmp_path: Path) -> None:
+    """It was another process of the group, whose task had failed by it."""
+    counts, now = tmp_path / "memory.events", 1000.0
+    counts.write_text("oom_kill 4\n")
+    watch = OomWatch(counts, clock=lambda: now)
+    counts.write_text("oom_kill 5\n")
+    for _ in range(int(DYING_S)):
+        now += 1
+        watch.look()
+        assert watch.struck()
+    now += 1
+    watch.look()
+    assert not watch.struck()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 
 from telemetry import names
 from telemetry.journal import JournalReader
-from telemetry.records import Kind, SpanEvent, SpanUpdate, Status
-from telemetry.spans import Folder, Span
+from telemetry.records import Kind, SpanBegin, SpanEvent, SpanUpdate, Status
+from telemetry.spans import Folder, Span, innermost
 
 
 def fold(directory: Path, **options: Any) -> tuple[Folder, list[Span]]:
@@ -64,6 +64,50 @@ def test_a_death_is_an_exception_event_on_the_innermost_span_only(script: Any) -
     script.end_process("exit", 9)
     _, finished = fold(script.directory)
     assert [[event.name for event in span.events] for span in finished] == [["exception"], []]
+
+
+def begun(name: str, parent: str = "", trace: str = "task") -> SpanBegin:
+    """Return the begin of a span, whose id is its name."""
+    return SpanBegin(
+        trace_id=trace.encode(),
+        span_id=name.encode(),
+        parent_id=parent.encode() or None,
+        name=name,
+        kind=0,
+        start_ns=1,
+        attributes={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([], None),
+        ([begun("stage", "process"), begun("step", "stage")], "step"),
+        ([begun("stage"), begun("step", "stage"), begun("GET", trace="library")], "step"),
+        ([begun("GET", trace="library")], None),
+        ([begun("stage"), begun("step", "stage"), begun("prefetch", "stage")], "prefetch"),
+        ([begun("stage"), begun("call", "stage"), begun("step", "call"), begun("x")], "step"),
+    ],
+    ids=["none", "a chain", "another trace", "only another trace", "as deep", "a thread's own"],
+)
+def test_the_innermost_span_is_the_tasks_deepest(
+    spans: list[SpanBegin], expected: str | None
+) -> None:
+    """What a library opens in a thread of its own says nothing of where the task is."""
+    found = innermost(spans, b"task")
+    assert (found and found.name) == expected
+
+
+def test_a_death_is_no_event_of_a_librarys_span(script: Any) -> None:
+    """It is one of the task's own innermost."""
+    script.task("one")
+    script.begin("stage generate", 1)
+    foreign = begun("GET", trace="library")
+    script.writer.append(Kind.SPAN_BEGIN, foreign)
+    script.end_process("exit", 9)
+    _, finished = fold(script.directory)
+    assert {span.name: len(span.events) for span in finished} == {"GET": 0, "stage generate": 1}
 
 
 def test_records_of_a_span_whose_begin_is_missing_are_counted(script: Any) -> None:

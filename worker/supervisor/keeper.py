@@ -6,14 +6,18 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from telemetry import death
+from telemetry.oom import OomWatch
+from telemetry.records import ProcessEnd
 from worker.errors import EXIT_GPU, EXIT_RECYCLE
 from worker.messages import Configure, Exit, ToTaskProcess
 from worker.supervisor.child import Child, ChildEvent
-from worker.supervisor.stall import ask_for_stacks
+from worker.supervisor.stall import as_hang, ask_for_stacks
 from worker.task import Failure
 
 STARTS_BEFORE_GIVING_UP = 3
 EXIT_WAIT_S = 3.0
+LEAVE_WAIT_S = 20.0  # a driver that has failed may take its time to let go
 KILL_WAIT_S = 10.0
 _log = logging.getLogger(__name__)
 
@@ -49,6 +53,9 @@ class Keeper:
         self._start_at = 0.0
         self._ready_by = 0.0
         self._gone_by: float | None = None
+        self._left_by: float | None = None
+        self._was_stopped = False
+        self._oom = OomWatch()
         self._failed_starts = 0
         self._got_ready = False
         self.child: Child | None = None
@@ -75,31 +82,38 @@ class Keeper:
         """Start a task process when one is missing and due."""
         if self.child is not None or time.monotonic() < self._start_at:
             return
+        self._oom = OomWatch()
         try:
             self.child = Child(self._configure, self._inbox, environment=self._environment)
         except OSError as trouble:  # no memory, no process or descriptor left
             self._start_failed(f"{trouble}")
             return
         self._got_ready = False
-        self._gone_by = None
+        self._gone_by = self._left_by = None
+        self._was_stopped = False
         self.hang = ""
         self._ready_by = time.monotonic() + self._start_timeout_s
         _log.info("task process %d started", self.pid)
 
     def watch(self) -> None:
-        """End a task process that does not get ready; give up on one that cannot be ended."""
+        """End a task process that gets ready or leaves too late; give up on one that stays."""
         now = time.monotonic()
         if self.child is None:
             return
-        if self._gone_by is None and not self._got_ready and now >= self._ready_by:
+        self._oom.look()
+        if self._gone_by is not None:
+            if now >= self._gone_by:
+                self.given_up = f"task process {self.pid} cannot be ended: its driver is stuck"
+                self.exit_code = EXIT_GPU
+        elif self._left_by is not None:
+            if now >= self._left_by:
+                self.end_hung(f"told to end, not gone in {LEAVE_WAIT_S:g} s, so it was ended")
+        elif not self._got_ready and now >= self._ready_by:
             _log.error("task process %d did not get ready in time", self.pid)
             self.end_hung(
                 f"not ready in {self._start_timeout_s:g} s, so it was ended; "
                 "where it needs longer, raise child_start_timeout_s"
             )
-        elif self._gone_by is not None and now >= self._gone_by:
-            self.given_up = f"task process {self.pid} cannot be ended: its driver is stuck"
-            self.exit_code = EXIT_GPU
 
     def end_hung(self, hang: str) -> None:
         """Have the task process write its stacks, then end it and what it started.
@@ -136,19 +150,29 @@ class Keeper:
         self.leaves()
 
     def leaves(self) -> None:
-        """Take no more account of the task process than to wait for its end."""
+        """Take no more account of the task process than to wait for its end, and not for ever."""
         if self.child is not None:
+            self._left_by = time.monotonic() + LEAVE_WAIT_S
             self.child.ready = False
             self.child.leaving = True
 
-    def exited(self, death: Failure, last_words: Sequence[str]) -> None:
+    def end_of(self, returncode: int) -> ProcessEnd:
+        """Describe the end of the task process, by what the kernel says and what was done to it."""
+        end = death.from_returncode(returncode, out_of_memory=self._oom.struck())
+        if self.hang:
+            return as_hang(end, self.hang)
+        if self._was_stopped and end.signal == "SIGKILL":
+            return death.stopped(end, "the worker stops")
+        return end
+
+    def exited(self, failure: Failure, last_words: Sequence[str]) -> None:
         """The task process is gone; the next is started at once if this one ever got ready."""
         self.child = None
         if self._got_ready:
             self._start_at = 0.0
         else:
             said = f"; its last words: {last_words[-1]}" if last_words else ""
-            self._start_failed(f"{death.sentence}{said}")
+            self._start_failed(f"{failure.sentence}{said}")
 
     def end(self, *, busy: bool) -> bool:
         """End the task process and wait; False when not even SIGKILL ends it.
@@ -158,12 +182,12 @@ class Keeper:
         child = self.child
         if child is None:
             return True
-        if busy or not (child.ready or child.leaving):
-            child.end()
-        else:
+        asked = not busy and (child.ready or child.leaving)
+        if asked:
             child.send(Exit())
-            if not child.wait(EXIT_WAIT_S):
-                child.end()
+        if not child.wait(EXIT_WAIT_S if asked else 0):
+            self._was_stopped = True
+            child.end()
         return child.wait(0 if self.given_up else KILL_WAIT_S)  # it has had its time
 
     def _start_failed(self, why: str) -> None:

@@ -15,7 +15,7 @@ from worker.failure import with_record
 from worker.messages import outcome_of
 from worker.supervisor import note
 from worker.supervisor.drain import drained, record_attributes
-from worker.supervisor.postmortem import bury
+from worker.supervisor.postmortem import Postmortems
 from worker.supervisor.settling import Settled, Settler
 from worker.task import Failure, Task
 
@@ -23,7 +23,7 @@ DYING_S = 5.0
 _log = logging.getLogger(__name__)
 
 
-def recover(spool: Path, settler: Settler) -> int:
+def recover(spool: Path, settler: Settler, postmortems: Postmortems) -> int:
     """Settle the claims of dead supervisors of this home; return how many.
 
     What the dead one knew and could not tell the queue is told now; else its death is one of the
@@ -31,13 +31,13 @@ def recover(spool: Path, settler: Settler) -> int:
     down how far they had come.
     """
     return sum(
-        _recover_one(directory, settler)
+        _recover_one(directory, settler, postmortems)
         for directory in process_directories(spool)
         if (directory / note.NOTE_FILE).exists() and not is_alive(directory)
     )
 
 
-def _recover_one(directory: Path, settler: Settler) -> bool:
+def _recover_one(directory: Path, settler: Settler, postmortems: Postmortems) -> bool:
     left = note.read(directory)
     if left is None:
         return False
@@ -47,7 +47,7 @@ def _recover_one(directory: Path, settler: Settler) -> bool:
         _log.warning("the task process of %s is still alive; its lease will run out", task_id)
         return False
     try:
-        settled = _settle(left, _bury(directory, journal, left.claim.task), settler)
+        settled = _settle(left, _bury(directory, journal, left.claim.task, postmortems), settler)
     except QueueUnavailable as trouble:
         _log.warning("task %s is left to the next start: %s", task_id, trouble)
         return False
@@ -56,14 +56,14 @@ def _recover_one(directory: Path, settler: Settler) -> bool:
     return True
 
 
-def _bury(directory: Path, journal: Path | None, task: Task) -> Failure:
+def _bury(directory: Path, journal: Path | None, task: Task, postmortems: Postmortems) -> Failure:
     """Close both journals; the death is told once, where the task's own journal knows of it."""
-    failure = bury(journal, death.lost())
+    failure = postmortems.bury(journal, death.lost())
     in_hand = bool(failure.trace_id)
     record = drained(journal, task) if journal else {}
     span = get_current_span(remote_context(task.process_context)).get_span_context()
     updates = {span.span_id.to_bytes(8, "big"): record_attributes(record)}
-    own = bury(directory, death.lost(), updates=updates, told=in_hand)
+    own = postmortems.bury(directory, death.lost(), updates=updates, told=in_hand)
     return replace(failure if in_hand else own, record=record)
 
 

@@ -3,12 +3,8 @@
 import logging
 import queue
 import time
-from dataclasses import dataclass
-from uuid import UUID
 
 from telemetry import death
-from telemetry.recorder import Recorder
-from worker.console import Console
 from worker.errors import (
     EXIT_DRAINED,
     EXIT_GPU,
@@ -30,52 +26,13 @@ from worker.messages import (
     Unready,
 )
 from worker.supervisor.attempt import Attempt
-from worker.supervisor.child import ChildEvent, Exited, Printed, Said
-from worker.supervisor.claiming import Claimed, Claimer
-from worker.supervisor.hand import Hand
-from worker.supervisor.keeper import Keeper
-from worker.supervisor.postmortem import bury
-from worker.supervisor.presence import Presence
+from worker.supervisor.child import Child, Exited, Printed, Said
+from worker.supervisor.claiming import Claimed
+from worker.supervisor.parts import Habits, LeaseLost, Parts, SupervisorEvent
 from worker.supervisor.signals import StopAsked
-from worker.supervisor.stall import Stall, as_hang
 
 CANCEL_GRACE_S = 30.0
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseLost:
-    """The task in hand was cancelled, failed with its family, or was taken from this worker."""
-
-    token: UUID
-    reason: str
-
-
-SupervisorEvent = ChildEvent | StopAsked | LeaseLost
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a supervisor works with; `worker.composition` puts it together."""
-
-    claimer: Claimer
-    hand: Hand
-    keeper: Keeper
-    presence: Presence
-    stall: Stall
-    recorder: Recorder
-    console: Console
-    inbox: "queue.SimpleQueue[SupervisorEvent]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
-    """How a supervisor works; times in seconds, see the settings of the same names."""
-
-    poll_s: float
-    grace_s: float
-    recycle_after_tasks: int
-    until_idle: bool
 
 
 class Supervisor:
@@ -96,7 +53,7 @@ class Supervisor:
         self._recorder = parts.recorder
         self._console = parts.console
         self._inbox = parts.inbox
-        self._oom = death.OomWatch()
+        self._postmortems = parts.postmortems
         self._claim_at = 0.0
         self._drain_by: float | None = None
         self._cancel_by: float | None = None
@@ -127,6 +84,7 @@ class Supervisor:
         self._watch_progress()
         self._check_deadlines()
         self._hand.settle_if_due()
+        self._postmortems.retry()
         if self._hand.running is None:
             self._cancel_by = None
         if self._hand.attempt is None:
@@ -171,7 +129,7 @@ class Supervisor:
             case Printed() if event.child is self._keeper.child:
                 logging.getLogger(f"task process.{event.stream}").info("%s", event.line)
             case Exited() if event.child is self._keeper.child:
-                self._bury(event)
+                self._bury(event.child, event.returncode)
             case Said() if event.child is self._keeper.child:
                 self._hear(event.message)
             case _:
@@ -240,19 +198,19 @@ class Supervisor:
             self._cancel_by = time.monotonic() + CANCEL_GRACE_S
             self._keeper.send(Cancel(token=lost.token, reason=lost.reason))
 
-    def _bury(self, event: Exited) -> None:
-        child = event.child
-        end = death.from_returncode(event.returncode, out_of_memory=self._oom.struck())
-        if self._keeper.hang:
-            end = as_hang(end, self._keeper.hang)
-        self._oom = death.OomWatch()
-        failure = bury(child.journal, end, last_words=child.last_words)
-        self._keeper.exited(failure, child.last_words)
+    def _bury(self, child: Child, returncode: int) -> None:
+        """Close the journal of a task process that is gone, and settle its task by that end."""
+        end = self._keeper.end_of(returncode)
+        words = list(child.last_words)
+        failure = self._postmortems.bury(child.journal, end, last_words=words)
+        self._keeper.exited(failure, words)
         self._presence.model = None
         if self._hand.running is None:
             _log.warning("task process %d: %s", child.pid, end.message)
-        asked = end.kind in ("sigterm", "sigint")
-        if asked and self._draining:  # it went to all of us, as systemd sends it
+        asked = end.kind in ("sigterm", "sigint") and self._draining
+        if (
+            asked or end.kind == death.STOPPED
+        ):  # it went to all of us, as systemd sends it; or by us
             self._hand.give_back("the worker stops")
         else:
             self._hand.bury(failure, end)
@@ -262,12 +220,13 @@ class Supervisor:
         child = self._keeper.child
         if child is None:
             return
-        if not self._keeper.end(busy=self._hand.running is not None):
+        gone = self._keeper.end(busy=self._hand.running is not None)
+        if gone and child.returncode is not None:
+            self._bury(child, child.returncode)
+        else:
             self._console.note("error", f"task process {child.pid} cannot be ended")
             self._exit_code = EXIT_GPU
-        elif child.returncode:
-            bury(child.journal, death.from_returncode(child.returncode))
-        self._keeper.child = None
+            self._keeper.child = None
 
     def _drain(self, asked: StopAsked) -> None:
         if self._drain_by is None:

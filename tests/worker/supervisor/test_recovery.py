@@ -8,6 +8,7 @@ from telemetry.records import Kind
 from telemetry.spans import Folder, Span
 from worker.messages import finished
 from worker.supervisor import note
+from worker.supervisor.postmortem import Postmortems
 from worker.supervisor.recovery import recover
 from worker.task import Done, TaskStatus
 
@@ -25,7 +26,7 @@ def test_a_finished_task_is_completed_with_its_output(desk: Desk) -> None:
         facts={"attempt": 1},
     )
     note.leave(desk.dead_journal("supervisor"), left)
-    assert recover(desk.spool, desk.settler) == 1
+    assert recover(desk.spool, desk.settler, Postmortems()) == 1
     task = desk.store.get(claim.task.id)
     assert task.status is TaskStatus.COMPLETE
     assert Path(task.output_location or "").read_bytes() == b"frames"
@@ -38,7 +39,7 @@ def test_a_task_that_was_to_be_given_back_is(desk: Desk) -> None:
     claim = desk.claim()
     left = note.Note(claim=claim, journal=str(desk.dead_journal("task")), release="it stops")
     note.leave(desk.dead_journal("supervisor"), left)
-    recover(desk.spool, desk.settler)
+    recover(desk.spool, desk.settler, Postmortems())
     task = desk.store.get(claim.task.id)
     assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
 
@@ -48,7 +49,7 @@ def test_a_task_in_hand_has_died_with_its_supervisor(desk: Desk) -> None:
     claim = desk.claim()
     child, supervisor = desk.dead_journal("task"), desk.dead_journal("supervisor")
     note.leave(supervisor, note.Note(claim=claim, journal=str(child)))
-    recover(desk.spool, desk.settler)
+    recover(desk.spool, desk.settler, Postmortems())
     task = desk.store.get(claim.task.id)
     assert (task.status, task.deaths) == (TaskStatus.QUEUED, 1)
     for journal in (child, supervisor):
@@ -60,21 +61,21 @@ def test_a_claim_is_recovered_once(desk: Desk) -> None:
     """The note is taken away: a third supervisor finds nothing."""
     claim = desk.claim()
     note.leave(desk.dead_journal("supervisor"), note.Note(claim=claim, journal=""))
-    assert [recover(desk.spool, desk.settler) for _ in range(2)] == [1, 0]
+    assert [recover(desk.spool, desk.settler, Postmortems()) for _ in range(2)] == [1, 0]
     assert desk.store.get(claim.task.id).deaths == 1
 
 
 def test_a_note_that_cannot_be_read_is_left_to_the_lease(desk: Desk) -> None:
     """It is no reason not to start."""
     (desk.dead_journal("supervisor") / note.NOTE_FILE).write_bytes(b"{torn")
-    assert recover(desk.spool, desk.settler) == 0
+    assert recover(desk.spool, desk.settler, Postmortems()) == 0
 
 
 def test_a_living_supervisor_is_left_alone(desk: Desk) -> None:
     """Two workers may share a home."""
     claim = desk.claim()
     note.leave(desk.recorder.writer.directory, note.Note(claim=claim, journal=""))
-    assert recover(desk.spool, desk.settler) == 0
+    assert recover(desk.spool, desk.settler, Postmortems()) == 0
     assert desk.store.get(claim.task.id).status is TaskStatus.IN_PROGRESS
 
 
@@ -84,7 +85,7 @@ def test_a_death_is_told_once_and_from_where_the_task_was(desk: Desk) -> None:
     child = desk.dead_journal("task", at_work_on=claim)
     supervisor = desk.dead_journal("supervisor", at_work_on=claim)
     note.leave(supervisor, note.Note(claim=claim, journal=str(child)))
-    recover(desk.spool, desk.settler)
+    recover(desk.spool, desk.settler, Postmortems())
     assert [kinds(journal).count(Kind.ERROR) for journal in (child, supervisor)] == [1, 0]
     (died,) = [event for event in desk.store.events(claim.task.id) if event.name == "died"]
     failure = died.data["failure"]
@@ -99,7 +100,7 @@ def test_a_supervisor_tells_of_a_death_that_nobody_else_can(desk: Desk) -> None:
     claim = desk.claim()
     supervisor = desk.dead_journal("supervisor", at_work_on=claim)
     note.leave(supervisor, note.Note(claim=claim, journal=""))
-    recover(desk.spool, desk.settler)
+    recover(desk.spool, desk.settler, Postmortems())
     (error,) = [
         record.body for record in JournalReader(supervisor).read() if record.kind is Kind.ERROR
     ]

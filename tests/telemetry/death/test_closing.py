@@ -1,8 +1,11 @@
 """Deaths, of real processes."""
 
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from telemetry import death, names, stacks
 from telemetry.errors import JournalBusy
 from telemetry.journal import JournalReader, process_directories
+from telemetry.oom import OomWatch
 from telemetry.records import Error, ProcessEnd
 from telemetry.spans import Folder, Span
 from telemetry.testing import wait_until
@@ -85,7 +89,7 @@ def test_a_sigkill_is_an_oom_when_the_group_counted_one(tmp_path: Path) -> None:
     """The kernel counts in memory.events, and nowhere says whom."""
     events = tmp_path / "memory.events"
     events.write_text("low 0\noom 1\noom_kill 1\n")
-    watch = death.OomWatch(events)
+    watch = OomWatch(events)
     assert not watch.struck()
     events.write_text("low 0\noom 2\noom_kill 2\n")
     end = death.from_returncode(-signal.SIGKILL, out_of_memory=watch.struck())
@@ -95,7 +99,7 @@ def test_a_sigkill_is_an_oom_when_the_group_counted_one(tmp_path: Path) -> None:
 def test_the_line_that_opened_the_innermost_span_is_the_place(spool: Path) -> None:
     """SIGKILL leaves no stack; the journal names the line."""
     end = death.from_returncode(die(spool, DEATHS["sigkill"]))
-    error = death.failure_of(process_directories(spool)[0], end)
+    error = death.Closing(process_directories(spool)[0], end).error
     assert (error.kind, error.type, error.place) == ("death", "sigkill", "opened at")
     assert (error.file, error.line) == ("<string>", LAST_LINE - 2)
     assert error.stage == "generate"
@@ -106,7 +110,7 @@ def test_the_line_that_opened_the_innermost_span_is_the_place(spool: Path) -> No
 def test_the_innermost_line_of_a_stack_is_the_place(spool: Path, kind: str) -> None:
     """Where the process could leave its stack, the line at which it stopped is known."""
     end = death.from_returncode(die(spool, DEATHS[kind], leaving_stacks=True))
-    error = death.failure_of(process_directories(spool)[0], end)
+    error = death.Closing(process_directories(spool)[0], end).error
     assert (error.type, error.place) == (kind, "stopped at")
     assert (error.file, error.line, error.function) == ("<string>", LAST_LINE, "<module>")
     (facts,) = error.chain
@@ -119,7 +123,7 @@ def test_a_stack_that_tells_of_something_else_is_not_the_place(spool: Path) -> N
     """It was asked for its stacks, went on, and was killed somewhere else."""
     ask = f"os.kill(os.getpid(), {int(stacks.ASK)}); os.kill(os.getpid(), 9)"
     end = death.from_returncode(die(spool, ask, leaving_stacks=True))
-    assert death.failure_of(process_directories(spool)[0], end).place == "opened at"
+    assert death.Closing(process_directories(spool)[0], end).error.place == "opened at"
 
 
 def test_a_hang_is_at_the_line_that_was_asked_for(spool: Path) -> None:
@@ -127,7 +131,7 @@ def test_a_hang_is_at_the_line_that_was_asked_for(spool: Path) -> None:
     ask = f"os.kill(os.getpid(), {int(stacks.ASK)}); os.kill(os.getpid(), 9)"
     die(spool, ask, leaving_stacks=True)
     end = ProcessEnd(at_ns=1, kind=death.HANG, signal="SIGKILL", message="no progress for 9 s")
-    error = death.failure_of(process_directories(spool)[0], end)
+    error = death.Closing(process_directories(spool)[0], end).error
     assert (error.kind, error.place, error.line) == ("hang", "stopped at", LAST_LINE)
 
 
@@ -144,10 +148,10 @@ def test_a_fatal_error_of_python_is_read_from_its_last_words(spool: Path) -> Non
     """The interpreter tells of it on stderr, and nowhere else."""
     end = death.from_returncode(die(spool, DEATHS["abort"]))
     directory = process_directories(spool)[0]
-    error = death.failure_of(directory, end, last_words=FATAL_WORDS)
+    error = death.Closing(directory, end, last_words=FATAL_WORDS).error
     assert (error.file, error.line) == ("/app/engine.py", 26)
     assert error.context["threads"] == {"0x00000001": ["/lib/threading.py:1002 in _bootstrap"]}
-    assert death.failure_of(directory, end).place == "opened at"
+    assert death.Closing(directory, end).error.place == "opened at"
 
 
 def test_the_last_words_are_in_the_error_and_the_end(spool: Path) -> None:
@@ -179,7 +183,7 @@ def test_the_last_words_are_bounded(words: list[str], kept: list[str]) -> None:
 def test_the_loop_position_is_that_of_the_newest_iteration(spool: Path) -> None:
     """Two of 32 were done: a reader sees how far the task was."""
     end = death.from_returncode(die(spool, DEATHS["sigkill"]))
-    error = death.failure_of(process_directories(spool)[0], end)
+    error = death.Closing(process_directories(spool)[0], end).error
     assert (error.loop_index, error.loop_count) == (2, 32)
 
 
@@ -189,7 +193,7 @@ def test_two_deaths_at_one_place_have_one_fingerprint(tmp_path: Path) -> None:
     for name in ("one", "two"):
         end = death.from_returncode(die(tmp_path / name, DEATHS["sigkill"]))
         directory = process_directories(tmp_path / name)[0]
-        found.add(death.failure_of(directory, end).fingerprint)
+        found.add(death.Closing(directory, end).error.fingerprint)
     assert len(found) == 1
 
 
@@ -290,3 +294,101 @@ def test_closing_waits_for_whoever_asks_whether_the_process_is_alive(spool: Path
         holder.stdout.readline()
         assert death.close_dead(directory, end).task_id == "t1"
         wait_until(lambda: holder.poll() is not None)
+
+
+IN_A_THREAD = """
+import threading; from opentelemetry import trace; recorder.install(); opened = threading.Event()
+        def library():
+            with trace.get_tracer("library").start_as_current_span("GET"):
+                opened.set(); threading.Event().wait()
+        threading.Thread(target=library, daemon=True).start(); opened.wait()
+        os.kill(os.getpid(), signal.SIGKILL)
+""".strip()
+
+
+def test_a_span_of_a_librarys_thread_is_not_where_the_task_was(spool: Path) -> None:
+    """Neither its line nor its trace, though it was opened last."""
+    end = death.from_returncode(die(spool, IN_A_THREAD))
+    error = death.Closing(process_directories(spool)[0], end).error
+    assert (error.trace_id, error.stage, error.line) == (b"t" * 16, "generate", LAST_LINE - 2)
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [
+        (ProcessEnd(at_ns=1, kind=death.HANG, signal="SIGKILL", message="no progress"), []),
+        (death.from_returncode(3), ["os._exit(3)"]),
+    ],
+    ids=["a hang", "os._exit"],
+)
+def test_stacks_that_went_to_stderr_are_read_there(
+    script: Any, end: ProcessEnd, cause: list[str]
+) -> None:
+    """The directory took no file."""
+    own = ['  File "/app/writing.py", line 1 in _exit'] * len(cause)
+    words = [*cause, "Current thread 0x00007f (most recent call first):", *own]
+    words += ['  File "/app/engine.py", line 26 in decode']
+    error = death.Closing(script.directory, end, last_words=words).error
+    assert (error.place, error.file, error.line) == ("stopped at", "/app/engine.py", 26)
+
+
+def test_a_stack_on_stderr_of_another_end_is_not_the_place(script: Any) -> None:
+    """A child had crashed, and the process was killed long after."""
+    words = ["Fatal Python error: Segmentation fault", *FATAL_WORDS[5:]]
+    end = death.from_returncode(-signal.SIGKILL)
+    assert death.Closing(script.directory, end, last_words=words).error.place == ""
+
+
+def test_two_supervisors_bury_a_process_once(spool: Path) -> None:
+    """Both had read its journal before either wrote."""
+    end = death.from_returncode(die(spool, DEATHS["sigkill"]))
+    directory = process_directories(spool)[0]
+    one, other = death.Closing(directory, end), death.Closing(directory, end)
+    one.write()
+    other.write()
+    bodies = [record.body for record in JournalReader(directory).read()]
+    assert [body for body in bodies if isinstance(body, Error | ProcessEnd)] == [one.error, end]
+    assert other.error == one.error
+
+
+def test_a_process_that_its_supervisor_stopped_has_no_error(spool: Path) -> None:
+    """Its open spans end, and nobody is woken for it."""
+    die(spool, DEATHS["sigkill"])
+    directory = process_directories(spool)[0]
+    end = death.stopped(death.from_returncode(-signal.SIGKILL), "the worker stops")
+    death.close_dead(directory, end)
+    assert (ends(directory).kind, ends(directory).signal) == ("stopped", "SIGKILL")
+    assert not any(isinstance(r.body, Error) for r in JournalReader(directory).read())
+    assert left_open(directory)
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond some bytes, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("next_start", [False, True], ids=["the same", "the next start"])
+@pytest.mark.parametrize("room", [512, 600], ids=["for no file", "for a part of the error"])
+def test_an_end_that_found_no_room_is_written_later_as_it_was(
+    spool: Path, room: int, *, next_start: bool
+) -> None:
+    """With the event and the signal that the task was settled with, by whoever does it."""
+    end = death.from_returncode(die(spool, DEATHS["sigkill"]))
+    directory = process_directories(spool)[0]
+    closing = death.Closing(directory, end)
+    with no_file_above(room), pytest.raises(OSError, match=r"written|large"):
+        closing.write()
+    if next_start:
+        death.close_dead(directory, death.lost())
+    else:
+        closing.write()
+    bodies = [record.body for record in JournalReader(directory).read()]
+    (error,) = [body for body in bodies if isinstance(body, Error)]
+    assert (error.event_id, error.type) == (closing.error.event_id, "sigkill")
+    assert (ends(directory).kind, ends(directory).signal) == ("sigkill", "SIGKILL")

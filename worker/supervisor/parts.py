@@ -1,0 +1,52 @@
+"""What a supervisor is made of, and what it hears of."""
+
+import queue
+from dataclasses import dataclass
+from uuid import UUID
+
+from telemetry.recorder import Recorder
+from worker.console import Console
+from worker.supervisor.child import ChildEvent
+from worker.supervisor.claiming import Claimer
+from worker.supervisor.hand import Hand
+from worker.supervisor.keeper import Keeper
+from worker.supervisor.postmortem import Postmortems
+from worker.supervisor.presence import Presence
+from worker.supervisor.signals import StopAsked
+from worker.supervisor.stall import Stall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseLost:
+    """The task in hand was cancelled, failed with its family, or was taken from this worker."""
+
+    token: UUID
+    reason: str
+
+
+SupervisorEvent = ChildEvent | StopAsked | LeaseLost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a supervisor works with; `worker.composition` puts it together."""
+
+    claimer: Claimer
+    hand: Hand
+    keeper: Keeper
+    presence: Presence
+    stall: Stall
+    postmortems: Postmortems
+    recorder: Recorder
+    console: Console
+    inbox: "queue.SimpleQueue[SupervisorEvent]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How a supervisor works; times in seconds, see the settings of the same names."""
+
+    poll_s: float
+    grace_s: float
+    recycle_after_tasks: int
+    until_idle: bool
