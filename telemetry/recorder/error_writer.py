@@ -21,7 +21,7 @@ from telemetry.recorder.logs import current_ids
 from telemetry.recorder.marks import Mark, mark_of, new_mark
 from telemetry.recorder.recorded_span import RecordedSpan
 from telemetry.recorder.redaction import redacted
-from telemetry.recorder.suspects import cause, holds
+from telemetry.recorder.suspects import cause, form_of, holds
 from telemetry.recorder.values import type_name
 from telemetry.records import Error, Kind, Raised
 
@@ -213,7 +213,7 @@ class ErrorWriter:
             kind="exception",
             chain=[],
             type=_REPORTED,
-            message=redacted(shortened(text, LONGEST_MESSAGE)),
+            message=shortened(redacted(text), LONGEST_MESSAGE),
             file=redacted(code.co_filename),
             line=frame.f_lineno,
             function=code.co_qualname,
@@ -221,7 +221,7 @@ class ErrorWriter:
             stage=stage,
             loop_index=index,
             loop_count=count,
-            fingerprint=fingerprint(_REPORTED, (), stage),
+            fingerprint=fingerprint(f"{_REPORTED} {form_of(text) or code.co_qualname}", (), stage),
             trace_id=trace_id,
             span_id=span_id,
             handled=True,

@@ -1,5 +1,6 @@
 """The exceptions that a task has handled: one of them may be why it fails later."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +10,12 @@ from telemetry.records import Error
 
 MOST: Final = 32  # a task
 _SHORTEST_TEXT: Final = 4  # that another text may be searched for
+_LONGEST_TEXT: Final = 4096  # that is looked at for its form
+_WORDS: Final = 32  # of a form
+_QUOTED: Final = re.compile(r"(?<!\w)(['\"`])(?:(?!\1)[^\n]){0,200}\1(?!\w)")
+_WORD: Final = re.compile(r"[!-~]+")  # of ASCII; other scripts need no spaces
+_VARIABLE: Final = re.compile(r"[\d_/\\]")
+_SEVERAL: Final = re.compile(r"\*[\s*]*\*")
 _Key = tuple[str, ...]
 
 
@@ -94,6 +101,18 @@ def cause(error: Error, known_by: str) -> dict[str, Any]:
         "fingerprint": error.fingerprint,
         "known_by": known_by,
     }
+
+
+def form_of(text: str) -> str:
+    """Return what texts of one cause have in common; "" where a text is nothing but variable.
+
+    What is quoted, and each word with a digit, an underscore or a slash, is left out: numbers,
+    ids, paths, names of parameters.
+    """
+    text = _QUOTED.sub("*", text[:_LONGEST_TEXT])
+    text = _WORD.sub(lambda word: "*" if _VARIABLE.search(word[0]) else word[0].lower(), text)
+    form = " ".join(_SEVERAL.sub("*", text).split()[:_WORDS])
+    return form if form.strip("* ") else ""
 
 
 def holds(text: str, message: str) -> bool:

@@ -343,6 +343,46 @@ def test_a_text_of_which_nothing_is_found_is_written_as_it_is(task: Recording) -
     assert failure(task, outer)["event_id"] == error.event_id
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("LoRA 26 of 32 is missing", "LoRA 1 of 4 is missing"),
+        ("task e040ae48-1f failed at step 7", "task 77c0 failed at step 12"),
+        ("KeyError: 'guidance_phases'", 'KeyError: "flow"'),
+        ("Cannot open /models/a.safetensors", "Cannot open /srv/x/b.gguf"),
+        ("no such parameter: flow_shift", "no such parameter: sliding_window"),
+        ("shapes [1, 2, 3] differ", "shapes [44, 5] differ"),
+        ("第3步失败", "第12步失败"),
+        ("3", "/a/b"),
+    ],
+)
+def test_texts_of_one_cause_have_one_fingerprint(task: Recording, one: str, other: str) -> None:
+    """Whatever number, id, path or parameter they speak of."""
+    for text in (one, other):
+        telemetry.swallowed(text)
+
+    first, second = errors(task)
+    assert first.message != second.message
+    assert first.fingerprint == second.fingerprint
+
+
+def test_texts_of_different_causes_have_their_own_fingerprints(task: Recording) -> None:
+    """All of an engine's come through the same callback; another stage is another cause."""
+    texts = [
+        "LoRA 3 is missing",
+        "Out of memory",
+        "The model can't be found, don't wait",
+        "5",
+        "失败",
+    ]
+    for text in texts:
+        telemetry.swallowed(text)
+    with telemetry.stage("encode"):
+        telemetry.swallowed("LoRA 4 is missing")
+
+    assert len({error.fingerprint for error in errors(task)}) == len(texts) + 1
+
+
 def wrapped() -> list[str]:
     """Return the names of what stands where the recorder wraps functions."""
     hooks = (sys.excepthook, sys.unraisablehook, threading.excepthook)
