@@ -2,8 +2,9 @@
 
 from typing import Any, cast
 
+import msgspec
 import sentry_sdk
-from sentry_sdk.envelope import Envelope
+from sentry_sdk.envelope import Envelope, PayloadRef
 from sentry_sdk.transport import Transport
 from sentry_sdk.types import Event, Hint
 
@@ -31,7 +32,14 @@ class SynchronousTransport(Transport):
         self.timeout_s = 30.0
 
     def capture_envelope(self, envelope: Envelope) -> None:
-        """Send an envelope now."""
+        """Send an envelope now, its text as UTF-8.
+
+        The SDK would escape what is not ASCII: a Chinese character takes six bytes, not three, and
+        an event that was measured as `telemetry.shipper.sentry_locals.size` does it is too large.
+        """
+        for item in envelope.items:
+            if item.payload.json is not None:
+                item.payload = PayloadRef(bytes=msgspec.json.encode(item.payload.json))
         self.answer = self._post.send(envelope.serialize(), self.timeout_s)
 
     def kill(self) -> None:

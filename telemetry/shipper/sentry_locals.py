@@ -71,7 +71,7 @@ def chosen(variables: Mapping[str, Any], interest: Interest) -> dict[str, Any]:
         if len(kept) < MOST_VARIABLES and size(part) <= room:
             kept[name] = part
             left -= size(name) + size(part) + 2
-            told += len(value.split()) if name == NONES else 1
+            told += len(value.split()) if (rank, name) == (_NONE, NONES) else 1
     if told < len(pairs):
         kept[CUT] = f"{len(pairs) - told} more are in the journal"
     return kept
@@ -111,7 +111,7 @@ def fitted(value: Any, room: int, interest: Interest) -> Any:
 
 
 def size(value: Any) -> int:
-    """Return the bytes of a value's JSON."""
+    """Return the bytes of a value's JSON in UTF-8, as it is sent."""
     return len(msgspec.json.encode(value))
 
 
