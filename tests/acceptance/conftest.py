@@ -6,16 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.home import Home
+from tests.acceptance.home import Home, home_at
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     """Give an empty home; whatever runs in it is ended with the test."""
-    home = Home(tmp_path / "home")
-    home.path.mkdir()
-    yield home
-    home.close()
+    with home_at(tmp_path) as home:
+        yield home
 
 
 @pytest.fixture

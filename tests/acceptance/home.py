@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -200,28 +200,36 @@ class Home:
 
     def task(self, task_id: UUID) -> Task:
         """Read one task."""
-        store = self.store()
-        try:
+        with closing(self.store()) as store:
             return store.get(task_id)
-        finally:
-            store.close()
 
     def children(self, task_id: UUID) -> list[Task]:
         """Read an orchestrator's children, in the order of their insertion."""
-        store = self.store()
-        try:
+        with closing(self.store()) as store:
             return store.list_tasks(parent_id=task_id)
-        finally:
-            store.close()
+
+    def told(self, task_id: UUID) -> list[str]:
+        """Return the names of a task's events, oldest first."""
+        with closing(self.store()) as store:
+            return [event.name for event in store.events(task_id)]
+
+    def rows(self) -> sqlite3.Connection:
+        """Open the queue's file as another application does."""
+        return sqlite3.connect(self.path / "queue.db", isolation_level=None)
 
     def insert(self, **params: Any) -> UUID:
         """Insert a small task as another application does: unchecked."""
-        task_id = uuid4()
-        given = json.dumps({**a_quick_task()["params"], **params})
-        with closing(sqlite3.connect(self.path / "queue.db", isolation_level=None)) as connection:
+        return self.insert_row(json.dumps({**a_quick_task()["params"], **params}))
+
+    def insert_row(
+        self, params: str, *, task_id: UUID | None = None, result_data: str | None = None
+    ) -> UUID:
+        """Insert a row as another application does, whatever it holds."""
+        task_id = task_id or uuid4()
+        with closing(self.rows()) as connection:
             connection.execute(
-                "INSERT INTO tasks (id, task_type, params) VALUES (?, 't2v', ?)",
-                [str(task_id), given],
+                "INSERT INTO tasks (id, task_type, params, result_data) VALUES (?, 't2v', ?, ?)",
+                [str(task_id), params, result_data],
             )
         return task_id
 
@@ -234,10 +242,10 @@ class Home:
             if record.kind is Kind.SPAN_BEGIN
         )
 
-    def work_until_idle(self, *options: str) -> Worker:
+    def work_until_idle(self, *options: str, patience_s: float = PATIENCE_S) -> Worker:
         """Run a worker until nothing is left, and see that it ended well."""
         worker = self.worker(*options)
-        assert worker.process.wait(timeout=PATIENCE_S) == 0, worker.lines()
+        assert worker.process.wait(timeout=patience_s) == 0, worker.lines()
         return worker
 
     def close(self) -> None:
@@ -248,6 +256,17 @@ class Home:
                 worker.process.wait()
         alive = [d for d in process_directories(self.path / "spool") if is_alive(d)]
         wait_for(lambda: not any(map(is_alive, alive)), "end of the task processes", 20)
+
+
+@contextmanager
+def home_at(path: Path) -> Iterator[Home]:
+    """Give an empty home in a folder; whatever runs in it is ended at the end."""
+    home = Home(path / "home")
+    home.path.mkdir()
+    try:
+        yield home
+    finally:
+        home.close()
 
 
 def assert_whole(home: Home, orchestrators: list[UUID], segments: int) -> None:

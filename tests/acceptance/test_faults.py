@@ -128,8 +128,8 @@ def test_what_cannot_be_known_at_the_start_fails_its_task_alone(home: Home) -> N
     assert good.status is TaskStatus.COMPLETE
 
 
-def test_a_missing_engine_ends_the_worker_by_its_exit_code(home: Home) -> None:
-    """A device that is not there: exit code 80, and the task stays queued for who has one."""
+def test_a_missing_device_ends_the_worker_by_its_exit_code(home: Home) -> None:
+    """Exit code 80, the device by name, and the task stays queued for who has one."""
     (task_id,) = home.enqueue(a_task(image_start=home.pictures(1)[0]))
     worker = home.worker("--set", "device=cuda:7")
     assert worker.process.wait(timeout=120) == 80

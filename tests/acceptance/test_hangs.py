@@ -2,12 +2,9 @@
 
 import os
 import signal
-import sqlite3
 import time
-from collections import Counter
 from contextlib import closing
-from itertools import pairwise
-from pathlib import Path
+from itertools import pairwise, product
 from typing import Any
 from uuid import UUID
 
@@ -16,15 +13,23 @@ import pytest
 from telemetry.journal import JournalReader, process_directories
 from telemetry.records import Error, Kind
 from telemetry.testing import OtlpReceiver, SentryReceiver
-from tests.acceptance.home import Home, Worker, a_quick_task, a_slow_task, wait_for
-from tests.acceptance.injection import FAULTS, STAGES, Point, inject, line_of
+from tests.acceptance.backends import assert_arrived_once, backends
+from tests.acceptance.home import PATIENCE_S, Home, Worker, a_quick_task, a_slow_task, wait_for
+from tests.acceptance.injection import STAGES, Fault, Point, inject, place_of
 from worker.task import Task, TaskStatus
 
 LIMIT_S = 6
 # The other limits stay what they are by default: a loaded machine takes its time for a model.
 MODEL_LIMIT_S = 20
-WAYS = ("wait_for_itself", "sleep_with_the_gil", "sleep_without_the_gil", "stop_itself")
-LOOP = {"inputs": (0, 0), "parameters": (26, 32)}
+WAYS = (
+    "sleep_in_python",
+    "wait_for_itself",
+    "stop_itself",
+    "sleep_without_the_gil",
+    "sleep_with_the_gil",
+)
+# Each way once, each stage once.
+FEW = list(zip(STAGES, WAYS, strict=True))
 
 
 def errors_of(home: Home) -> list[Error]:
@@ -47,19 +52,18 @@ def hang_after(*stages: str) -> tuple[str, str]:
     return ("--set", "hang_after_s=" + ",".join(f"{name}={limit_of(name)}" for name in stages))
 
 
-def assert_hung(task: Task, stage: str, fault: str) -> dict[str, Any]:
+def assert_hung(task: Task, stage: str, fault: Fault) -> dict[str, Any]:
     """See that a task has failed as a hang at its first attempt, and where; return the error."""
     error = task.error or {}
     assert (task.status, task.attempts, task.deaths) == (TaskStatus.FAILED, 1, 0), task
     assert (error["kind"], error["type"], error["stage"]) == ("hang", "hang", stage)
-    assert (error["loop_index"], error["loop_count"]) == LOOP.get(stage, (32, 32))
+    assert (error["loop_index"], error["loop_count"]) == fault.point.loop
     assert error["signal"] == "SIGKILL"
     assert f"no progress for {limit_of(stage)} s" in (task.error_message or "")
-    if fault == "stop_itself":  # it can run no handler, and leaves no stack
-        assert (error["place"], Path(error["file"]).name) == ("opened at", "denoise.py")
-    else:
-        place = (error["place"], error["file"], error["function"], error["line"])
-        assert place == ("stopped at", str(FAULTS), fault, line_of(fault))
+    assert (error["file"], error["line"]) == place_of(fault)
+    stopped = fault.name != "stop_itself"  # it can run no handler, and leaves no stack
+    assert error["place"] == ("stopped at" if stopped else "opened at")
+    assert not stopped or error["function"] == fault.name
     return error
 
 
@@ -69,11 +73,8 @@ def late_s(task: Task, stage: str) -> float:
     return task.updated_at.timestamp() - task.progress["at"] - limit_of(stage)
 
 
-def assert_every_span_arrives_once(home: Home, receiver: OtlpReceiver) -> list[str]:
-    """See that what was begun has arrived, once each; return the names of what hangs closed."""
-    wanted = home.begun()
-    wait_for(lambda: len(receiver.spans) >= len(wanted), "spans", 20)
-    assert Counter(span.span.span_id.hex() for span in receiver.spans) == wanted
+def closed_by_hangs(receiver: OtlpReceiver) -> list[str]:
+    """Return the names of the spans that were closed for a death: all of them as a hang."""
     closed = [span for span in receiver.spans if "loop26.death.kind" in span.attributes]
     assert {span.attributes["loop26.death.kind"] for span in closed} == {"hang"}
     assert {span.span.status.code for span in closed} == {2}
@@ -93,39 +94,33 @@ def assert_sentry_has_each_once(receiver: SentryReceiver, errors: list[dict[str,
         assert place == (error["file"], error["line"], error["function"])
 
 
-def assert_hangs_fail(home: Home, hangs: list[tuple[str, str]]) -> None:
-    """Let one task after another hang in its stage, and see what becomes of each, and of the next.
+@pytest.mark.timeout(1200)
+def test_a_hang_fails_its_task_at_its_line(home: Home, pytestconfig: pytest.Config) -> None:
+    """In Python, a deadlock, native code with and without the GIL, a stopped process.
 
-    Each ends its process; a new one takes the next task, and the last finds nothing in its way.
+    All its spans arrive, closed as a hang, and Sentry has it once. Each ends its process; a new one
+    takes the next task, and the last finds nothing in its way.
     """
-    with OtlpReceiver() as otlp, SentryReceiver() as sentry:
-        home.environment |= {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.endpoint,
-            "SENTRY_DSN": sentry.dsn,
-        }
+    every = pytestconfig.getoption("--deaths") == "all"
+    hangs = list(product(STAGES, WAYS)) if every else FEW
+    with backends(home) as (otlp, sentry):
         *hung, last = home.enqueue(*[a_quick_task()] * (len(hangs) + 1))
-        for stage, fault in hangs:
-            inject(home, STAGES[stage], fault)
-        home.work_until_idle(*hang_after(*dict(hangs)))
+        faults = [
+            inject(home, STAGES[stage], way, task=task_id)
+            for (stage, way), task_id in zip(hangs, hung, strict=True)
+        ]
+        home.work_until_idle(*hang_after(*STAGES), patience_s=PATIENCE_S * len(hangs) / len(FEW))
         tasks = [home.task(task_id) for task_id in hung]
-        errors = [assert_hung(*one) for one in zip(tasks, *zip(*hangs, strict=True), strict=True)]
+        stages = [stage for stage, _way in hangs]
+        errors = [assert_hung(*one) for one in zip(tasks, stages, faults, strict=True)]
         assert home.task(last).status is TaskStatus.COMPLETE
-        closed = assert_every_span_arrives_once(home, otlp)
+        assert_arrived_once(home, otlp)
+        closed = closed_by_hangs(otlp)
         assert_sentry_has_each_once(sentry, errors)
     assert closed.count("process t2v") == len(hangs)
-    for (stage, fault), task in zip(hangs, tasks, strict=True):
-        assert f"stage {stage}" in closed
-        print(f"{stage}, {fault}: on the row {late_s(task, stage):.2f} s after the limit")
-
-
-def test_a_hang_in_any_stage_fails_its_task_at_its_line(home: Home) -> None:
-    """In Python: all its spans arrive, closed as a hang, and Sentry has it once."""
-    assert_hangs_fail(home, [(stage, "sleep_in_python") for stage in STAGES])
-
-
-def test_a_hang_of_any_kind_fails_its_task(home: Home) -> None:
-    """A deadlock; native code with and without the GIL; a stopped process, opened at its step."""
-    assert_hangs_fail(home, [("generate", way) for way in WAYS])
+    for (stage, way), task in zip(hangs, tasks, strict=True):
+        assert closed.count(f"stage {stage}") == stages.count(stage)
+        print(f"{stage}, {way}: on the row {late_s(task, stage):.2f} s after the limit")
 
 
 def test_slow_progress_is_no_hang(home: Home) -> None:
@@ -142,7 +137,7 @@ def extensions(home: Home, task_id: UUID, until: Any) -> list[float]:
     """Return when a task's lease was extended, by the queue's own clock, until something holds."""
     seen: list[float] = []
     query = "SELECT (julianday(lease_expires_at) - 2440587.5) * 86400 FROM tasks WHERE id = ?"
-    with closing(sqlite3.connect(home.path / "queue.db")) as connection:
+    with closing(home.rows()) as connection:
         while not until():
             (expires_at,) = connection.execute(query, [str(task_id)]).fetchone()
             if expires_at is not None and expires_at not in seen[-1:]:
@@ -159,10 +154,9 @@ def beating(heartbeat_s: float) -> tuple[str, ...]:
 def held(home: Home, hold_s: float, heartbeat_s: float) -> tuple[list[float], Worker, UUID]:
     """Hold the GIL of a task process; return the gaps between the heartbeats meanwhile."""
     (task_id,) = home.enqueue(a_quick_task())
-    fault = inject(home, STAGES["generate"], "hold_the_gil_for_a_while")
-    home.environment["INJECTED_HOLD_S"] = str(hold_s)
+    fault = inject(home, STAGES["generate"], "hold_the_gil_for_a_while", seconds=hold_s)
     worker = home.worker(*beating(heartbeat_s), until_idle=False)
-    wait_for(lambda: not fault.exists(), "hold of the GIL")
+    wait_for(lambda: fault.met_at, "hold of the GIL")
     beats = extensions(home, task_id, until=lambda: worker.heard("progress", step=2))
     return [later - earlier for earlier, later in pairwise(beats)], worker, task_id
 
@@ -182,11 +176,14 @@ def test_the_heart_beats_on_while_native_code_holds_the_gil(
     assert max(gaps) < 1.5 * heartbeat_s
 
 
-def test_a_quiet_task_is_said_to_be_quiet(home: Home) -> None:
-    """The row has the task's own last stamp, which stands still, and for how long it has."""
+def test_a_quiet_task_is_said_to_be_quiet_and_a_drain_then_ends_in_time(home: Home) -> None:
+    """The row has the task's own last stamp, which stands still, and for how long it has.
+
+    The grace is all that the task gets at the drain; it goes back with its attempt.
+    """
     (task_id,) = home.enqueue(a_quick_task())
     inject(home, STAGES["generate"], "sleep_with_the_gil")
-    worker = home.worker(*beating(1), until_idle=False)
+    worker = home.worker(*beating(1), "--set", "grace_s=1", until_idle=False)
 
     def quiet() -> dict[str, Any] | None:
         progress = home.task(task_id).progress or {}
@@ -200,15 +197,6 @@ def test_a_quiet_task_is_said_to_be_quiet(home: Home) -> None:
     health = home.run("health", "--json")
     assert health.returncode == 0
     assert '"quiet_s"' in health.stdout
-    worker.process.kill()
-
-
-def test_a_drain_during_a_hang_ends_in_time(home: Home) -> None:
-    """The grace is all that the task gets; it goes back with its attempt."""
-    (task_id,) = home.enqueue(a_quick_task())
-    fault = inject(home, STAGES["generate"], "sleep_with_the_gil")
-    worker = home.worker("--set", "grace_s=1", until_idle=False)
-    wait_for(lambda: not fault.exists(), "hang")
     began = time.monotonic()
     assert worker.end() == 0
     assert time.monotonic() - began < 15
@@ -219,12 +207,11 @@ def test_a_drain_during_a_hang_ends_in_time(home: Home) -> None:
 def test_a_task_process_that_hangs_at_its_start_says_where(home: Home) -> None:
     """As at a driver that does not answer: its line is on record, and another one is tried."""
     engine = Point(module="worker.engines.registry", function="engine_named")
-    inject(home, engine, "sleep_with_the_gil")
+    fault = inject(home, engine, "sleep_with_the_gil")
     worker = home.worker("--set", "child_start_timeout_s=10", until_idle=False)
     error = wait_for(lambda: errors_of(home), "error")[0]
-    place = (error.place, error.file, error.line)
-    assert (error.kind, error.task_id) == ("hang", "")
-    assert place == ("stopped at", str(FAULTS), line_of("sleep_with_the_gil"))
+    assert (error.kind, error.place, error.task_id) == ("hang", "stopped at", "")
+    assert (error.file, error.line) == place_of(fault)
     assert "raise child_start_timeout_s" in error.message
     wait_for(worker.task_process, "another task process")
     worker.end()
@@ -236,15 +223,12 @@ def test_a_cancelled_task_that_hangs_is_cancelled_and_says_where(home: Home) -> 
     hung, following = home.enqueue(a_quick_task(), a_quick_task())
     fault = inject(home, STAGES["generate"], "sleep_with_the_gil")
     worker = home.worker()
-    wait_for(lambda: not fault.exists(), "hang")
+    wait_for(lambda: fault.met_at, "hang")
     assert home.run("cancel", str(hung)).returncode == 0
     assert worker.process.wait(timeout=120) == 0
     (error,) = errors_of(home)
-    assert (error.kind, error.line, error.stage) == (
-        "hang",
-        line_of("sleep_with_the_gil"),
-        "generate",
-    )
+    assert (error.kind, error.stage) == ("hang", "generate")
+    assert (error.file, error.line) == place_of(fault)
     assert home.task(hung).status is TaskStatus.CANCELLED
     assert home.task(following).status is TaskStatus.COMPLETE
 

@@ -3,58 +3,34 @@
 import json
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from telemetry.journal import JournalReader, process_directories
 from telemetry.records import Kind
 from tests.acceptance.home import Home, a_quick_task, a_slow_task, wait_for
+from tests.acceptance.injection import STAGES, inject
 from worker.task import TaskStatus
-
-
-def rows(home: Home) -> sqlite3.Connection:
-    """Open the queue's file as another application does."""
-    return sqlite3.connect(home.path / "queue.db", isolation_level=None)
-
-
-def insert_raw(home: Home, task_id: UUID, params: str, result_data: str | None = None) -> None:
-    """Insert a row as another application does, whatever it holds."""
-    with closing(rows(home)) as connection:
-        connection.execute(
-            "INSERT INTO tasks (id, task_type, params, result_data) VALUES (?, 't2v', ?, ?)",
-            [str(task_id), params, result_data],
-        )
 
 
 @contextmanager
 def locked(home: Home) -> Iterator[None]:
     """Hold the queue's write lock, as a backup or a stuck application does."""
-    with closing(rows(home)) as connection:
+    with closing(home.rows()) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")
 
 
-def told(home: Home, task_id: UUID) -> list[str]:
-    """Return the names of a task's events, oldest first."""
-    store = home.store()
-    try:
-        return [event.name for event in store.events(task_id)]
-    finally:
-        store.close()
-
-
 def test_a_row_that_cannot_be_sent_fails_alone(home: Home) -> None:
     """Half an emoji in params, a list in result_data: the first fails, the second is done."""
     home.run("tasks")
-    half, odd = uuid4(), uuid4()
     params = json.dumps(a_quick_task()["params"])
-    insert_raw(home, half, params.replace("a clock", "half an emoji \\ud83d"))
-    insert_raw(home, odd, params, result_data="[]")
+    half = home.insert_row(params.replace("a clock", "half an emoji \\ud83d"))
+    odd = home.insert_row(params, result_data="[]")
     home.work_until_idle()
     assert home.task(half).status is TaskStatus.FAILED
     assert "Unicode" in (home.task(half).error_message or "")
@@ -66,7 +42,7 @@ def test_a_row_that_vanishes_takes_nothing_with_it(home: Home) -> None:
     gone, other = home.enqueue(a_slow_task(), a_quick_task())
     worker = home.worker()
     worker.wait_for("progress", task_id=str(gone), stage="generate", step=2)
-    with closing(rows(home)) as connection:
+    with closing(home.rows()) as connection:
         connection.execute("DELETE FROM tasks WHERE id = ?", [str(gone)])
     assert worker.process.wait(timeout=120) == 0, worker.lines()
     assert home.task(other).status is TaskStatus.COMPLETE
@@ -76,7 +52,8 @@ def test_a_row_that_vanishes_takes_nothing_with_it(home: Home) -> None:
 def test_a_plan_that_the_queue_refuses_fails_its_orchestrator(home: Home) -> None:
     """A child's id is taken by a stranger: the journey fails by name, and the next is done."""
     refused, other = home.enqueue(home.journey(1), home.journey(1))
-    insert_raw(home, uuid5(refused, "segment/0"), json.dumps(a_quick_task()["params"]))
+    params = json.dumps(a_quick_task()["params"])
+    home.insert_row(params, task_id=uuid5(refused, "segment/0"))
     home.work_until_idle()
     assert home.task(refused).status is TaskStatus.FAILED
     assert (home.task(refused).error or {})["type"] == "worker.errors.InvalidTask"
@@ -97,7 +74,7 @@ def test_a_drain_without_the_queue_gives_the_attempt_back_later(home: Home) -> N
     following.wait_for("ready")
     task = home.task(task_id)
     assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
-    assert told(home, task_id)[-1] == "released"
+    assert home.told(task_id)[-1] == "released"
     assert following.end() == 0
 
 
@@ -123,12 +100,12 @@ def test_a_worker_that_was_stopped_does_not_sweep_itself(home: Home) -> None:
     worker.process.send_signal(signal.SIGCONT)
     assert worker.process.wait(timeout=200) == 0
     assert home.task(task_id).status is TaskStatus.COMPLETE
-    assert "worker_lost" not in told(home, task_id)
+    assert "worker_lost" not in home.told(task_id)
 
 
 def lease_is_over(home: Home, task_id: UUID) -> bool:
     """Whether a task's lease has run out by the clock of this machine."""
-    with closing(rows(home)) as connection:
+    with closing(home.rows()) as connection:
         (over,) = connection.execute(
             "SELECT lease_expires_at < strftime('%Y-%m-%dT%H:%M:%f', 'now')"
             " FROM tasks WHERE id = ?",
@@ -147,17 +124,31 @@ def test_a_worker_recycles_after_the_tasks_it_was_told(home: Home) -> None:
 
 
 def test_what_native_code_prints_is_recorded_without_secrets(home: Home) -> None:
-    """The task process gets no secret by its environment, and its last words hide theirs."""
-    home.environment["SENTRY_DSN"] = "http://secretkey@127.0.0.1:9/1"
-    home.enqueue(a_slow_task())
+    """On stdout and stderr, it is on the row and in a journal; what is secret in it is nowhere."""
+    (task_id,) = home.enqueue(a_slow_task())
+    text = "native code says: http://secretkey@127.0.0.1:9/1, password=hunter2hunter2"
+    inject(home, STAGES["generate"], "print_natively", text=text)
     worker = home.worker("--set", "max_deaths=1")
-    worker.wait_for("progress", stage="generate", step=2)
-    child = worker.task_process()
-    assert b"secretkey" not in Path(f"/proc/{child}/environ").read_bytes()
-    os.kill(child, signal.SIGKILL)
+    worker.wait_for("progress", stage="generate", step=3)
+    os.kill(worker.task_process(), signal.SIGKILL)
     assert worker.process.wait(timeout=120) == 0
-    for path in (home.path / "spool").rglob("*.journal"):
-        assert b"secretkey" not in path.read_bytes()
+    error = home.task(task_id).error or {}
+    assert [line[:17] for line in error["last_words"]] == ["native code says:"] * 2
+    journals = [path.read_bytes() for path in (home.path / "spool").rglob("*.journal")]
+    assert any(b"native code says:" in journal for journal in journals)
+    for exit_ in (*journals, json.dumps(error).encode(), worker.output()):
+        assert b"secretkey" not in exit_
+        assert b"hunter2" not in exit_
+
+
+def test_a_task_process_gets_no_secret_by_its_environment(home: Home) -> None:
+    """What a child needs not know, its natives cannot print."""
+    home.environment["SENTRY_DSN"] = "http://secretkey@127.0.0.1:9/1"
+    worker = home.worker(until_idle=False)
+    worker.wait_for("ready")
+    environment = Path(f"/proc/{worker.task_process()}/environ").read_bytes()
+    assert b"LOOP26_THREADS" in environment
+    assert b"secretkey" not in environment
 
 
 def test_a_worker_says_in_its_journal_how_it_ended(home: Home) -> None:

@@ -11,11 +11,10 @@ import pytest
 
 from telemetry.journal import JournalReader, process_directories, read_index
 from telemetry.spans import Folder, Span
-from tests.acceptance.home import Home, Worker, assert_whole
+from tests.acceptance.home import Home, Worker, assert_whole, home_at
 from worker.output.video import read_frames
 from worker.task import Task, TaskStatus
 
-pytestmark = pytest.mark.xdist_group("journey")
 SEGMENTS = 3
 OVERLAP = 2
 FRAMES = 5
@@ -48,11 +47,9 @@ class Finished:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     """Work off one journey of three segments and a stitch."""
-    home = Home(tmp_path_factory.mktemp("journey") / "home")
-    home.path.mkdir()
-    (orchestrator,) = home.enqueue(home.journey(SEGMENTS))
-    yield Finished(home=home, worker=home.work_until_idle(), orchestrator=orchestrator)
-    home.close()
+    with home_at(tmp_path_factory.mktemp("journey")) as home:
+        (orchestrator,) = home.enqueue(home.journey(SEGMENTS))
+        yield Finished(home=home, worker=home.work_until_idle(), orchestrator=orchestrator)
 
 
 def spans_of(home: Home) -> list[Span]:

@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections import Counter
+from contextlib import closing
 from uuid import UUID
 
 import pytest
@@ -73,25 +74,20 @@ def finished(home: Home) -> bool:
     """Whether no task is left to do."""
     if not (home.path / "queue.db").exists():
         return True
-    store = home.store()
-    try:
+    with closing(home.store()) as store:
         return not store.list_tasks(statuses=(TaskStatus.QUEUED, TaskStatus.IN_PROGRESS))
-    finally:
-        store.close()
 
 
 def assert_nothing_lost_or_doubled(home: Home, journeys: list[UUID]) -> None:
     """See that each task was completed once, and each video is what was asked."""
     assert_whole(home, journeys, SEGMENTS)
-    store = home.store()
     for journey in journeys:
-        for task in [store.get(journey), *store.list_tasks(parent_id=journey)]:
-            told = Counter(event.name for event in store.events(task.id))
+        for task in [home.task(journey), *home.children(journey)]:
+            told = Counter(home.told(task.id))
             assert told["completed"] == 1, told
             assert told["inserted"] == 1, told
         stitched = read_frames(home.path / "outputs" / str(task.id) / "video.mp4")
         assert len(stitched) == SEGMENTS * FRAMES - (SEGMENTS - 1) * OVERLAP
-    store.close()
     assert not list((home.path / "outputs").glob("*/.*")), "an attempt's folder was left behind"
 
 

@@ -2,29 +2,23 @@
 
 import os
 import signal
-from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
-from telemetry.testing import OtlpReceiver, SentryReceiver
+from tests.acceptance.backends import assert_arrived_once, backends
 from tests.acceptance.home import Home, wait_for
 
 
 def test_every_span_of_a_killed_journey_arrives_once(home: Home) -> None:
     """The task process dies in a segment; the journey goes on; all that was begun arrives."""
-    with OtlpReceiver() as receiver:
-        home.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver.endpoint
+    with backends(home) as (receiver, _):
         (orchestrator,) = home.enqueue(home.journey(1))
         worker = home.worker()
         generating = worker.wait_for("progress", stage="generate")
         os.kill(worker.task_process(), signal.SIGKILL)
         assert worker.process.wait(timeout=240) == 0, worker.lines()
-        wanted = home.begun()
-        wait_for(lambda: len(receiver.spans) >= len(wanted), "spans", 20)
-        arrived = Counter(span.span.span_id.hex() for span in receiver.spans)
+        assert_arrived_once(home, receiver)
         died = [span for span in receiver.spans if "loop26.death.kind" in span.attributes]
-    assert arrived == wanted
-    assert set(wanted.values()) == {1}
     assert {
         span.span.trace_id for span in receiver.spans if span.span.name.startswith("process ")
     } == {bytes.fromhex((home.task(orchestrator).trace_context or "").split("-")[1])}
@@ -35,8 +29,7 @@ def test_every_span_of_a_killed_journey_arrives_once(home: Home) -> None:
 
 def test_a_failure_reaches_sentry_with_its_trace(home: Home) -> None:
     """One event, at the line that raised, in the trace that the task's row carries."""
-    with SentryReceiver() as receiver:
-        home.environment["SENTRY_DSN"] = receiver.dsn
+    with backends(home) as (_, receiver):
         journey = home.journey(1)
         picture = journey["params"]["orchestrator_details"]["input_image_paths_resolved"][0]
         (orchestrator,) = home.enqueue(journey)

@@ -4,19 +4,9 @@ import os
 import signal
 import time
 from pathlib import Path
-from uuid import UUID
 
 from tests.acceptance.home import Home, a_quick_task, a_slow_task, wait_for
 from worker.task import TaskStatus
-
-
-def events_of(home: Home, task_id: UUID) -> list[str]:
-    """Return the names of a task's events, oldest first."""
-    store = home.store()
-    try:
-        return [event.name for event in store.events(task_id)]
-    finally:
-        store.close()
 
 
 def test_sigterm_lets_the_running_task_finish(home: Home) -> None:
@@ -39,7 +29,7 @@ def test_a_second_sigterm_gives_the_task_and_its_attempt_back(home: Home) -> Non
     assert worker.end() == 0
     task = home.task(task_id)
     assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
-    assert events_of(home, task_id)[-1] == "released"
+    assert home.told(task_id)[-1] == "released"
     assert not list((home.path / "outputs").glob("*/.*"))
 
 
@@ -95,7 +85,7 @@ def test_a_task_that_kills_its_process_fails_at_the_limit(home: Home) -> None:
     assert task.error["place"] == "opened at"
     assert Path(task.error["file"]).name == "denoise.py"
     assert task.error["loop_index"] == task.error["loop_count"] == 32
-    assert events_of(home, task_id).count("died") == 2
+    assert home.told(task_id).count("died") == 2
 
 
 def test_the_task_process_dies_with_its_supervisor(home: Home) -> None:

@@ -1,4 +1,7 @@
-"""The deaths that tests have a task process die. The line of each has its name as a comment."""
+"""The deaths that tests have a task process die.
+
+The line that one ends at has its name as a comment, where a stack can be written at all.
+"""
 
 import ctypes
 import mmap
@@ -60,16 +63,23 @@ def sigkill() -> None:
 
 
 def out_of_memory() -> None:
-    """Take memory until the control group's limit has this killed; without one, be killed."""
+    """Take memory until the limit of a control group has this killed: only for inside of one."""
     taken = []
-    while os.environ["DEATHS_GROUP"]:
+    while True:
         taken.append(bytearray(b"\1") * BLOCK_BYTES)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def abort() -> None:
     """Abort in native code."""
     LIBC.abort()  # abort
+
+
+def abort_while_unwinding() -> None:
+    """Abort in native code while an exception is on its way out."""
+    try:
+        raise LookupError("there is no such thing either")
+    finally:
+        LIBC.abort()  # abort_while_unwinding
 
 
 def segfault() -> None:

@@ -1,4 +1,7 @@
-"""The faults that tests put into a worker. The line that one ends at has its name as a comment."""
+"""The hangs that tests put into a worker, and what else goes wrong while it lives on.
+
+The line that one hangs at has its name as a comment, where a stack can be written at all.
+"""
 
 import ctypes
 import os
@@ -32,9 +35,17 @@ def sleep_without_the_gil() -> None:
     ctypes.CDLL(None).sleep(LONG_S)  # sleep_without_the_gil
 
 
-def hold_the_gil_for_a_while() -> None:
-    """Hold the GIL for as long as INJECTED_HOLD_S says, then go on."""
-    ctypes.PyDLL(None).usleep(int(float(os.environ["INJECTED_HOLD_S"]) * 1_000_000))
+def hold_the_gil_for_a_while(seconds: float) -> None:
+    """Hold the GIL, then go on."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+
+
+def print_natively(text: str) -> None:
+    """Print a line on stdout and one on stderr, past all of Python's own streams."""
+    native = ctypes.CDLL(None)
+    native.puts(text.encode())
+    native.fflush(None)
+    native.write(2, f"{text}\n".encode(), len(text.encode()) + 1)
 
 
 def slow_the_steps_down() -> None:
