@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,21 +31,19 @@ from worker.failure import failure_of
 from worker.handlers.base import Context
 from worker.handlers.registry import handler_for
 from worker.messages import (
-    Alive,
     Cancel,
     Channel,
     Configure,
     Exit,
     Finished,
     Hello,
-    Progress,
     Ready,
     Run,
-    Started,
     TroubleTeller,
     Unready,
     finished,
 )
+from worker.observer import ChannelObserver
 from worker.output.storage import LocalStorage
 from worker.task import Cancelled, Claim, Failed, Outcome, Retry
 
@@ -54,63 +51,7 @@ EXIT_MISUNDERSTOOD = 76  # EX_PROTOCOL of sysexits.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Ends meant by us, which leave no stack; `telemetry.stacks` wraps the name in `os`.
 _leave = os._exit
-_ALIVE_EVERY_S = 1.0
 _log = logging.getLogger(__name__)
-
-
-class ChannelObserver:
-    """Tells the supervisor how far a task is; learns from it that the task was cancelled.
-
-    Satisfies `worker.handlers.base.TaskObserver`.
-    """
-
-    def __init__(self, channel: TroubleTeller, token: UUID, engine: Engine) -> None:
-        self._channel = channel
-        self._engine = engine
-        self._stage = ""
-        self._cancelled: str | None = None
-        self._told_at = 0.0
-        self.token = token
-
-    def cancel(self, reason: str) -> None:
-        """Let the next check raise. Called from the thread that reads the channel."""
-        self._cancelled = reason
-
-    def check_cancelled(self) -> None:
-        """Raise `TaskCancelled` when the task was cancelled; else tell that it goes on."""
-        if self._cancelled is not None:
-            raise TaskCancelled(self._cancelled)
-        if time.monotonic() - self._told_at >= _ALIVE_EVERY_S:
-            self._send(Alive(token=self.token, at=time.time()))
-
-    def stage(self, name: str) -> None:
-        """Tell that the task enters a stage."""
-        self.check_cancelled()
-        self._stage = name
-        self._tell(0, 0)
-
-    def step(self, index: int, count: int) -> None:
-        """Tell that step `index` of `count` is done."""
-        self._tell(index, count)
-
-    def started(self) -> None:
-        """Tell that the model is loaded."""
-        self._send(
-            Started(
-                token=self.token,
-                model=self._engine.loaded_model or "",
-                load_count=self._engine.load_count,
-            )
-        )
-
-    def _tell(self, step: int, steps: int) -> None:
-        self._send(
-            Progress(token=self.token, at=time.time(), stage=self._stage, step=step, steps=steps)
-        )
-
-    def _send(self, message: Progress | Alive | Started) -> None:
-        self._told_at = time.monotonic()
-        self._channel.send(message)
 
 
 @dataclass(slots=True)
@@ -122,11 +63,14 @@ class TaskProcess:
     engine: Engine
     recorder: Recorder
     storage: LocalStorage
+    leaves_stacks: bool
     observer: ChannelObserver | None = None
     cancelled: dict[UUID, str] = field(default_factory=dict)
 
     def run(self, claim: Claim) -> None:
         """Run one task and send its outcome, whatever happens in it."""
+        if not self.leaves_stacks:  # its journal may have begun since
+            self.leaves_stacks = stacks.write_to(self.recorder.writer.directory)
         self.observer = ChannelObserver(self.channel, claim.token, self.engine)
         if claim.token in self.cancelled:  # before its thread had come here
             self.observer.cancel(self.cancelled[claim.token])
@@ -218,14 +162,21 @@ def main(argv: list[str]) -> int:
         patient=True,  # the supervisor has found the spool in order; a task is not to wait for it
     )
     recorder.install()
-    stacks.write_to(recorder.writer.directory)
+    leaves_stacks = stacks.write_to(recorder.writer.directory)
     channel.send(Hello(journal=str(recorder.writer.directory)))
-    code = _serve(configure, channel, messages, recorder)
+    code = _serve(configure, channel, messages, recorder, leaves_stacks=leaves_stacks)
     recorder.close(exit_code=code)
     return code
 
 
-def _serve(configure: Configure, channel: Channel, messages: Any, recorder: Recorder) -> int:
+def _serve(
+    configure: Configure,
+    channel: Channel,
+    messages: Any,
+    recorder: Recorder,
+    *,
+    leaves_stacks: bool,
+) -> int:
     try:
         engine = engine_named(
             configure.engine,
@@ -248,6 +199,7 @@ def _serve(configure: Configure, channel: Channel, messages: Any, recorder: Reco
         engine=engine,
         recorder=recorder,
         storage=LocalStorage(Path(configure.outputs)),
+        leaves_stacks=leaves_stacks,
     )
     runs = _listen(messages, process)
     channel.send(Ready(device=_facts(asdict(device))))
