@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from telemetry.errors import JournalTooNew
-from telemetry.records import ProcessEnd
 from telemetry.shipper.adoption import Adoption
 from telemetry.shipper.follower import Stream
 from telemetry.shipper.otlp import LOGS, TRACES, OtlpStream, OtlpTarget
@@ -76,8 +75,6 @@ class Shipper:
         sentry: Where errors go.
         retention: How long journals are kept.
         interval_s: Seconds between two looks at the journals.
-        on_dead: Asked, after `adopt`, how a process died whose journal has no end; None leaves it
-            to whoever knows.
         clock: Monotonic seconds.
         wall_clock: Seconds since the epoch.
     """
@@ -90,12 +87,11 @@ class Shipper:
         sentry: SentryTarget | None = None,
         retention: Retention | None = None,
         interval_s: float = 1.0,
-        on_dead: Callable[[Path], ProcessEnd | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._interval_s = interval_s
-        self._adoption = Adoption(root, on_dead)
+        self._adoption = Adoption(root)
         self._clock = clock
         self._wall_clock = wall_clock
         self._senders = [Sender(stream, clock) for stream in _streams(otlp, sentry)]
@@ -143,7 +139,7 @@ class Shipper:
 
         For a supervisor to call once, when it has settled what the one before it left. Returns the
         directories; their processes' ends are recorded as "lost". Those whose end cannot be
-        written are counted (`Counters.unclosed`) and left to the next supervisor.
+        written are counted (`Counters.unclosed`), and tried again as often as retention is applied.
         """
         closed = self._adoption.begin()
         self.wake()
@@ -204,6 +200,7 @@ class Shipper:
         while not self._stopping.is_set():
             try:
                 self.retain()
+                self._adoption.go_on()
             except Exception as error:  # noqa: BLE001 - it is tried again, whatever happened
                 self._tell(f"retention goes on after {type(error).__name__}: {error}")
             self._stopping.wait(_RETENTION_EVERY_S)

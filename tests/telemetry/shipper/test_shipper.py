@@ -340,19 +340,6 @@ def test_a_dead_journal_is_left_alone_until_adopted(spool: Path) -> None:
     assert not any(r.kind is Kind.PROCESS_END for r in JournalReader(directory).read())
 
 
-def test_the_supervisor_is_asked_how_a_process_died(spool: Path) -> None:
-    """After it has adopted, a death is its to explain."""
-    with OtlpReceiver() as receiver:
-        one = shipper(spool, receiver, on_dead=lambda _directory: death.from_returncode(-9))
-        one.adopt()
-        directory = killed(spool)
-        assert one.drain(20)
-        assert one.drain(20)
-        one.stop(1)
-        assert len(receiver.names) == 27
-    assert process_directories(spool) == [directory]
-
-
 def test_a_command_that_was_killed_is_closed_by_whoever_ships(spool: Path) -> None:
     """It has no supervisor."""
     JournalWriter.create(spool, role="cli", facts={}).close()
