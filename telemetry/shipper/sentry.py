@@ -56,7 +56,7 @@ class ErrorStream:
             trail.feed(record, finished)
             if not isinstance(record.body, Error):
                 return ()
-            return ((record.body, surroundings(folder, record.body.span_id, trail.crumbs())),)
+            return ((record.body, surroundings(folder, record.body.span_id, trail)),)
 
         return select
 

@@ -9,6 +9,7 @@ from telemetry import names
 from telemetry.journal import ProcessFacts
 from telemetry.records import Error, ExceptionFacts, Frame
 from telemetry.shipper.sentry_locals import CUT, Interest, chosen, shown, size
+from telemetry.shipper.sentry_trail import Trail
 from telemetry.spans import Folder
 
 # Sentry answers 413 above 1 MiB, and the event is gone.
@@ -47,13 +48,12 @@ class Filing(NamedTuple):
     environment: str
 
 
-def surroundings(
-    folder: Folder, span_id: bytes | None, crumbs: Sequence[Mapping[str, Any]] = ()
-) -> Surroundings:
+def surroundings(folder: Folder, span_id: bytes | None, trail: Trail) -> Surroundings:
     """Collect what a journal's state says of an error in one of its spans."""
     found: dict[str, Any] = {}
     asked: Mapping[str, Any] = {}
     if (task := folder.task) is not None and folder.task_end is None:
+        found |= trail.engine
         found |= {
             names.TASK_ID: task.task_id,
             names.TASK_TYPE: task.task_type,
@@ -63,7 +63,7 @@ def surroundings(
         asked = task.params
     for span in reversed(folder.lineage(span_id)):
         found.update(span.attributes)
-    return Surroundings(found, dict(folder.parameters), asked, crumbs)
+    return Surroundings(found, dict(folder.parameters), asked, trail.crumbs())
 
 
 def event_of(
@@ -90,7 +90,7 @@ def event_of(
         "transaction": error.stage and names.stage(error.stage),
         "fingerprint": [error.fingerprint or "{{ default }}"],
         "exception": {"values": list(_values(error, keys))},
-        "tags": {**_tags(error, around.attributes), "role": facts.role},
+        "tags": {**_engine_of(facts), **_tags(error, around.attributes), "role": facts.role},
         "contexts": {**_contexts(error, around), **_whole_locals(error)},
         "breadcrumbs": {"values": list(around.crumbs)},
     }
@@ -219,6 +219,11 @@ def _tags(error: Error, around: Mapping[str, Any]) -> dict[str, str]:
     tags |= {"stage": error.stage} if error.stage else {}
     tags |= {"loop": f"{error.loop_index}/{error.loop_count}"} if error.loop_count else {}
     return tags | {"kind": error.kind, "place": error.place}
+
+
+def _engine_of(facts: ProcessFacts) -> dict[str, str]:
+    engine = facts.facts.get("engine")
+    return {"engine": str(engine)} if engine else {}
 
 
 def _contexts(error: Error, around: Surroundings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What went before an error, as Sentry's breadcrumbs: the task's newest spans and log records."""
+"""What went before an error: the task's newest spans and log records, its engine and model."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -24,27 +24,47 @@ _TELLING: Final = (
     names.ENGINE_MODEL,
     names.ERROR_TYPE,
 )
+_ENGINE: Final = (names.ENGINE_NAME, names.ENGINE_MODEL)
+_MODEL: Final = "model_name"
+_ORCHESTRATOR: Final = "orchestrator_details"  # what a segment was not told itself stands in there
 # Sentry's levels by the least severity number of OpenTelemetry's log data model.
 _LEVELS: Final = ((21, "fatal"), (17, "error"), (13, "warning"), (9, "info"), (0, "debug"))
 
 
 class Trail:
-    """Keeps the newest spans and log records of the task in hand, in the order of their ends."""
+    """Keeps the newest spans and log records of the task in hand, in the order of their ends.
+
+    Attributes:
+        engine: Name of the engine, and of the model of the task in hand, as a span has them: as the
+            newest call said, before the first as the task's parameters say. A process has one
+            engine.
+    """
 
     def __init__(self) -> None:
+        self.engine: dict[str, Any] = {}
         self._newest: deque[Log | Span] = deque(maxlen=MOST_CRUMBS)
 
     def feed(self, record: JournalRecord, finished: Sequence[Span]) -> None:
         """Take the next record and the spans that it ended; a new task begins a new trail."""
         if isinstance(record.body, TaskBegin):
             self._newest.clear()
+            self.engine[names.ENGINE_MODEL] = _asked_model(record.body.params)
         elif isinstance(record.body, Log):
             self._newest.append(record.body)
         self._newest.extend(finished)
+        for span in finished:
+            said = {name: span.attributes.get(name) for name in _ENGINE}
+            self.engine |= {name: value for name, value in said.items() if value}
 
     def crumbs(self) -> list[dict[str, Any]]:
         """Return Sentry's breadcrumbs, oldest first."""
         return [_of_log(one) if isinstance(one, Log) else _of_span(one) for one in self._newest]
+
+
+def _asked_model(params: Mapping[str, Any]) -> Any:
+    inherited = params.get(_ORCHESTRATOR)
+    found = params.get(_MODEL)
+    return found or (inherited.get(_MODEL) if isinstance(inherited, Mapping) else None)
 
 
 def _of_log(log: Log) -> dict[str, Any]:

@@ -269,3 +269,58 @@ def test_a_backend_that_is_down_does_not_fill_memory(script: Any, spool: Path) -
         assert shipper.drain(30)
         shipper.stop(1)
     assert [event["event_id"] for event in receiver.events] == [f"{n:032x}" for n in range(100)]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"model_name": "wan22"}, {"orchestrator_details": {"model_name": "wan22"}}],
+    ids=["its own", "inherited"],
+)
+def test_engine_and_model_are_tags_before_the_engine_is_called(
+    script: Any, spool: Path, params: dict[str, Any]
+) -> None:
+    """The model as the task names it; the engine as the task before had it."""
+    script.task("t0")
+    script.span("engine load", 0, 1, loop26__engine__name="wan2gp", loop26__engine__model="old")
+    script.end_task("t0")
+    script.task("t1", **params)
+    script.begin("stage inputs")
+    script.error(stage="inputs")
+    assert tags_of_one(spool).items() >= {"engine": "wan2gp", "model": "wan22"}.items()
+
+
+def test_engine_and_model_are_tags_after_the_engine_is_done(script: Any, spool: Path) -> None:
+    """The video is encoded, by nobody who knows the model."""
+    script.task("t1")
+    script.span("engine generate", 0, 1, loop26__engine__name="wan2gp", loop26__engine__model="w")
+    script.begin("stage encode")
+    script.error(stage="encode")
+    assert tags_of_one(spool).items() >= {"engine": "wan2gp", "model": "w"}.items()
+
+
+def test_the_model_of_the_task_before_is_no_tag(script: Any, spool: Path) -> None:
+    """This one has none, or has not said."""
+    script.task("t0")
+    script.span("engine load", 0, 1, loop26__engine__name="wan2gp", loop26__engine__model="old")
+    script.end_task("t0")
+    script.task("t1")
+    script.error(stage="inputs")
+    assert "model" not in tags_of_one(spool)
+
+
+def tags_of_one(spool: Path) -> dict[str, str]:
+    """Ship the one error that there is; return its tags."""
+    with SentryReceiver() as receiver:
+        one = Shipper(spool, sentry=SentryTarget(dsn=receiver.dsn))
+        assert one.drain(10)
+        one.stop(1)
+    [event] = receiver.events
+    tags: dict[str, str] = event["tags"]
+    return tags
+
+
+def test_the_engine_is_a_tag_before_any_was_called(script: Any) -> None:
+    """A task process has one, and its journal says which."""
+    facts = msgspec.structs.replace(FACTS, facts={"engine": "tiny"})
+    event = event_of(script.error(stage="inputs"), Surroundings({}, {}), facts, FILING)
+    assert event["tags"]["engine"] == "tiny"
