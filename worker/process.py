@@ -156,7 +156,11 @@ def main(argv: list[str]) -> int:
     recorder = Recorder.open(
         Path(configure.spool),
         role="task",
-        facts={"worker_id": configure.worker_id, "supervisor_pid": configure.supervisor_pid},
+        facts={
+            "worker_id": configure.worker_id,
+            "supervisor_pid": configure.supervisor_pid,
+            "engine": configure.engine,
+        },
         rotate_bytes=configure.rotate_bytes,
         record_prompts=configure.record_prompts,
         patient=True,  # the supervisor has found the spool in order; a task is not to wait for it
