@@ -117,3 +117,37 @@ SECRETS = (
     _of("Replicate token", "REPLICATE_API_TOKEN=r8_{}", 37),
     _of("environment of PostgreSQL", "PGPASSWORD={}", 20),
 )
+
+# Whose value stands apart from what says that it is a secret: in lists, pairs and objects.
+APART = (
+    _of("argument", "{}", 20),
+    _of("header of a pair", "{}", 20),
+    _of("variable of an object", "{}", 20),
+    _of("element of several", "{}", 20),
+)
+
+
+def apart() -> dict[str, object]:
+    """Return each of `APART` in its place."""
+    argument, header, variable, element = (secret.text for secret in APART)
+    return {
+        "arguments": ["upload", "--api-token", argument, "--fast"],
+        "pairs": [["X-Api-Key", header], ["Accept", "*/*"]],
+        "objects": [{"name": "DB_PASSWORD", "value": variable}],
+        "api_keys": [element],
+    }
+
+
+# Where texts are cut: locals, windows, messages, log records and printed lines, attributes.
+LIMITS = (2048, 4096, 8192, 64 * 1024, 256 * 1024)
+_EDGES = ("Supabase database URL", "bearer token", "AWS access key id", "password", "arguments")
+
+
+def at_the_edges() -> list[str]:
+    """Return texts in which a limit falls into a secret."""
+    planted = [secret for secret in SECRETS if secret.name in _EDGES]
+    return [
+        f"{'e' * (limit - secret.text.index(secret.parts[0]) - 13)} {secret.text} {'f' * 9000}"
+        for limit in LIMITS
+        for secret in planted
+    ]

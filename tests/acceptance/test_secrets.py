@@ -11,11 +11,12 @@ from threading import Thread
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from telemetry.testing import OtlpReceiver, SentryReceiver
 from tests.acceptance.home import Home, Worker, a_quick_task, wait_for
-from tests.acceptance.planted import SECRETS, Planted
+from tests.acceptance.planted import APART, SECRETS, Planted, apart, at_the_edges
 from worker.task import TaskStatus
 
 # What stands beside each secret, and must be found: that it was there is shown by this alone.
@@ -34,6 +35,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TEXTS = json.loads((HERE / "texts.json").read_text())
+EDGES = json.loads((HERE / "edges.json").read_text())
+APART = json.loads((HERE / "apart.json").read_text())
 
 
 def get_ffmpeg_exe():
@@ -65,6 +68,10 @@ def say():
         log.info(f"planted-beside {number}: {text!r}")
         os.write(1, f"planted-beside {number} {text}\\n".encode())
         os.write(2, f"planted-beside {number} {text!r}\\n".encode())
+    for text in EDGES:
+        log.warning(text)
+        os.write(1, f"{text}\\n".encode())
+    log.warning("planted-beside %s", APART)
     try:
         raise RuntimeError("planted-beside " + TEXTS[0])
     except RuntimeError:
@@ -83,7 +90,12 @@ LIBRARY_TAIL = """
 def frame_{number}(plan):
     environment, arguments = dict(os.environ), [*sys.argv, *TEXTS]
     texts = [f"planted-beside {{n}} {{text}}" for n, text in enumerate(TEXTS)]
-    cause = None
+    edges, planted_apart, cause = list(EDGES), dict(APART), None
+    for text in EDGES:
+        try:
+            raise LookupError(text)
+        except LookupError:
+            logging.getLogger("library").exception("planted-beside the edges")
     for first in range(0, len(texts), 10):
         try:
             raise ValueError("\\n".join(texts[first : first + 10])) from cause
@@ -103,6 +115,8 @@ def library(folder: Path) -> Path:
     source = LIBRARY_HEAD + "".join(frames) + LIBRARY_TAIL.format(number=len(SECRETS))
     (folder / "imageio_ffmpeg.py").write_text(source)
     (folder / "texts.json").write_text(json.dumps([secret.text for secret in SECRETS]))
+    (folder / "edges.json").write_text(json.dumps(at_the_edges()))
+    (folder / "apart.json").write_text(json.dumps(apart()))
     (folder / "PLAN").write_text("go")
     return folder
 
@@ -145,6 +159,8 @@ def a_task(prompt: str, **params: Any) -> dict[str, Any]:
         "headers": {"Authorization": SECRETS[15].text, "accessToken": SECRETS[1].parts[0]},
         "callback": {"deep": [{"list": [s.text for s in SECRETS]}], "keys": keys},
         **notes,
+        **apart(),
+        **{f"edge_{n}": text for n, text in enumerate(at_the_edges()) if len(text) < 20_000},
         **params,
     }
     return task
@@ -156,11 +172,37 @@ def of_picture(url: str) -> dict[str, Any]:
     return {"task_type": "i2v", "params": params}
 
 
-def leaks(data: bytes) -> list[str]:
-    """Name the secrets that are in some bytes."""
-    parts = [(s.name, part) for s in SECRETS for part in s.parts]
+def pieces() -> dict[int, tuple[str, bytes]]:
+    """Return every 8 characters of the secrets, as a number; whose, and what must follow there.
+
+    Of a secret of hexadecimal digits 12, for 8 of them may well be in an id.
+    """
+    parts = [(secret.name, part) for secret in (*SECRETS, *APART) for part in secret.parts]
     parts += [("OTLP header", OTLP_TOKEN), ("own DSN", DSN_KEY)]
-    return [name for name, part in parts if part.encode() in data]
+    found = {}
+    for name, part in parts:
+        length = 12 if set(part) <= set("0123456789abcdef") else PIECE
+        for at in range(len(part) - length + 1):
+            piece = part[at : at + length].encode()
+            found[int.from_bytes(piece[:PIECE], "little")] = (name, piece)
+    return found
+
+
+PIECE = 8
+PIECES = pieces()
+
+
+def leaks(data: bytes) -> list[str]:
+    """Name the secrets of which a piece is in some bytes."""
+    wanted = np.array(list(PIECES), dtype="<u8")
+    names = set()
+    for offset in range(min(PIECE, max(0, len(data) - PIECE + 1))):
+        windows = np.frombuffer(data, "<u8", (len(data) - offset) // PIECE, offset)
+        for found in np.flatnonzero(np.isin(windows, wanted)):
+            name, piece = PIECES[int(windows[found])]
+            if data.startswith(piece, offset + int(found) * PIECE):
+                names.add(name)
+    return sorted(names)
 
 
 def spooled(home: Home) -> dict[str, bytes]:
@@ -267,8 +309,11 @@ def environment(folder: Path, otlp: OtlpReceiver, sentry: SentryReceiver) -> dic
     }
 
 
-@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret.name)
+@pytest.mark.parametrize("secret", [*SECRETS, *APART], ids=lambda secret: secret.name)
 def test_each_secret_would_be_found(secret: Planted) -> None:
-    """In the text as it was planted, so that a leak cannot be overlooked."""
+    """In the text as it was planted, and by half of it, so that a leak cannot be overlooked."""
+    half = secret.parts[0][: len(secret.parts[0]) // 2 + 4]
+
     assert secret.name in leaks(secret.text.encode())
-    assert leaks(b"nothing") == []
+    assert secret.name in leaks(f"a {half} b".encode())
+    assert leaks(b"nothing") == leaks(b"") == []

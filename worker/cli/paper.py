@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 # A pipe has no width: rich would take 80 columns and fold every table.
 PIPE_WIDTH = 200
-_VALUES_OF_A_NAME = frozenset({"value", "asked"})
 
 
 def paper() -> "Console":
@@ -50,19 +49,21 @@ def without_secrets(value: Any) -> Any:
             case str():
                 return redacted(one) if _can_be_written(one) else one
             case list() | tuple():
-                return [cleaned(item) for item in one]
+                hidden = redactor.replacements(one)
+                return [shown(*pair) for pair in zip(one, hidden, strict=True)]
             case Mapping():
-                # {"name": "api_key", "value": …} hides as {"api_key": …} does.
-                named = one.get("name", one.get("field"))
+                pairs = list(one.items())
+                key_of_values = redactor.key_of_values(pairs)
                 return {
-                    cleaned(key): under(named if key in _VALUES_OF_A_NAME else key, item)
-                    for key, item in one.items()
+                    cleaned(key): shown(
+                        item, redactor.replacement_in(str(key), item, key_of_values)
+                    )
+                    for key, item in pairs
                 }
             case _:
                 return one
 
-    def under(key: Any, item: Any) -> Any:
-        replacement = redactor.replacement(key, item) if isinstance(key, str) else None
+    def shown(item: Any, replacement: str | None) -> Any:
         return cleaned(item) if replacement is None else replacement
 
     return cleaned(value)
