@@ -7,8 +7,10 @@ from zlib import crc32
 
 from telemetry import death
 from telemetry.journal import JournalReader
+from telemetry.journal.directory import journal_file
 from telemetry.records import Kind, SpanEnd, Status
 from telemetry.reports.trace import TraceModel, otlp_json, read_trace
+from tests.telemetry.journal.test_damage import with_version
 
 OTHER = bytes.fromhex("ffffffffffffffffffffffffffffffff")
 
@@ -101,6 +103,16 @@ def test_only_what_the_index_names_is_read(script: Any, spool: Path) -> None:
     assert [span.name for span in model.spans] == ["of second"]
     assert (model.damaged_bytes, model.missing) == (0, 0)
     assert middle.offset > 1100
+
+
+def test_a_journal_of_a_newer_version_is_passed_over(new_script: Any, spool: Path) -> None:
+    """Its index can be read, and names the task; the other journals tell what they have."""
+    _, worker = journey(new_script)
+    file = journal_file(worker.directory, 1)
+    content = file.read_bytes()
+    size = 18 + int.from_bytes(content[10:14], "big")
+    file.write_bytes(with_version(content[:size], 2) + content[size:])
+    assert [part.facts.role for part in read(spool, "segment").processes] == ["supervisor"]
 
 
 def test_a_running_task_shows_its_open_spans(script: Any, spool: Path) -> None:
