@@ -363,7 +363,10 @@ def test_the_next_task_is_done_by_a_new_process(one: Outcome, cell: str) -> None
 
 
 @of("abort_while_unwinding")
-@pytest.mark.xfail(reason="what is raised is recorded only once it has left the task", strict=True)
+@pytest.mark.xfail(
+    reason="an exception is taken down as it leaves its innermost span; here it dies inside it",
+    strict=True,
+)
 def test_what_was_raised_before_the_death_is_its_cause(one: Outcome) -> None:
     """An exception on its way out when the process died is named beside the death."""
     assert one.error["caused_by"]["type"] == "LookupError"
