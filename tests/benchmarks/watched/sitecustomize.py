@@ -83,8 +83,8 @@ def watch() -> None:
         with Path(os.environ["RECORDER_SHARE"]).open("a") as file:
             file.write(json.dumps(line) + "\n")
 
-    scopes.TaskScope.__enter__ = begin  # type: ignore[method-assign]
-    scopes.TaskScope.__exit__ = end  # type: ignore[method-assign]
+    for name, method in (("__enter__", begin), ("__exit__", end)):
+        setattr(scopes.TaskScope, name, method)
 
 
 if "worker.process" in sys.orig_argv:
