@@ -12,7 +12,6 @@ import msgspec
 from opentelemetry import trace
 
 from telemetry import names
-from telemetry.recorder.attributes import shortened
 from telemetry.recorder.capture import Place, bare_error, capture, fingerprint
 from telemetry.recorder.exceptions import LONGEST_MESSAGE, chain, message, raised_at
 from telemetry.recorder.expression import expression_of
@@ -20,7 +19,7 @@ from telemetry.recorder.leaving import Allowance, as_first_taken, inside_of_span
 from telemetry.recorder.logs import current_ids
 from telemetry.recorder.marks import Mark, mark_of, new_mark
 from telemetry.recorder.recorded_span import RecordedSpan
-from telemetry.recorder.redaction import redacted
+from telemetry.recorder.redaction import redacted, shortened
 from telemetry.recorder.suspects import cause, form_of, holds
 from telemetry.recorder.values import type_name
 from telemetry.records import Error, Kind, Raised
@@ -213,7 +212,7 @@ class ErrorWriter:
             kind="exception",
             chain=[],
             type=_REPORTED,
-            message=shortened(redacted(text), LONGEST_MESSAGE),
+            message=shortened(text, LONGEST_MESSAGE),
             file=redacted(code.co_filename),
             line=frame.f_lineno,
             function=code.co_qualname,
