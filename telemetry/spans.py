@@ -108,6 +108,8 @@ class Folder:
         failed: The spans of the task in hand that ended as ERROR, by id.
         parameters: What its loop iterations have set so far, by key.
         iteration: Index and count of the newest loop iteration begun in the task; (0, 0) if none.
+        leaving: The exception that has left the task's newest spans, until it is told of as an
+            error, or the task is seen to go on: a span begins, or one around it ends well.
         end: How the process ended, once its journal says so.
         left_open: The spans that the process's end closed, in order of opening.
         orphans: Updates, events and ends of spans whose begin was not among the records.
@@ -121,6 +123,7 @@ class Folder:
         self.failed: dict[bytes, Span] = {}
         self.parameters: dict[str, Any] = {}
         self.iteration = (0, 0)
+        self.leaving: records.Error | None = None
         self.end: records.ProcessEnd | None = None
         self.left_open: tuple[Span, ...] = ()
         self.orphans = 0
@@ -175,6 +178,8 @@ class Folder:
         if begin.name == names.LOOP_ITERATION:
             get = begin.attributes.get
             self.iteration = (get(names.LOOP_INDEX, 0), get(names.LOOP_COUNT, 0))
+        if self.leaving is not None and self.leaving.trace_id == begin.trace_id:
+            self.leaving = None
 
     def _update(self, update: records.SpanUpdate) -> None:
         if (span := self._open.get(update.span_id)) is None:
@@ -194,6 +199,8 @@ class Folder:
         if (span := self._open.pop(end.span_id, None)) is None:
             self.orphans += 1
             return []
+        if self.leaving is not None and end.status != records.Status.ERROR:
+            self._ended_well(span.begin)
         span.attributes.update(end.attributes)
         finished = span.span(
             end_ns=end.end_ns,
@@ -209,6 +216,13 @@ class Folder:
             key, value = (finished.attributes.get(n) for n in (names.PARAM_KEY, names.PARAM_NEW))
             self.parameters[str(key)] = value
         return [finished]
+
+    def _ended_well(self, ended: records.SpanBegin) -> None:
+        """Forget the exception that was leaving the spans inside of one that ends without it."""
+        left = self.leaving.span_id if self.leaving else None
+        around = [left, *(span.parent_id for span in self.lineage(left))]
+        if ended.span_id in around:
+            self.leaving = None
 
     def _close(self, end: records.ProcessEnd) -> list[Span]:
         self.end = end
@@ -228,11 +242,15 @@ class Folder:
             case records.TaskBegin():
                 self.task, self.task_end = body, None
                 self.errors, self.logs, self.failed = [], [], {}
-                self.parameters, self.iteration = {}, (0, 0)
+                self.parameters, self.iteration, self.leaving = {}, (0, 0), None
             case records.TaskEnd():
-                self.task_end = body
+                self.task_end, self.leaving = body, None
+            case records.Raised():
+                self.leaving = body.error
             case records.Error():
                 self.errors.append(body)
+                if self.leaving is not None and self.leaving.event_id == body.event_id:
+                    self.leaving = None
             case records.Log() if self._keep_logs:
                 self.logs.append(body)
 

@@ -17,10 +17,12 @@ from telemetry.journal import JournalReader, JournalWriter, read_index, slate
 from telemetry.journal.directory import ALIVE
 from telemetry.journal.reader import drop_torn
 from telemetry.recorder.capture import fingerprint
+from telemetry.recorder.suspects import cause
 from telemetry.records import Error, ExceptionFacts, Kind, ProcessEnd, SpanUpdate
 from telemetry.spans import Folder
 
 DEATH: Final = "death"
+_RAISED_BEFORE: Final = "raised right before"
 _NOTED_CHARACTERS: Final = 100  # of a message; four bytes each find room on the slate
 
 
@@ -71,6 +73,7 @@ class Closing:
         self._updates = updates or {}
         self._told = told or (noted is not None and noted.told)
         self._is_closed = folder.end is not None
+        self._raised = folder.leaving
         place = place_of(self._end, folder, left, last_words)
         event_id = noted.event_id if noted else uuid.uuid4().hex
         self.error = _written(folder) or _error(event_id, self._end, folder, place)
@@ -101,6 +104,9 @@ class Closing:
             update = SpanUpdate(span_id=span_id, attributes=dict(attributes))
             _append(writer, Kind.SPAN_UPDATE, update)
         if self._is_news and not is_told:
+            if self._raised is not None:  # no boundary has come to tell of it
+                raised = msgspec.structs.replace(self._raised, handled=True)
+                _append(writer, Kind.ERROR, raised)
             _append(writer, Kind.ERROR, self.error)
         _append(writer, Kind.PROCESS_END, self._end)
 
@@ -205,6 +211,7 @@ def _context(end: ProcessEnd, folder: Folder, place: Place) -> dict[str, Any]:
         "death": {"kind": end.kind, "signal": end.signal, "exit_code": end.exit_code, **said},
         "open_spans": [span.name for span in open_spans],
         "last_words": end.attributes.get("last_words"),
+        "caused_by": cause(folder.leaving, _RAISED_BEFORE) if folder.leaving else None,
         "threads": others(dump) if dump else None,
         "frames_left_out": dump is not None and dump.stopped is not None and dump.stopped.cut,
     }

@@ -125,6 +125,12 @@ def source_of(fault: str) -> Path:
     return found
 
 
+def line_of(source: Path, mark: str) -> int:
+    """Return the number of the line of a file that ends in this comment; 0 without one."""
+    lines = source.read_text().splitlines()
+    return next((n for n, line in enumerate(lines, 1) if line.endswith(f"# {mark}")), 0)
+
+
 def place_of(fault: Fault) -> tuple[str, int]:
     """Return the file and line that must be named for a fault.
 
@@ -132,9 +138,8 @@ def place_of(fault: Fault) -> tuple[str, int]:
     innermost span at its point stands for it.
     """
     source = source_of(fault.name)
-    for number, line in enumerate(source.read_text().splitlines(), 1):
-        if line.endswith(f"# {fault.name}"):
-            return str(source), number
+    if number := line_of(source, fault.name):
+        return str(source), number
     opener, text = fault.point.opener
     path = PRODUCT / opener
     (number,) = [n for n, line in enumerate(path.read_text().splitlines(), 1) if text in line]

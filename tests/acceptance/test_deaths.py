@@ -20,7 +20,7 @@ from telemetry.records import Kind
 from telemetry.testing import OtlpReceiver, SentryReceiver
 from tests.acceptance.backends import backends
 from tests.acceptance.home import Home, a_quick_task, home_at, wait_for
-from tests.acceptance.injection import STAGES, Fault, inject, place_of
+from tests.acceptance.injection import STAGES, Fault, inject, line_of, place_of, source_of
 from worker.task import Task, TaskStatus
 
 GROUP = Path("/sys/fs/cgroup/memory") / f"loop26-test-{os.getpid()}"
@@ -327,7 +327,8 @@ def test_every_span_arrives_once(one: Outcome, cell: str) -> None:
 
 def test_sentry_has_one_event_at_the_same_place(one: Outcome) -> None:
     """Of the same id, in the same trace, at the same line."""
-    (event,) = one.events
+    of_causes = {one.error["caused_by"].get("event_id")}
+    (event,) = [event for event in one.events if event["event_id"] not in of_causes]
     assert event["event_id"] == one.error["event_id"]
     innermost = event["exception"]["values"][-1]["stacktrace"]["frames"][-1]
     assert (innermost["abs_path"], innermost["lineno"]) == one.place
@@ -363,13 +364,14 @@ def test_the_next_task_is_done_by_a_new_process(one: Outcome, cell: str) -> None
 
 
 @of("abort_while_unwinding")
-@pytest.mark.xfail(
-    reason="an exception is taken down as it leaves its innermost span; here it dies inside it",
-    strict=True,
-)
 def test_what_was_raised_before_the_death_is_its_cause(one: Outcome) -> None:
     """An exception on its way out when the process died is named beside the death."""
-    assert one.error["caused_by"]["type"] == "LookupError"
+    cause, source = one.error["caused_by"], source_of("abort_while_unwinding")
+    assert cause["type"] == "LookupError"
+    assert (cause["file"], cause["line"]) == (str(source), line_of(source, "while_unwinding"))
+    assert "raised right before: LookupError: there is no such" in (one.task.error_message or "")
+    (event,) = [event for event in one.events if event["event_id"] == cause["event_id"]]
+    assert event["level"] == "warning"
 
 
 def test_a_task_after_all_these_deaths_is_done(matrix: Matrix) -> None:

@@ -10,9 +10,9 @@ import pytest
 from telemetry.names import STAGES
 from worker.errors import HomeError, SettingsError
 from worker.settings.configuration import HIDDEN, load
+from worker.settings.environment import child_environment, secret_names, variable_of
 from worker.settings.home import HOME_VERSION, prepare_home
 from worker.settings.setting_types import HANG_AFTER_S
-from worker.settings.environment import child_environment, secret_names, variable_of
 from worker.settings.settings import Settings
 from worker.task import TASK_TYPES
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from typing import Any
 
+import telemetry
 from telemetry.journal.format import pack_frame
 from telemetry.recorder import active
 from telemetry.records import Kind
@@ -75,9 +76,10 @@ def abort() -> None:
 
 
 def abort_while_unwinding() -> None:
-    """Abort in native code while an exception is on its way out."""
+    """Abort in native code, as what cleans up after an exception that has left a span."""
     try:
-        raise LookupError("there is no such thing either")
+        with telemetry.span("a library's step"):
+            raise LookupError("there is no such thing either")  # while_unwinding
     finally:
         LIBC.abort()  # abort_while_unwinding
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from telemetry import death, names, stacks
 from telemetry.errors import JournalBusy
 from telemetry.journal import JournalReader, process_directories
 from telemetry.oom import OomWatch
-from telemetry.records import Error, ProcessEnd
+from telemetry.records import Error, Kind, ProcessEnd
 from telemetry.spans import Folder, Span
 from telemetry.testing import wait_until
 
@@ -117,6 +118,53 @@ def test_the_innermost_line_of_a_stack_is_the_place(spool: Path, kind: str) -> N
     assert (facts.type, facts.message) == (kind, end.message)
     assert facts.frames[-1].line == LAST_LINE
     assert error.stage == "generate"
+
+
+RAISED = """
+try:
+    with recorder.span("step"):
+        raise KeyError("gone")
+"""
+GOES_ON = {
+    "work goes on": RAISED
+    + "except KeyError:\n    with recorder.span('next'):\n        os.abort()",
+    "a span around it ends well": f"""
+with recorder.span("around"):
+{indent(RAISED + "except KeyError: pass", "    ")}
+os.abort()
+""",
+    "it is told of": RAISED
+    + "except KeyError as error:\n    recorder.error(error, handled=True)\nos.abort()",
+}
+
+
+def in_the_last_span(code: str) -> str:
+    """Indent lines for the place of `{last}`."""
+    return indent(code, " " * 8).strip()
+
+
+def test_what_was_raised_right_before_a_death_is_its_cause(spool: Path) -> None:
+    """It has left its span, and cleaning up after it ends the process: nobody else tells of it."""
+    code = in_the_last_span(f"{RAISED}finally:\n    os.abort()")
+    end = death.from_returncode(die(spool, code, leaving_stacks=True))
+    (journal,) = process_directories(spool)
+    error = death.close_dead(journal, end)
+    assert (error.type, error.line) == ("abort", LAST_LINE + 4)
+    cause = error.context["caused_by"]
+    assert (cause["type"], cause["message"]) == ("KeyError", "gone")
+    assert (cause["line"], cause["known_by"]) == (LAST_LINE + 2, "raised right before")
+    raised, died = [r.body for r in JournalReader(journal).read() if r.kind is Kind.ERROR]
+    assert (raised.event_id, raised.handled, died) == (cause["event_id"], True, error)
+    assert raised.chain[0].frames[-1].line == LAST_LINE + 2
+
+
+@pytest.mark.parametrize("how", GOES_ON)
+def test_what_was_dealt_with_is_no_cause_of_a_death(spool: Path, how: str) -> None:
+    """Work that goes on after an exception has got over it."""
+    end = death.from_returncode(die(spool, in_the_last_span(GOES_ON[how])))
+    error = death.close_dead(process_directories(spool)[0], end)
+    assert error.type == "abort"
+    assert "caused_by" not in error.context
 
 
 def test_a_stack_that_tells_of_something_else_is_not_the_place(spool: Path) -> None:
