@@ -151,7 +151,7 @@ def test_what_was_raised_right_before_a_death_is_its_cause(spool: Path) -> None:
     error = death.close_dead(journal, end)
     assert (error.type, error.line) == ("abort", LAST_LINE + 4)
     cause = error.context["caused_by"]
-    assert (cause["type"], cause["message"]) == ("KeyError", "gone")
+    assert (cause["type"], cause["message"]) == ("KeyError", "'gone'")
     assert (cause["line"], cause["known_by"]) == (LAST_LINE + 2, "raised right before")
     raised, died = [r.body for r in JournalReader(journal).read() if r.kind is Kind.ERROR]
     assert (raised.event_id, raised.handled, died) == (cause["event_id"], True, error)
