@@ -44,6 +44,7 @@ def test_only_the_batch_that_was_not_noted_comes_twice(script: Any, spool: Path)
     made = spans_of(script, 3 * BATCH)
     with OtlpReceiver() as receiver:
         killed_while_shipping(spool, receiver, at=2)
+        receiver.wait_for(lambda: len(receiver.spans) >= 2 * BATCH)  # decoded after the kill
         assert receiver.names == made[: 2 * BATCH]
         ship(spool, receiver)
         spans = [received.span for received in receiver.spans]
