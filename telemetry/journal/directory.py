@@ -99,19 +99,27 @@ def lock_alive(directory: Path) -> int:
     Its file is the journal's slate. Raises `JournalBusy` when another process holds the lock.
     """
     file = os.open(directory / ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(file, directory)
+        slate.prepare(file)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _lock(file: int, directory: Path) -> None:
     deadline = time.monotonic() + _PROBED_S
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             # `is_alive` in another thread or process holds the lock for some microseconds.
-            if time.monotonic() < deadline:
-                time.sleep(0.001)
-                continue
-            os.close(file)
-            raise JournalBusy(directory) from None
-        slate.prepare(file)
-        return file
+            if time.monotonic() > deadline:
+                raise JournalBusy(directory) from None
+            time.sleep(0.001)
+        else:
+            return
 
 
 def this_process(role: str, name: str, version: str) -> ProcessFacts:

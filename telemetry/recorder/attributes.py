@@ -7,8 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from telemetry import names
-from telemetry.recorder.redaction import CACHED_CHARACTERS, Redactor, cut, redacted
-from telemetry.recorder.redaction import shortened as shortened  # noqa: PLC0414 - for its users
+from telemetry.recorder.redaction import CACHED_CHARACTERS, Redactor, cut, redacted, shortened
 from telemetry.recorder.values import described, scalar, type_name
 
 LONGEST_TEXT: Final = 256 * 1024

@@ -23,7 +23,7 @@ from telemetry.recorder.error_writer import ErrorWriter
 from telemetry.recorder.guard import Guard
 from telemetry.recorder.hooks import Hooks
 from telemetry.recorder.logs import JournalHandler
-from telemetry.recorder.plumbing import is_plumbing
+from telemetry.recorder.plumbing import is_plumbing, shown_file
 from telemetry.recorder.recorded_span import RecordedSpan, packed_links, parent_of
 from telemetry.recorder.redaction import Redactor, redacted
 from telemetry.recorder.scopes import PLACE, SpanScope, TaskScope
@@ -252,7 +252,7 @@ class Recorder:
         while is_plumbing(code.co_filename) and frame.f_back is not None:
             frame = frame.f_back
             code = frame.f_code
-        cleaned[_CODE_FILE] = code.co_filename
+        cleaned[_CODE_FILE] = shown_file(code.co_filename)
         cleaned[_CODE_LINE] = frame.f_lineno
         cleaned[_CODE_FUNCTION] = code.co_qualname
         begin = SpanBegin(

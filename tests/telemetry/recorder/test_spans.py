@@ -335,3 +335,11 @@ def test_a_span_may_end_with_attributes(recording: Recording) -> None:
     assert found.attributes["token"] == "[redacted]"  # noqa: S105 - what stands in its place
     assert "late" not in found.attributes
     assert len(recording.records()) == 2
+
+
+def test_a_source_file_need_not_have_a_name_in_unicode(recording: Recording) -> None:
+    """Its span is there all the same, with the path as Python would write it."""
+    program = compile("with span('far'): pass", "/srv/\udcff.py", "exec")
+    exec(program, {"span": telemetry.span})  # noqa: S102 - a program of our own
+    (begin,) = recording.bodies(Kind.SPAN_BEGIN)
+    assert begin.attributes[names.CODE_FILE] == "/srv/\\udcff.py"
