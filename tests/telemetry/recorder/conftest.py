@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from telemetry.journal import JournalReader, JournalRecord
 from telemetry.recorder import Recorder
 from telemetry.recorder.hidden_prompts import show_again
+from telemetry.recorder.scopes import TaskScope
 from telemetry.records import Kind
 from telemetry.spans import Folder, Span
+
+TRACE = b"t" * 16
 
 
 class Recording:
@@ -48,6 +52,20 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
     yield Recording(recorder)
     recorder.close()
     logging.getLogger().setLevel(level)
+
+
+def running(recording: Recording, task_id: str = "e040ae48") -> AbstractContextManager[TaskScope]:
+    """Begin a task."""
+    return recording.recorder.task(
+        task_id=task_id, attempt=1, task_type="t2v", trace_id=TRACE, worker_id="w"
+    )
+
+
+@pytest.fixture
+def task(recording: Recording) -> Iterator[Recording]:
+    """Run the test inside a task."""
+    with running(recording):
+        yield recording
 
 
 @pytest.fixture(autouse=True)

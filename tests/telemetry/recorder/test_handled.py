@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from traceback import format_exc, print_exc
 from typing import Any
@@ -19,24 +19,9 @@ from telemetry.recorder import Recorder
 from telemetry.recorder.suspects import MOST
 from telemetry.records import Error, Kind, Log, Status
 
-from .conftest import Recording
+from .conftest import Recording, running
 
 log = logging.getLogger("engine")
-TRACE = b"t" * 16
-
-
-@pytest.fixture
-def task(recording: Recording) -> Iterator[Recording]:
-    """Run the test inside a task."""
-    with running(recording):
-        yield recording
-
-
-def running(recording: Recording, task_id: str = "e040ae48") -> Any:
-    """Begin a task."""
-    return recording.recorder.task(
-        task_id=task_id, attempt=1, task_type="t2v", trace_id=TRACE, worker_id="w"
-    )
 
 
 def frames_minimum(model_type: str) -> Any:

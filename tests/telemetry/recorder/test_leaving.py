@@ -17,7 +17,7 @@ from telemetry.recorder.leaving import MOST, MOST_OF_A_KIND
 from telemetry.records import Error, Kind
 from telemetry.spans import Folder
 
-from .conftest import Recording
+from .conftest import Recording, running
 
 log = logging.getLogger("engine")
 OPENINGS: dict[str, Callable[[], Any]] = {
@@ -28,20 +28,6 @@ OPENINGS: dict[str, Callable[[], Any]] = {
         trace.get_tracer("library").start_span("step"), end_on_exit=True
     ),
 }
-
-
-@pytest.fixture
-def task(recording: Recording) -> Iterator[Recording]:
-    """Run the test inside a task."""
-    with running(recording):
-        yield recording
-
-
-def running(recording: Recording, task_id: str = "e040ae48") -> Any:
-    """Begin a task."""
-    return recording.recorder.task(
-        task_id=task_id, attempt=1, task_type="t2v", trace_id=b"t" * 16, worker_id="w"
-    )
 
 
 def raised(recording: Recording) -> list[Error]:

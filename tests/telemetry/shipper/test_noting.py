@@ -41,31 +41,21 @@ def test_on_a_full_disk_the_note_is_written_over(
     assert receiver.names == made
 
 
+@pytest.mark.parametrize("then", ["it is killed", "it ends without any time"])
 def test_it_is_noted_once_there_is_room_though_nothing_more_is_sent(
-    script: Any, spool: Path, receiver: OtlpReceiver
+    script: Any, spool: Path, receiver: OtlpReceiver, then: str
 ) -> None:
-    """With the next look at the journal; even if the process is then killed."""
+    """With the next look at the journal, or at the end."""
     in_the_way = no_second_file(script)
     made = spans_of(script, 3)
     one = shipper(spool, receiver)
     assert not one.drain(5)
     in_the_way.rmdir()
-    assert one.drain(5)
-    one._roster.shipments[script.directory.name]._lock.release()  # as the kernel does for the dead
-    ship(spool, receiver)
-    assert receiver.names == made
-
-
-def test_it_is_noted_at_the_end_though_there_is_no_time(
-    script: Any, spool: Path, receiver: OtlpReceiver
-) -> None:
-    """Nothing is sent any more, and the note is a small file."""
-    in_the_way = no_second_file(script)
-    made = spans_of(script, 3)
-    one = shipper(spool, receiver)
-    assert not one.drain(5)
-    in_the_way.rmdir()
-    one.stop(0)
+    if then == "it is killed":
+        assert one.drain(5)
+        one._roster.shipments[script.directory.name]._lock.release()  # as the kernel does then
+    else:
+        one.stop(0)
     ship(spool, receiver)
     assert receiver.names == made
 
