@@ -246,7 +246,9 @@ class Folder:
             case records.TaskEnd():
                 self.task_end, self.leaving = body, None
             case records.Raised():
-                self.leaving = body.error
+                task = self.task_in_hand
+                if task is None or body.error.trace_id == task.trace_id:  # none of a library's own
+                    self.leaving = body.error
             case records.Error():
                 self.errors.append(body)
                 if self.leaving is not None and self.leaving.event_id == body.event_id:

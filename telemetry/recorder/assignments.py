@@ -94,6 +94,13 @@ _NESTED: Final = rf"(?:{_INSIDE}|[(\[{{<](?:{_INSIDE}|[(\[{{<]{_INSIDE}*+[)\]}}>
 _GROUP: Final = rf"{_MISSING}[\w.]*+[(\[{{<](?=\s*[^\s()\[\]{{}}<>]{{3}}){_NESTED}(?:[)\]}}>]|\Z)"
 _WORD: Final = rf"{_MISSING}(?:[^\s\"'\\&,;(){{}}\[\]<>]|(?<=\w)[\"'](?=\w)){{3,}}+"
 _CONTENT: Final = re.compile(r"(?!\[redacted)[^<>\r\n]{3,}+")
+# What stands for a value in source code: a call or a subscript without a literal, an attribute.
+_CODE: Final = re.compile(r"[A-Za-z_.]++(?:[(\[][^\"'\r\n]*[)\]])|[a-z_]++(?:\.[a-z_]++)++")
+_CALLED: Final = re.compile(r"[A-Za-z_.]+")
+_NAMED: Final = re.compile(r"[a-z_]+")
+# Names that mean something else as often, and what is no secret beside them.
+_AMBIGUOUS: Final = re.compile(r"(?i)(?:^|[_-])(?:token|auth)$")
+_PLAIN: Final = re.compile(r"[\"']?[A-Za-z_]+[\"']?")
 _LITERAL_VALUE: Final = re.compile(f"(?i){_LITERAL}")
 _LINES_VALUE: Final = re.compile(f"(?i){_LINES}")
 _OTHER_VALUE: Final = re.compile(f"(?i)(?:{_GROUP}|{_WORD})")
@@ -131,7 +138,20 @@ def _value(key: re.Match[str], text: str) -> re.Match[str] | None:
     if key.lastgroup == "element":
         return _CONTENT.match(text, key.end())
     found = _LINES_VALUE.match(text, key.end()) or _LITERAL_VALUE.match(text, key.end())
-    return found or _OTHER_VALUE.match(text, key.end())
+    found = found or _OTHER_VALUE.match(text, key.end())
+    return None if found is None or _is_code(key, found) else found
+
+
+def _is_code(key: re.Match[str], value: re.Match[str]) -> bool:
+    """Whether a value is a name, a call or a plain word: what a failing line must go on to show."""
+    said = value.group().rstrip(":")
+    is_called = value.string.startswith(("(", "["), value.end()) and _CALLED.fullmatch(said)
+    if key[0].endswith("= ") and (is_called or _CODE.fullmatch(said)):
+        return True
+    if key_rule(said) == SECRET_KEY and _NAMED.fullmatch(said):  # `f(token=token)`
+        return True
+    is_told = key.lastgroup == "pair" or key[0].endswith(": ")
+    return is_told and _AMBIGUOUS.search(key[1]) is not None and bool(_PLAIN.fullmatch(said))
 
 
 def _hidden(value: re.Match[str]) -> str:

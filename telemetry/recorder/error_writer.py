@@ -128,6 +128,7 @@ class ErrorWriter:
         mark = new_mark(exc, journal, *self._ids(trace_id, span_id), place)
         with self._recorder.guard:
             mark.expression = expression_of(exc)
+        let_go(exc)
         return mark
 
     def _error(

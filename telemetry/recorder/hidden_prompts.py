@@ -4,6 +4,7 @@ A key tells what is a prompt. Its text goes on under other names, into a tokeniz
 an exception's message. So what has once been hidden by its key is hidden by its text.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +14,11 @@ _SHORTEST: Final = 8  # characters; a shorter text is found in what has nothing 
 _MOST: Final = 256
 _MOST_ITEMS: Final = 64
 
-_hidden: tuple[str, ...] = ()
+# An identifier, a path, a number: found in what has nothing to do with the prompt.
+_ONE_WORD: Final = re.compile(r"[!-~]+")
+
+_learned: dict[str, None] = {}  # the oldest first
+_hidden: tuple[str, ...] = ()  # the longest first: it may hold a shorter one
 
 
 def hide(value: Any) -> bool:
@@ -22,9 +27,12 @@ def hide(value: Any) -> bool:
     kind = type(value)
     items = list(value[:_MOST_ITEMS]) if kind is list or kind is tuple else [value]
     forms = (form for item in items if type(item) is str for form in _forms(item))
-    new = [form for form in dict.fromkeys(forms) if form not in _hidden]
-    # A longer text may hold a shorter one, and must go first.
-    _hidden = tuple(sorted((*_hidden, *new)[-_MOST:], key=len, reverse=True)) if new else _hidden
+    new = [form for form in dict.fromkeys(forms) if form not in _learned]
+    if new:
+        _learned.update(dict.fromkeys(new))
+        for oldest in list(_learned)[:-_MOST]:
+            del _learned[oldest]
+        _hidden = tuple(sorted(_learned, key=len, reverse=True))
     return bool(new)
 
 
@@ -39,6 +47,7 @@ def without_hidden(text: str) -> str:
 def show_again() -> None:
     """Forget what was hidden."""
     global _hidden  # noqa: PLW0603 - see above
+    _learned.clear()
     _hidden = ()
 
 
@@ -47,4 +56,4 @@ def _forms(prompt: str) -> list[str]:
     readable = prompt.encode("utf-8", "backslashreplace").decode()
     whole = [prompt, repr(prompt)[1:-1], msgspec.json.encode(readable).decode()[1:-1]]
     parts = (part.strip() for part in [*whole, *prompt.splitlines()[:_MOST_ITEMS]])
-    return [part for part in parts if len(part) >= _SHORTEST]
+    return [part for part in parts if len(part) >= _SHORTEST and not _ONE_WORD.fullmatch(part)]

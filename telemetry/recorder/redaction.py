@@ -24,6 +24,8 @@ CUT_EDGE: Final = 4096
 _LONGEST_PRIVATE_KEY: Final = 128  # lines
 # Of which one is in every assignment; and in every match of a pattern that has a sign.
 _SIGNS: Final = ("=", ":", "%", ",", "--", ">")
+_WORD: Final = re.compile(r"[A-Za-z_]+")
+_PAIR: Final = 2
 _FLAG_OR_NAME: Final = re.compile(r"-{0,2}[A-Za-z_][\w.-]{0,127}:?")
 _USER_FLAGS: Final = frozenset({"-u", "--user", "--proxy-user"})
 # {"name": "api_key", "value": …} hides as {"api_key": …} does.
@@ -150,18 +152,21 @@ class Redactor:
             return REDACTED
         return None if kind is int or kind is float else PROMPT_HIDDEN
 
-    def replacements(self, items: Iterable[Any]) -> Iterator[str | None]:
+    def replacements(self, items: Sequence[Any]) -> Iterator[str | None]:
         """Yield what stands in the place of each item of a list, or None: see `replacement`.
 
         An item's key is the flag or the name before it: `["--token", …]`, `("X-Api-Key", …)`.
         """
         before = ""
+        is_pair = len(items) == _PAIR
         for item in items:
             is_text = type(item) is str
             if before in _USER_FLAGS and is_text and ":" in item:
                 yield f"{item.partition(':')[0]}:{REDACTED}"
             elif not before or (is_text and item.startswith("--")):
                 yield None
+            elif before[0] != "-" and not is_pair and not (is_text and not _WORD.fullmatch(item)):
+                yield None  # in a list of words, one may happen to be such a name
             else:
                 yield self.replacement(before.strip("-:"), item)
             before = item if is_text and _FLAG_OR_NAME.fullmatch(item) else ""

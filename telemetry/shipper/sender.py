@@ -13,6 +13,7 @@ _LONGEST_DELAY_S: Final = 60.0
 _LONGEST_ASKED_S: Final = 300.0
 _SHORTEST_TIMEOUT_S: Final = 0.1
 _MARGIN: Final = 2.0  # times as long as its last answer a backend may take for the next
+_MOST_REASONS: Final = 8
 # A batch is refused for one of its items, as a rule: sent in halves, that one remains alone.
 _HALVED: Final = frozenset({Verdict.TOO_LARGE, Verdict.REFUSED})
 
@@ -103,7 +104,9 @@ class Sender:
         refused = min(answer.refused, count) if accepted else count
         self.refused += refused
         self.exported += count - refused
-        if refused and answer.reason not in self._refusals:
+        new = answer.reason not in self._refusals
+        # A backend may say something new each time; what is said of it is a log record, too.
+        if refused and new and len(self._refusals) < _MOST_REASONS:
             self._refusals.add(answer.reason)
             _log.warning("%s are refused and passed over: %s", self.stream.name, answer.reason)
         if self.down:

@@ -25,8 +25,8 @@ WAYS = (
     "sleep_in_python",
     "wait_for_itself",
     "stop_itself",
-    "sleep_without_the_gil",
-    "sleep_with_the_gil",
+    "hang_without_the_gil",
+    "hang_with_the_gil",
 )
 # Each way once, each stage once.
 FEW = list(zip(STAGES, WAYS, strict=True))
@@ -182,7 +182,7 @@ def test_a_quiet_task_is_said_to_be_quiet_and_a_drain_then_ends_in_time(home: Ho
     The grace is all that the task gets at the drain; it goes back with its attempt.
     """
     (task_id,) = home.enqueue(a_quick_task())
-    inject(home, STAGES["generate"], "sleep_with_the_gil")
+    inject(home, STAGES["generate"], "hang_with_the_gil")
     worker = home.worker(*beating(1), "--set", "grace_s=1", until_idle=False)
 
     def quiet() -> dict[str, Any] | None:
@@ -207,7 +207,7 @@ def test_a_quiet_task_is_said_to_be_quiet_and_a_drain_then_ends_in_time(home: Ho
 def test_a_task_process_that_hangs_at_its_start_says_where(home: Home) -> None:
     """As at a driver that does not answer: its line is on record, and another one is tried."""
     engine = Point(module="worker.engines.registry", function="engine_named")
-    fault = inject(home, engine, "sleep_with_the_gil")
+    fault = inject(home, engine, "hang_with_the_gil")
     worker = home.worker("--set", "child_start_timeout_s=10", until_idle=False)
     error = wait_for(lambda: errors_of(home), "error")[0]
     assert (error.kind, error.place, error.task_id) == ("hang", "stopped at", "")
@@ -221,7 +221,7 @@ def test_a_task_process_that_hangs_at_its_start_says_where(home: Home) -> None:
 def test_a_cancelled_task_that_hangs_is_cancelled_and_says_where(home: Home) -> None:
     """It has half a minute to stop; then its line is on record, and the next task is done."""
     hung, following = home.enqueue(a_quick_task(), a_quick_task())
-    fault = inject(home, STAGES["generate"], "sleep_with_the_gil")
+    fault = inject(home, STAGES["generate"], "hang_with_the_gil")
     worker = home.worker()
     wait_for(lambda: fault.met_at, "hang")
     assert home.run("cancel", str(hung)).returncode == 0

@@ -201,16 +201,15 @@ class Supervisor:
     def _bury(self, child: Child, returncode: int) -> None:
         """Close the journal of a task process that is gone, and settle its task by that end."""
         end = self._keeper.end_of(returncode)
+        if self._draining and end.kind in {"sigterm", "sigint"}:
+            end = death.stopped(end, "the signal went to all of us")  # as systemd sends it
         words = list(child.last_words)
         failure = self._postmortems.bury(child.journal, end, last_words=words)
         self._keeper.exited(failure, words)
         self._presence.model = None
         if self._hand.running is None:
             _log.warning("task process %d: %s", child.pid, end.message)
-        asked = end.kind in ("sigterm", "sigint") and self._draining
-        if (
-            asked or end.kind == death.STOPPED
-        ):  # it went to all of us, as systemd sends it; or by us
+        if end.kind == death.STOPPED:
             self._hand.give_back("the worker stops")
         else:
             self._hand.bury(failure, end)

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 LONG_S = 600
+LOCK_BYTES = 128  # more than any C library takes; zeros are a lock that is free
 
 
 def sleep_in_python() -> None:
@@ -25,14 +26,23 @@ def wait_for_itself() -> None:
         lock.acquire()  # wait_for_itself
 
 
-def sleep_with_the_gil() -> None:
+def hang_with_the_gil() -> None:
     """Hang in native code that holds the GIL: no thread of this process runs any Python."""
-    ctypes.PyDLL(None).sleep(LONG_S)  # sleep_with_the_gil
+    native, lock = ctypes.PyDLL(None), a_held_lock()
+    native.pthread_mutex_lock(lock)  # hang_with_the_gil
 
 
-def sleep_without_the_gil() -> None:
+def hang_without_the_gil() -> None:
     """Hang in native code that has released the GIL."""
-    ctypes.CDLL(None).sleep(LONG_S)  # sleep_without_the_gil
+    native, lock = ctypes.CDLL(None), a_held_lock()
+    native.pthread_mutex_lock(lock)  # hang_without_the_gil
+
+
+def a_held_lock() -> Any:
+    """Return a native lock that is never given up. No signal ends a wait for it, as of a sleep."""
+    lock = ctypes.create_string_buffer(LOCK_BYTES)
+    ctypes.CDLL(None).pthread_mutex_lock(lock)
+    return lock
 
 
 def hold_the_gil_for_a_while(seconds: float) -> None:

@@ -133,6 +133,14 @@ with recorder.span("around"):
 {indent(RAISED + "except KeyError: pass", "    ")}
 os.abort()
 """,
+    "it is a library's own": """
+from opentelemetry.context import Context
+try:
+    with recorder.span("theirs", context=Context()):
+        raise KeyError("gone")
+except KeyError: pass
+os.abort()
+""",
     "it is told of": RAISED
     + "except KeyError as error:\n    recorder.error(error, handled=True)\nos.abort()",
 }

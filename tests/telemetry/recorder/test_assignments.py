@@ -50,3 +50,39 @@ def test_a_name_that_is_looked_for_may_be_a_secrets(hint: str) -> None:
 def test_no_more_than_the_value_vanishes(text: str, shown: str) -> None:
     """And no less; lines stay as many, for source lines are numbered."""
     assert without_assigned(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token = self.tokenizer(text)[0]",
+        "next_token = logits.argmax(-1)[0]",
+        "if token == other_token:",
+        "auth = make_auth(settings.region)",
+        "password = getpass()",
+        "f(token=token)",
+        "token: Tensor, seed",
+        "unexpected token: expected 3 got 4",
+        "KeyError: 'token', 'status'",
+    ],
+)
+def test_names_calls_and_words_are_shown(text: str) -> None:
+    """The failing line is what a report is for; a secret in it would be a literal."""
+    assert without_assigned(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password = decoded("hunter2hunter2")',
+        "password: correcthorse",
+        "token: c0rrecth0rse",
+        "DB_PASSWORD=correcthorse",
+        "token='correcthorse'",
+    ],
+)
+def test_literals_are_hidden(text: str) -> None:
+    """In a call too, and where they are words."""
+    assert "[redacted]" in without_assigned(text)
+    assert "horse" not in without_assigned(text)
+    assert "hunter" not in without_assigned(text)

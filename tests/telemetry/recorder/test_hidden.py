@@ -50,6 +50,9 @@ def test_a_value_is_hidden_by_what_is_beside_it(name: str) -> None:
         {"name": "seed", "value": 7},
         {"name": "token_count", "value": "512"},
         ["api_key", None],
+        ["id", "token", "status"],
+        ["milk", "cookies", "bread"],
+        ["token", "steps", 3.5],
     ],
 )
 def test_what_is_beside_an_ordinary_name_is_shown(value: Any) -> None:
