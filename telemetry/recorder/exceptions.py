@@ -7,6 +7,7 @@ from pathlib import PosixPath
 from types import FrameType, TracebackType
 from typing import Any, Final, NamedTuple
 
+from telemetry.recorder.hidden_prompts import without_hidden
 from telemetry.recorder.redaction import redacted, shortened
 from telemetry.recorder.values import described, scalar, type_name
 
@@ -78,15 +79,18 @@ def message(exc: BaseException) -> str:
 
     The built-in texts are made of the arguments, so those must be plain. A class with a text of
     its own is asked for it: pydantic, httpx and supabase say there what went wrong. It is asked
-    once in the exception's life, for that may take long, or log the exception again.
+    once in the exception's life, for that may take long, or log the exception again. A prompt that
+    has been learned since then is hidden in what it said.
     """
+    if _has_builtin_text(type(exc)):
+        return _message(exc)  # as it is now: who lets it pass may add to its arguments
     own = own_attributes(exc)
     said = dict.get(own, _MESSAGE)
     if type(said) is not str:
         dict.__setitem__(own, _MESSAGE, "<no message: its __str__ has not returned>")
         said = _message(exc)
         dict.__setitem__(own, _MESSAGE, said)
-    return said
+    return without_hidden(said)
 
 
 def _message(exc: BaseException) -> str:

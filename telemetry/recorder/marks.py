@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from telemetry.recorder.capture import Place
-from telemetry.recorder.exceptions import message, own_attributes
+from telemetry.recorder.exceptions import own_attributes
 from telemetry.recorder.values import type_name
 from telemetry.records import Error
 
@@ -31,7 +31,6 @@ class Mark:
     span_id: bytes | None
     place: Place
     type: str
-    message: str
     expression: str = ""
     error: Error | None = None
     taken: Error | None = None
@@ -59,7 +58,6 @@ def new_mark(
         span_id=span_id,
         place=place,
         type=type_name(type(exc)),
-        message=message(exc),
     )
     own_attributes(exc)[_MARK] = mark
     return mark

@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanContext, StatusCode, TraceFlags, TraceState
 
 from telemetry import names
 from telemetry.recorder.attributes import clean
-from telemetry.recorder.exceptions import raised_at, stack_text
+from telemetry.recorder.exceptions import message, raised_at, stack_text
 from telemetry.recorder.marks import Mark, mark_of
 from telemetry.recorder.redaction import redacted
 from telemetry.records import Kind, SpanEnd, SpanEvent, SpanUpdate, Status
@@ -158,7 +158,7 @@ class RecordedSpan(trace.Span):
             self.set_attributes({names.ERROR_TYPE: mark.type})
             if self._status != Status.ERROR:
                 self._status = int(Status.ERROR)
-                self._description = f"{mark.type}: {mark.message}"
+                self._description = f"{mark.type}: {message(exc)}"
 
     def end(self, end_time: int | None = None, attributes: Mapping[str, Any] | None = None) -> None:
         """End it, `end_time` in nanoseconds since the epoch, with attributes in the same record."""
@@ -222,7 +222,7 @@ class RecordedSpan(trace.Span):
         """Add the exception event; `record_exception` and `Recorder.error` see that it is once."""
         facts: dict[str, Any] = {
             names.EXCEPTION_TYPE: mark.type,
-            names.EXCEPTION_MESSAGE: mark.message,
+            names.EXCEPTION_MESSAGE: message(exc),
             names.EXCEPTION_STACKTRACE: stack_text(exc),
         }
         raised = raised_at(exc)

@@ -156,6 +156,37 @@ def test_a_prompt_is_hidden_under_every_name() -> None:
     assert found.message == "too long: [prompt hidden]"
 
 
+class Told(Exception):
+    """Has a text of its own."""
+
+    def __str__(self) -> str:
+        return f"too long: {self.args[0]}"
+
+
+@pytest.mark.parametrize("kind", [ValueError, Told])
+def test_a_prompt_that_is_learned_late_is_hidden_in_a_message(kind: type[Exception]) -> None:
+    """The message was asked for before any frame had been read."""
+
+    def encode(prompt: str) -> None:
+        raise kind(f"too long: {prompt}")
+
+    try:
+        encode(PROMPT)
+    except kind as error:
+        message(error)
+        found = capture(error, redactor=Redactor(record_prompts=False))
+    assert PROMPT not in found.message
+    assert "[prompt hidden]" in found.message
+
+
+def test_a_message_is_as_it_is_when_it_is_written() -> None:
+    """Who lets an exception pass may add to what it says."""
+    error = KeyError("flux")
+    assert message(error) == "'flux'"
+    error.args = ("flux, of the registry",)
+    assert message(error) == "'flux, of the registry'"
+
+
 @pytest.mark.parametrize(
     "text",
     [

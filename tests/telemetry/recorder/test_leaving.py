@@ -102,6 +102,22 @@ def test_it_is_taken_down_while_its_span_is_open(task: Recording) -> None:
     assert not first.handled
 
 
+def test_a_prompt_that_only_a_frame_holds_is_in_no_record(task: Recording) -> None:
+    """It is learned from the frame before the exception's text is written anywhere."""
+
+    def encode(prompt: str) -> None:
+        with telemetry.span("step"):
+            raise ValueError(f"too long: {prompt}")
+
+    words = ("a", "private", "prompt")  # these lines, too, are in the record
+    text = " ".join(words)
+    task.recorder.redactor.record_prompts = False
+    task.recorder.error(failed(lambda: encode(text)))
+
+    assert "too long: [prompt hidden]" in task.text()
+    assert text not in task.text()
+
+
 @pytest.mark.parametrize("opening", OPENINGS)
 def test_it_is_taken_down_once_however_many_spans_it_leaves(task: Recording, opening: str) -> None:
     """Whoever opened them."""
