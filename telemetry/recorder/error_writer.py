@@ -105,6 +105,7 @@ class ErrorWriter:
         """
         mark.is_told = True
         if getattr(self._busy, "now", False) or not self._allowance.admits(exc, mark):
+            let_go(exc)  # what `remember` has read of it
             return
         self._busy.now = True
         started = time.perf_counter()
@@ -128,7 +129,6 @@ class ErrorWriter:
         mark = new_mark(exc, journal, *self._ids(trace_id, span_id), place)
         with self._recorder.guard:
             mark.expression = expression_of(exc)
-        let_go(exc)
         return mark
 
     def _error(
