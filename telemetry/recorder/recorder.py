@@ -16,7 +16,7 @@ from opentelemetry.trace import Link, SpanKind
 from telemetry import names
 from telemetry.journal import JournalWriter
 from telemetry.journal.writer import ROTATE_BYTES
-from telemetry.recorder import active, provider
+from telemetry.recorder import active, hidden_prompts, provider
 from telemetry.recorder.attributes import clean, plain, small
 from telemetry.recorder.capture import Place
 from telemetry.recorder.error_writer import ErrorWriter
@@ -203,6 +203,7 @@ class Recorder:
         With its parameters, an error of any stage can say what was asked.
         """
         asked: dict[str, Any] = {}
+        hidden_prompts.begin_task()
         with self.guard:
             asked = small(plain(dict(params or {}), self.redactor))
         begin = TaskBegin(

@@ -51,6 +51,8 @@ _SECRET: Final = re.compile(
 )
 # A language model's, which are words.
 _ORDINARY: Final = re.compile(r"(?:^|_)(?:eos|bos|pad|unk|sep|cls|mask|special)_token$")
+# What is said of a prompt, and is none: prompt_type, prompts_count.
+_ABOUT_PROMPT: Final = re.compile(r"_(?:types?|modes?|counts?|index|len|length|ids?|keys?)$")
 
 
 def key_rule(key: str) -> int:
@@ -63,4 +65,5 @@ def _rule(key: str) -> int:
     name = _SEPARATOR.sub("_", _CAMEL.sub("_", key.rpartition(".")[2]).lower()).strip("_")
     if _SECRET.search(name) and not _ORDINARY.search(name):
         return SECRET_KEY
-    return PROMPT_KEY if "prompt" in name else PLAIN_KEY
+    is_prompt = "prompt" in name and not _ABOUT_PROMPT.search(name)
+    return PROMPT_KEY if is_prompt else PLAIN_KEY

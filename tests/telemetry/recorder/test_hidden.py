@@ -2,10 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from telemetry.recorder import Recorder
 from telemetry.recorder.attributes import clean
 from telemetry.recorder.capture import capture
 from telemetry.recorder.exceptions import message
@@ -215,6 +218,51 @@ def test_a_prompt_is_hidden_beside_itself_and_where_it_was_seen_before() -> None
             "prompt": "[prompt hidden]",
         }
         assert clean({"text": PROMPT}, redactor) == {"text": "[prompt hidden]"}
+
+
+def test_a_tasks_prompts_are_hidden_to_the_end_of_the_next(hiding: Recorder) -> None:
+    """What a process's output still says of the last one; not for the process's whole life."""
+
+    def begin(prompt: str) -> None:
+        hiding.task(
+            task_id="1",
+            attempt=1,
+            task_type="t2v",
+            trace_id=b"t" * 16,
+            worker_id="w",
+            params={"prompt": prompt},
+        )
+
+    begin(PROMPT)
+    begin("another prompt, about Grace")
+    assert redacted(PROMPT) == "[prompt hidden]"
+    begin("a third prompt, about Mary")
+    assert redacted(PROMPT) == PROMPT
+    assert redacted("another prompt, about Grace") == "[prompt hidden]"
+
+
+@pytest.fixture
+def hiding(tmp_path: Path) -> Iterator[Recorder]:
+    """Return a recorder that may not write prompts."""
+    recorder = Recorder.open(tmp_path, role="task", record_prompts=False)
+    yield recorder
+    recorder.close()
+
+
+@pytest.mark.parametrize("own", ["loop iteration", "stage generate", "denoise step"])
+def test_a_prompt_that_is_called_like_a_span_is_hidden_by_its_key_alone(own: str) -> None:
+    """Its text would take the name from every such span, which reports look for."""
+    redactor = Redactor(record_prompts=False)
+    assert clean({"prompt": own}, redactor) == {"prompt": "[prompt hidden]"}
+    assert redacted(own) == own
+
+
+@pytest.mark.parametrize("key", ["video_prompt_type", "prompt_mode", "prompts_count"])
+def test_what_is_said_of_a_prompt_is_none(key: str) -> None:
+    """It is shown, and hides nothing elsewhere."""
+    redactor = Redactor(record_prompts=False)
+    assert clean({key: "start and end"}, redactor) == {key: "start and end"}
+    assert redacted("from start and end") == "from start and end"
 
 
 def test_prompts_that_may_be_recorded_hide_nothing() -> None:
