@@ -14,6 +14,8 @@ _LONGEST_ASKED_S: Final = 300.0
 _SHORTEST_TIMEOUT_S: Final = 0.1
 _MARGIN: Final = 2.0  # times as long as its last answer a backend may take for the next
 _MOST_REASONS: Final = 8
+# So many items in a row are at fault themselves; where more are refused, it may be the backend.
+_REFUSED_IN_A_ROW: Final = 8
 # A batch is refused for one of its items, as a rule: sent in halves, that one remains alone.
 _HALVED: Final = frozenset({Verdict.TOO_LARGE, Verdict.REFUSED})
 
@@ -46,6 +48,7 @@ class Sender:
         self._took_s = 0.0
         self._delay_s = 0.0
         self._not_before = clock()
+        self._refused_in_a_row = 0
         self._refusals: set[str] = set()
         self._failures: set[int] = set()
 
@@ -102,6 +105,7 @@ class Sender:
     def _passed(self, count: int, answer: Answer) -> None:
         accepted = answer.verdict is Verdict.ACCEPTED
         refused = min(answer.refused, count) if accepted else count
+        self._refused_in_a_row = 0 if accepted else self._refused_in_a_row + 1
         self.refused += refused
         self.exported += count - refused
         new = answer.reason not in self._refusals
@@ -111,8 +115,12 @@ class Sender:
             _log.warning("%s are refused and passed over: %s", self.stream.name, answer.reason)
         if self.down:
             _log.info("%s are shipped again", self.stream.name)
-        self.down, self.absent, self._delay_s = False, False, 0.0
+        self.down, self.absent = False, False
         self._failures.clear()
+        if self._refused_in_a_row > _REFUSED_IN_A_ROW:
+            self._wait(0.0)
+        else:
+            self._delay_s = 0.0
 
     def _failed(self, answer: Answer) -> None:
         self.failures += 1
@@ -124,6 +132,9 @@ class Sender:
             )
         self.down = True
         self.absent = answer.absent and self.stream.optional and not self.exported
+        self._wait(min(answer.retry_after_s, _LONGEST_ASKED_S))
+
+    def _wait(self, at_least_s: float) -> None:
+        """Ask no sooner than after a delay that doubles each time."""
         self._delay_s = min(max(2 * self._delay_s, _FIRST_DELAY_S), _LONGEST_DELAY_S)
-        asked_s = min(answer.retry_after_s, _LONGEST_ASKED_S)
-        self._not_before = self._clock() + max(self._delay_s, asked_s)
+        self._not_before = self._clock() + max(self._delay_s, at_least_s)

@@ -123,15 +123,21 @@ def test_a_bad_item_takes_no_good_one_with_it(
     assert len(receiver.requests) <= 1 + 20 * len(bad)
 
 
-def test_a_backend_that_refuses_everything_is_not_asked_in_batches_again_and_again(
+def test_a_backend_that_refuses_everything_gets_what_was_kept_once_it_is_mended(
     script: Any, spool: Path, receiver: OtlpReceiver
 ) -> None:
-    """Halved once, then one after another."""
-    spans_of(script, 100)
+    """A batch is halved once, then it is one after another, then a few in a minute."""
+    made = spans_of(script, 100)
     receiver.answer_by(lambda _path, _body: Reply(400))
-    one = ship(spool, receiver)
-    assert one.counters.refused == 100
-    assert len(receiver.requests) == 100 + 6
+    one = shipper(spool, receiver)
+    assert not one.drain(5)
+    one.stop(0)
+    refused = one.counters.refused
+    assert 8 < refused < 20
+    assert len(receiver.requests) <= refused + 6
+    receiver.answer_by(None)
+    ship(spool, receiver)
+    assert receiver.names == made[refused:]
 
 
 def test_a_header_that_cannot_be_encoded_keeps_everything(

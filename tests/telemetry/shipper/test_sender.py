@@ -1,5 +1,6 @@
 """When a request is begun."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,3 +71,53 @@ def test_a_backend_that_gave_no_answer_is_not_asked_in_less_time(script: Any) ->
     sender.retry_now()
     assert not sender._may_begin(5.9)
     assert sender._may_begin(6.1)
+
+
+class RefusingStream(SlowStream):
+    """A backend that refuses each item, or the first ones."""
+
+    most_waiting = 1000
+
+    def __init__(self, refused: float) -> None:
+        super().__init__(0.01)
+        self.refused = refused
+
+    def send(self, facts: ProcessFacts, items: Sequence[Any], timeout_s: float) -> Answer:
+        """Refuse."""
+        super().send(facts, items, timeout_s)
+        is_refused = len(self.given) <= self.refused
+        return Answer(Verdict.REFUSED if is_refused else Verdict.ACCEPTED)
+
+
+def ask(script: Any, stream: RefusingStream, seconds: float) -> Sender:
+    """Send 500 spans, each time that the backend may be asked, for as long as there is."""
+    spans_of(script, 500)
+    sender = Sender(stream, lambda: stream.now_s)
+    follower = Follower(script.directory, stream, Mark())
+    follower.pull(lambda: seconds, dead=False)
+    while stream.now_s < seconds and follower.waiting:
+        sender.send_all(follower, lambda: 9.0, lambda _follower: None)
+        stream.now_s += 0.1
+    return sender
+
+
+def test_a_backend_that_refuses_everything_is_asked_ever_less(script: Any) -> None:
+    """Its operator will mend it; until then what it gets is lost."""
+    stream = RefusingStream(math.inf)
+    assert 10 < ask(script, stream, 600.0).refused < 25
+    assert len(stream.given) < 25
+
+
+def test_a_few_items_that_are_refused_hold_nothing_up(script: Any) -> None:
+    """The backend is well, they are at fault."""
+    stream = RefusingStream(8)
+    sender = ask(script, stream, 60.0)
+    assert (sender.refused, sender.exported) == (8, 492)
+    assert stream.now_s < 5.2  # 500 answers in 0.01 s each
+
+
+def test_a_backend_that_takes_items_again_gets_them_at_once(script: Any) -> None:
+    """All that were kept."""
+    stream = RefusingStream(12)
+    sender = ask(script, stream, 60.0)
+    assert (sender.refused, sender.exported) == (12, 488)
