@@ -13,7 +13,7 @@ import msgspec
 from telemetry import stacks
 from telemetry.death.ends import HANG, LOST, STOPPED, from_returncode, is_orderly, with_last_words
 from telemetry.death.place import STOPPED_AT, Place, others, place_of
-from telemetry.journal import JournalReader, JournalWriter, read_index, slate
+from telemetry.journal import JournalReader, JournalWriter, Position, read_index, slate
 from telemetry.journal.directory import ALIVE
 from telemetry.journal.reader import drop_torn
 from telemetry.recorder.capture import fingerprint
@@ -64,16 +64,18 @@ class Closing:
         updates: Mapping[bytes, Mapping[str, Any]] | None = None,
         told: bool = False,
     ) -> None:
-        folder = _folded(directory)
+        self._reader = JournalReader(directory)
+        self._folder = folder = Folder(keep_logs=False)
+        self._read(_start(directory))
         noted = _noted(directory)
         left = stacks.read(directory)
         end = noted.end if noted and end.kind == LOST else end
         self.directory = directory
+        self._raised = folder.leaving
         self._end = with_last_words(_as_known(folder.end or end, left), last_words)
         self._updates = updates or {}
         self._told = told or (noted is not None and noted.told)
         self._is_closed = folder.end is not None
-        self._raised = folder.leaving
         place = place_of(self._end, folder, left, last_words)
         event_id = noted.event_id if noted else uuid.uuid4().hex
         self.error = _written(folder) or _error(event_id, self._end, folder, place)
@@ -91,13 +93,18 @@ class Closing:
         try:
             with contextlib.closing(JournalWriter.reopen(self.directory)) as writer:
                 # Nobody else can write now; somebody may have, just before.
-                folder = _folded(self.directory)
-                self.error = _written(folder) or self.error
-                if folder.end is None:
-                    self._append(writer, is_told=self._told or _written(folder) is not None)
+                self._read()
+                written = _written(self._folder)
+                self.error = written or self.error
+                if self._folder.end is None:
+                    self._append(writer, is_told=self._told or written is not None)
         except OSError:
             self._note()
             raise
+
+    def _read(self, start: Position | None = None) -> None:
+        for record in self._reader.read(start=start):
+            self._folder.feed(record)
 
     def _append(self, writer: JournalWriter, *, is_told: bool) -> None:
         for span_id, attributes in self._updates.items():
@@ -149,14 +156,10 @@ def _noted(directory: Path) -> _Noted | None:
         return None
 
 
-def _folded(directory: Path) -> Folder:
-    """Fold a journal from its newest task on: what lies before does not matter to its death."""
+def _start(directory: Path) -> Position | None:
+    """Return where the newest task of a journal begins: what lies before is of no matter."""
     entries = read_index(directory)
-    folder = Folder(keep_logs=False)
-    start = entries[-1].first if entries else None
-    for record in JournalReader(directory).read(start=start):
-        folder.feed(record)
-    return folder
+    return entries[-1].first if entries else None
 
 
 def _written(folder: Folder) -> Error | None:

@@ -135,11 +135,16 @@ def last_seq(directory: Path) -> int:
 
 
 def drop_torn(directory: Path) -> None:
-    """Take a torn record off the end of a journal's newest file, for whoever has just torn it."""
+    """Take a torn record off the end of a journal's newest file, for whoever has just torn it.
+
+    A file that then holds no record is deleted: it takes room that the next try may need.
+    """
     for path in list(journal_files(directory).values())[-1:]:
-        _, end = _last_whole(path)
-        if end:
+        last, end = _last_whole(path)
+        if last:
             os.truncate(path, end)
+        else:
+            path.unlink()
 
 
 def _last_whole(path: Path) -> tuple[int, int]:

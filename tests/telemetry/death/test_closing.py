@@ -448,3 +448,17 @@ def test_an_end_that_found_no_room_is_written_later_as_it_was(
     (error,) = [body for body in bodies if isinstance(body, Error)]
     assert (error.event_id, error.type) == (closing.error.event_id, "sigkill")
     assert (ends(directory).kind, ends(directory).signal) == ("sigkill", "SIGKILL")
+
+
+def test_a_disk_that_stays_full_is_not_filled_by_trying(spool: Path) -> None:
+    """Each try begins a file; one without a record is of no use."""
+    end = death.from_returncode(die(spool, DEATHS["sigkill"]))
+    directory = process_directories(spool)[0]
+    closing = death.Closing(directory, end)
+    before = sorted(directory.glob("*.journal"))
+    for _ in range(3):
+        with no_file_above(600), pytest.raises(OSError, match="written"):
+            closing.write()
+    assert sorted(directory.glob("*.journal")) == before
+    closing.write()
+    assert ends(directory).kind == "sigkill"
