@@ -23,6 +23,7 @@ _FATAL: Final[Mapping[str, int]] = {
     "Aborted": signal.SIGABRT,
     "Bus error": signal.SIGBUS,
     "Floating point exception": signal.SIGFPE,
+    "Floating-point exception": signal.SIGFPE,  # from Python 3.13 on
     "Illegal instruction": signal.SIGILL,
 }
 _MOST_BYTES: Final = 1 << 20  # a hundred threads with a hundred frames each, as a rule

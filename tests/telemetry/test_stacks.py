@@ -33,10 +33,11 @@ def outer():
 outer()
 """
 LAST_LINE = PROGRAM.splitlines().index("    {last}") + 1
+FPE = f"Floating{'-' if sys.version_info >= (3, 13) else ' '}point exception"
 ENDS = {
     "libc.memset(0, 1, 1)": ("Segmentation fault", -signal.SIGSEGV),
     "libc.abort()": ("Aborted", -signal.SIGABRT),
-    "signal.raise_signal(signal.SIGFPE)": ("Floating point exception", -signal.SIGFPE),
+    "signal.raise_signal(signal.SIGFPE)": (FPE, -signal.SIGFPE),
     "signal.raise_signal(signal.SIGBUS)": ("Bus error", -signal.SIGBUS),
     "signal.raise_signal(signal.SIGILL)": ("Illegal instruction", -signal.SIGILL),
     "os._exit(259)": ("os._exit(3)", 3),
