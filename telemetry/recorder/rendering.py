@@ -40,7 +40,7 @@ class _Shown(str):
 def rendered(said: Any, args: Any) -> str:
     """Return a log record's message: `said % args` where all is plain, else the same by ourselves.
 
-    Raises `TypeError` or `ValueError` for plain arguments that do not fit the message.
+    Raises `TypeError`, `ValueError` or `OverflowError` for plain arguments that do not fit.
     """
     text: str = said if type(said) is str else _shown(said)
     if not args:
@@ -50,7 +50,7 @@ def rendered(said: Any, args: Any) -> str:
     shown = _arguments(args)
     try:
         return str(text % shown)
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, OverflowError):
         # A number was asked for and an object is there; or it is a wrong number of arguments.
         if _is_plain(args):
             raise

@@ -12,6 +12,7 @@ import pytest
 
 import telemetry
 from telemetry.recorder.logs import severity
+from telemetry.recorder.rendering import rendered
 from telemetry.records import Kind, Log
 
 from .conftest import Recording
@@ -311,3 +312,9 @@ def test_half_a_pair_in_names_loses_no_record(recording: Recording, only: Handle
     assert isinstance(first, Log)
     assert (first.logger, first.attributes["k \\ud83d"]) == ("half \\ud83d", 1)
     assert second.attributes["code.file.path"] == "/srv/\\udcff.py"
+
+
+def test_a_number_that_is_no_character_costs_no_message() -> None:
+    """What `%` raises for it is another error than for a wrong type."""
+    said = rendered("%c of %s", (2**70, threading.Lock()))
+    assert said.startswith(f"%c of %s ('{2**70}', ")
