@@ -1,0 +1,287 @@
+"""What an investigation finds: a value that is printed as text, Markdown, HTML or JSON.
+
+The JSON is this value as it stands; the schema in `docs` is made from these classes.
+Times are ISO 8601 in UTC with microseconds, durations milliseconds; "" and None stand for what the
+record does not hold.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from telemetry.reports.moments import TimelineFound
+
+Verdict = Literal["ruled out", "confirmed", "not decidable"]
+
+
+class Location(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of code."""
+
+    file: str
+    line: int
+    function: str
+
+
+class SourceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of source as it was when the frame was recorded."""
+
+    number: int
+    text: str
+
+
+class FrameFound(msgspec.Struct, frozen=True, kw_only=True):
+    """One frame of a stack, the outermost first; `locals` as they were snapshotted."""
+
+    file: str
+    line: int
+    function: str
+    locals: dict[str, Any]
+    module: str = ""
+    in_app: bool = False
+    source: list[SourceLine] = []
+
+
+class ExceptionFound(msgspec.Struct, frozen=True, kw_only=True):
+    """One exception of a chain; `relation` to the one before it: "cause", "context", "member"."""
+
+    type: str
+    module: str
+    message: str
+    relation: str
+    frames: list[FrameFound]
+
+
+class ValueFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that decided the failing line, and where it came from as far as the record knows."""
+
+    name: str
+    value: Any
+    origin: str
+
+
+class FailureFound(msgspec.Struct, frozen=True, kw_only=True):
+    """What failed and where; `place` says how exactly the line is known."""
+
+    kind: str
+    type: str
+    message: str
+    sentence: str
+    place: str
+    location: Location
+    stage: str
+    at: str
+    expression: str
+    values: list[ValueFound]
+    frames: list[FrameFound]
+    chain: list[ExceptionFound]
+    fingerprint: str
+    handled: bool
+    caused_by: dict[str, Any]
+    signal: str
+    exit_code: int | None
+    last_words: list[str]
+
+
+class IterationFound(msgspec.Struct, frozen=True, kw_only=True):
+    """One iteration of the parameter loop."""
+
+    index: int
+    key: str
+    ended: str
+    ms: float
+
+
+class LoopFound(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the parameter loop got: 32 of 32 is a loop that had finished."""
+
+    completed: int
+    total: int
+    last: IterationFound | None
+    slowest: IterationFound | None
+
+
+class StepsFound(msgspec.Struct, frozen=True, kw_only=True):
+    """How far denoising got; `ms` are the steps' durations, in order."""
+
+    completed: int
+    total: int
+    phase: str
+    ms: list[float]
+
+
+class StageFound(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage of the task; `ended`: "ok", "failed", "cut off" by a death, "open" (at work)."""
+
+    name: str
+    began: str
+    ms: float | None
+    ended: str
+
+
+class ParamFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter: what was used and asked, the model's default, and the layer that won."""
+
+    name: str
+    value: Any
+    asked: Any
+    default: Any
+    source: str
+
+
+class GapFound(msgspec.Struct, frozen=True, kw_only=True):
+    """Records that are known to be missing: sequence numbers `first` to `last` of `process`."""
+
+    process: str
+    first: int
+    last: int
+
+
+class CompletenessFound(msgspec.Struct, frozen=True, kw_only=True):
+    """What the record holds. `begun` spans have begun, `arrived` of them have an end in the record.
+
+    `cut_off` spans ended with their process; `lost` records are missing, by sequence number;
+    `damaged_bytes` are no record. `says` is the conclusion in one sentence, and `unknown` names
+    what the source of the record cannot know.
+    """
+
+    source: str
+    begun: int
+    arrived: int
+    cut_off: int
+    open: int
+    lost: int
+    damaged_bytes: int
+    complete: bool
+    says: str
+    gaps: list[GapFound] = []
+    unknown: list[str] = []
+
+
+class HypothesisFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A cause that people would suspect, what the record says of it, and by which fact."""
+
+    name: str
+    verdict: Verdict
+    evidence: str
+
+
+class RelativeFound(msgspec.Struct, frozen=True, kw_only=True):
+    """Another task of the journey; `because` says what its end has to do with the failure."""
+
+    id: str
+    type: str
+    status: str
+    because: str
+
+
+class SameFailureFound(msgspec.Struct, frozen=True, kw_only=True):
+    """Another attempt at a task that ended in a failure of this fingerprint."""
+
+    task: str
+    attempt: int
+    worker: str
+    when: str
+
+
+class DifferenceFound(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that differs between two tasks; None where a side does not have it."""
+
+    name: str
+    this: Any
+    other: Any
+
+
+class LastGoodFound(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest task of the same type and model that went well, and what differs from it."""
+
+    id: str
+    when: str
+    differences: list[DifferenceFound]
+
+
+class LinksFound(msgspec.Struct, frozen=True, kw_only=True):
+    """Where else to look; "" where no address is configured."""
+
+    trace_id: str
+    sentry_event_id: str
+    jaeger: str = ""
+    sentry: str = ""
+
+
+class DefaultsFound(msgspec.Struct, frozen=True, kw_only=True):
+    """The model's defaults as the engine gave them, digested before and after the loop."""
+
+    call: str
+    type: str
+    count: int
+    values: dict[str, Any]
+    digest_before: str
+    digest_after: str
+
+
+class LoraFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A LoRA and its multiplier as it was asked."""
+
+    name: str
+    multiplier: str
+
+
+class ModelFound(msgspec.Struct, frozen=True, kw_only=True):
+    """What was generated with: model and engine, size, frames, steps, phases and LoRAs."""
+
+    name: str
+    engine: str
+    resolution: str
+    frames: int | None
+    steps: int | None
+    phases: int | None
+    loras: list[LoraFound]
+
+
+class TaskFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A task; times are "" where the source does not know them."""
+
+    id: str
+    type: str
+    status: str
+    worker: str
+    attempt: int
+    created: str = ""
+    claimed: str = ""
+    returned: str = ""
+    error: str = ""
+
+
+class EnvironmentFound(msgspec.Struct, frozen=True, kw_only=True):
+    """Where it ran: versions of what was imported, the device, the host."""
+
+    host: str
+    loop26: str
+    facts: dict[str, Any]
+
+
+class Investigation(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is found of one task; `failure` is None for one that did not fail."""
+
+    task: TaskFound
+    asked: str
+    says: str
+    failure: FailureFound | None
+    loop: LoopFound
+    steps: StepsFound
+    stages: list[StageFound]
+    params: list[ParamFound]
+    completeness: CompletenessFound
+    hypotheses: list[HypothesisFound]
+    relatives: list[RelativeFound]
+    same_failure: list[SameFailureFound]
+    last_good: LastGoodFound | None
+    model: ModelFound
+    defaults: DefaultsFound
+    environment: EnvironmentFound
+    timeline: TimelineFound
+    tasks: list[TaskFound]
+    previous: SameFailureFound | None
+    links: LinksFound
+    next_steps: list[str]
+    replay: str
