@@ -2,14 +2,15 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from telemetry import names
+from telemetry import RecordedSpan, names
 from worker.engines.base import Generated, Inputs, LoraFile, ModelDefinition
 from worker.errors import OutputError
 from worker.handlers.base import Context
@@ -17,6 +18,7 @@ from worker.handlers.payloads.generation import Generation
 from worker.handlers.payloads.journey import seed_from
 from worker.handlers.stages import each, stage
 from worker.inputs.lora_files import fetch_lora
+from worker.params.frozen import digest
 from worker.params.payload import warn_of_unknown
 from worker.params.request import GenerationRequest, LoraUse
 from worker.params.resolve import resolve
@@ -60,20 +62,36 @@ def _parameters(
     context: Context, generation: Generation, model: ModelDefinition
 ) -> GenerationRequest:
     task_id = context.claim.task.id
-    with stage(context, "parameters"):
+    with stage(context, "parameters") as span:
         defaults = context.engine.default_settings(model.name)
         model = dataclasses.replace(model, defaults=defaults)
-        # Drawn from the task's id, so that another attempt, or a replay, draws the same.
-        request = resolve(
-            model,
-            generation.layers,
-            draw_seed=lambda: seed_from(task_id),
-            unknown=context.unknown_params,
-        )
+        with _digested(defaults, span):
+            # Drawn from the task's id, so that another attempt, or a replay, draws the same.
+            request = resolve(
+                model,
+                generation.layers,
+                draw_seed=lambda: seed_from(task_id),
+                unknown=context.unknown_params,
+            )
         own = [layer for layer in generation.layers if layer.source != "orchestrator"]
         for warning in warn_of_unknown(own, model.defaults):
             _log.warning("passed on: %s", warning)
         return request
+
+
+@contextmanager
+def _digested(defaults: Mapping[str, Any], span: RecordedSpan) -> Iterator[None]:
+    """Record what the defaults are, and their digest before the loop and, whatever ends it, after.
+
+    Whether something changed them is then known of a loop that failed, too.
+    """
+    span.set_attribute(names.DEFAULTS_TYPE, type(defaults).__name__)
+    span.set_attribute(names.DEFAULTS_COUNT, len(defaults))
+    span.set_attribute(names.DEFAULTS_BEFORE, digest(defaults))
+    try:
+        yield
+    finally:
+        span.set_attribute(names.DEFAULTS_AFTER, digest(defaults))
 
 
 def _loras(context: Context, request: GenerationRequest) -> tuple[LoraFile, ...]:

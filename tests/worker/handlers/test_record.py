@@ -1,7 +1,7 @@
 """What a task leaves in the journal."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from telemetry import Recorder, names
 from telemetry.journal import JournalReader
 from telemetry.records import SpanBegin
 from telemetry.spans import Folder
-from worker.errors import UnknownModel
+from worker.errors import InvalidParameter, UnknownModel
 from worker.handlers.registry import handler_for
 
 if TYPE_CHECKING:
@@ -55,6 +55,34 @@ def test_the_stage_encode_says_at_what_quality(bench: "Bench", recorder: Recorde
     records = JournalReader(recorder.writer.directory).read()
     spans = {span.name: span for record in records for span in folder.feed(record)}
     assert spans["stage encode"].attributes[names.OUTPUT_CRF] == 31
+
+
+def parameters_stage(recorder: Recorder) -> Mapping[str, Any]:
+    """Return the attributes of the stage parameters, ended."""
+    folder = Folder()
+    records = JournalReader(recorder.writer.directory).read()
+    spans = {span.name: span for record in records for span in folder.feed(record)}
+    return spans["stage parameters"].attributes
+
+
+def test_the_loop_leaves_the_defaults_digests_of_before_and_after(
+    bench: "Bench", recorder: Recorder
+) -> None:
+    """That nothing changed the model's defaults is a fact of the record, not an assumption."""
+    handler_for("travel_segment").run(bench.context("travel_segment", segment(bench)))
+    said = parameters_stage(recorder)
+    assert said[names.DEFAULTS_COUNT] == len(bench.engine.models["fade_i2v"].defaults)
+    assert len(said[names.DEFAULTS_BEFORE]) == 64
+    assert said[names.DEFAULTS_AFTER] == said[names.DEFAULTS_BEFORE]
+
+
+def test_a_loop_that_fails_leaves_both_digests_too(bench: "Bench", recorder: Recorder) -> None:
+    """It is the failed one that is asked for them."""
+    params = segment(bench) | {"num_inference_steps": "many"}
+    with pytest.raises(InvalidParameter):
+        handler_for("travel_segment").run(bench.context("travel_segment", params))
+    said = parameters_stage(recorder)
+    assert said[names.DEFAULTS_AFTER] == said[names.DEFAULTS_BEFORE]
 
 
 def test_the_loop_has_an_iteration_for_each_of_the_models_defaults(
