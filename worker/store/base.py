@@ -26,6 +26,29 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempt:
+    """An attempt that failed, whatever became of its task since.
+
+    Attributes:
+        at: When it was written.
+        name: The event that tells of it: failed, retried, died or worker_lost.
+        failure: The fields of `worker.task.Failure`.
+        model: As the task names it; "" where it names none.
+        status: The task's now.
+    """
+
+    task_id: UUID
+    task_type: str
+    model: str
+    status: TaskStatus
+    at: datetime
+    name: str
+    attempt: int
+    worker_id: str
+    failure: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
     """Who claims, and what it accepts.
 
@@ -200,6 +223,24 @@ class TaskStore(Protocol):
 
     def events(self, task_id: UUID) -> list[Event]:
         """The task's history, oldest first; empty for a task that is not there."""
+        ...
+
+    def failures(
+        self,
+        *,
+        fingerprint: str = "",
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = 1000,
+    ) -> list[FailedAttempt]:
+        """List attempts that failed by themselves, newest first; those of a cascade are none.
+
+        `fingerprint` picks one kind; `since` is the first moment, `before` the one after the last.
+        """
+        ...
+
+    def last_complete(self, task_type: str, model: str) -> Task | None:
+        """The newest Complete task of a type that names this model; None without one."""
         ...
 
     def record_worker(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,14 +14,23 @@ from uuid import UUID
 from telemetry import names
 from worker.errors import IllegalTransition, InvalidTask, TaskNotFound
 from worker.store import deaths, endings
-from worker.store.base import ClaimRequest, Event
+from worker.store.base import ClaimRequest, Event, FailedAttempt
 from worker.store.claims import take
 from worker.store.database import Database
 from worker.store.insertion import insert_tasks
 from worker.store.ownership import owned
-from worker.store.rows import event_of, json_text, lenient_json_text, task_of
+from worker.store.rows import (
+    event_of,
+    failed_attempt_of,
+    json_text,
+    lenient_json_text,
+    task_of,
+    time_text,
+)
 from worker.store.transaction import Transaction
 from worker.task import Claim, Failure, NewTask, Task, TaskStatus
+
+_AFTER_ALL = "9999"  # times are ISO 8601 and sort as text
 
 
 class LocalStore:
@@ -218,6 +228,31 @@ class LocalStore:
         with self._read() as transaction:
             rows = transaction.run("list_events", task_id=str(task_id), since=1).fetchall()
         return [event_of(row) for row in rows]
+
+    def failures(
+        self,
+        *,
+        fingerprint: str = "",
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = 1000,
+    ) -> list[FailedAttempt]:
+        """List attempts that failed by themselves, newest first; see `TaskStore.failures`."""
+        with self._read() as transaction:
+            rows = transaction.run(
+                "list_failures",
+                fingerprint=fingerprint,
+                since="" if since is None else time_text(since.timestamp()),
+                before=_AFTER_ALL if before is None else time_text(before.timestamp()),
+                limit=limit,
+            ).fetchall()
+        return [failed_attempt_of(row) for row in rows]
+
+    def last_complete(self, task_type: str, model: str) -> Task | None:
+        """Find the newest Complete task of a type and a model; see `TaskStore.last_complete`."""
+        with self._read() as transaction:
+            row = transaction.one("select_last_complete", task_type=task_type, model=model or None)
+        return None if row is None else task_of(row)
 
     def record_worker(
         self,

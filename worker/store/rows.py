@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from worker.store.base import Event
+from worker.store.base import Event, FailedAttempt
 from worker.task import Dependency, Task, TaskStatus
 
 # Made once: `json.dumps` with options makes one a call.
@@ -87,6 +87,22 @@ def event_of(row: sqlite3.Row) -> Event:
         at=datetime.fromisoformat(row["at"]),
         name=row["name"],
         data=json.loads(row["data"]),
+    )
+
+
+def failed_attempt_of(row: sqlite3.Row) -> FailedAttempt:
+    """Read an event that tells of a failure, with what its task is."""
+    data = json.loads(row["data"])
+    return FailedAttempt(
+        task_id=UUID(row["task_id"]),
+        task_type=row["task_type"],
+        model=str(row["model"] or ""),
+        status=TaskStatus(row["status"]),
+        at=datetime.fromisoformat(row["at"]),
+        name=row["name"],
+        attempt=int(data.get("attempt") or 0),
+        worker_id=str(data.get("worker_id") or ""),
+        failure=dict(data["failure"]),
     )
 
 

@@ -8,7 +8,7 @@ from worker.errors import QueueIncompatible
 from worker.store.statements import sqlite
 
 APPLICATION_ID = 0x6C703236
-VERSION = 2
+VERSION = 3
 WAY_OUT = "move it away, or choose another home with --home DIR"
 
 

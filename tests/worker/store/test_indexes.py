@@ -33,3 +33,11 @@ def test_a_token_is_found_by_its_index(raw: sqlite3.Connection) -> None:
 def test_a_sweep_reads_running_tasks_alone(raw: sqlite3.Connection) -> None:
     """Neither finished nor waiting tasks cost a sweep anything."""
     assert "SEARCH tasks USING INDEX tasks_open" in _plan(raw, "select_expired", now="")
+
+
+def test_failures_are_found_among_many_events(raw: sqlite3.Connection) -> None:
+    """Newest first, by an index that holds them alone."""
+    values = {"since": "", "before": "9999", "fingerprint": "", "limit": "1"}
+    plan = _plan(raw, "list_failures", **values)
+    assert "SEARCH event USING INDEX events_of_failures" in plan
+    assert "TEMP B-TREE FOR ORDER" not in plan

@@ -1,4 +1,4 @@
--- Schema version 2: what is not there yet is made, so an upgrade runs this too. Times are UTC,
+-- Schema version 3: what is not there yet is made, so an upgrade runs this too. Times are UTC,
 -- ISO 8601 with microseconds, and so sort as text.
 
 CREATE TABLE IF NOT EXISTS tasks (
@@ -102,6 +102,10 @@ CREATE TABLE IF NOT EXISTS events (
 -- A token that owned a task once never gets another; what came after its event says how it ended.
 CREATE UNIQUE INDEX IF NOT EXISTS events_of_token ON events (json_extract(data, '$.token'))
 WHERE name = 'claimed';
+
+-- What failed, when: few among many.
+CREATE INDEX IF NOT EXISTS events_of_failures ON events (at)
+WHERE name IN ('failed', 'retried', 'died', 'worker_lost');
 
 CREATE TRIGGER IF NOT EXISTS events_are_kept_as_written BEFORE UPDATE ON events
 BEGIN
