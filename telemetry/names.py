@@ -53,6 +53,7 @@ CODE_FILE: Final = "code.file.path"
 CODE_LINE: Final = "code.line.number"
 CODE_FUNCTION: Final = "code.function.name"
 EXCEPTION_EVENT: Final = "exception"
+PARAM_EVENT: Final = "parameter"  # one that is decided outside of the loop
 EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from opentelemetry import trace
+
 import telemetry
 from telemetry import names
 from worker.errors import DefaultsChanged, InvalidParameter
@@ -70,7 +72,9 @@ def resolve(
         else:
             chooser.decide(key)
     for key in _outside_the_loop(layers, defaults, passed, chooser):
-        chooser.decide(key)
+        param = chooser.decide(key)
+        if recorded:
+            trace.get_current_span().add_event(names.PARAM_EVENT, _decision(param))
     after = digest(model.defaults)
     if after != before:
         raise DefaultsChanged(model.name, before, after)
@@ -90,15 +94,16 @@ def _iterate(chooser: Chooser, index: int, count: int, key: str, default: Any) -
         if _log.isEnabledFor(logging.INFO):
             line = _line(param, default, skipped=skipped)
             telemetry.info(_log, f"LOOP [{index}/{count}] {key}: {line}")
-        span.end(
-            attributes={
-                names.PARAM_KEY: key,  # again: by it the recorder knows what to hide
-                names.PARAM_NEW: thaw(param.value),
-                names.PARAM_ASKED: thaw(param.asked),
-                names.PARAM_SOURCE: param.source,
-                names.PARAM_SKIPPED: skipped,
-            }
-        )
+        span.end(attributes={**_decision(param), names.PARAM_SKIPPED: skipped})
+
+
+def _decision(param: ParamValue) -> dict[str, Any]:
+    return {
+        names.PARAM_KEY: param.name,  # always with the values: by it it is known what to hide
+        names.PARAM_NEW: thaw(param.value),
+        names.PARAM_ASKED: thaw(param.asked),
+        names.PARAM_SOURCE: param.source,
+    }
 
 
 def _line(param: ParamValue, default: Any, *, skipped: bool) -> str:
