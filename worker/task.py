@@ -129,7 +129,7 @@ class Failure:
     None in the failing line, where it could be worked out. `caused_by` tells of an exception that
     was handled before and is behind this one: event_id, type, message, place, file, line, function.
     Of a death: `signal` or `exit_code`, and `last_words`, the last that the process wrote to its
-    stdout and stderr. `record` says how complete the attempt's record is, see
+    stdout and stderr. `release` is that of the worker. `record` says how complete the attempt's record is, see
     `worker.supervisor.drain.drained`.
     """
 
@@ -154,6 +154,7 @@ class Failure:
     signal: str = ""
     exit_code: int | None = None
     last_words: tuple[str, ...] = ()
+    release: str = ""
     record: dict[str, Any] = field(default_factory=dict)
 
 

@@ -54,6 +54,7 @@ class Settler:
     lease_s: float
     max_attempts: int
     max_deaths: int
+    version: str = ""  # the release that runs
 
     def settle(
         self,
@@ -91,7 +92,9 @@ class Settler:
         def write() -> Settled:
             if failure.kind == HANG:
                 return self._fail(claim, failure)
-            status = self.store.record_death(claim.token, failure, max_deaths=self.max_deaths)
+            status = self.store.record_death(
+                claim.token, self._released(failure), max_deaths=self.max_deaths
+            )
             return Settled(status=status, sentence=failure.sentence)
 
         return self._bounded(claim, write)
@@ -169,11 +172,15 @@ class Settler:
             reason=failure.sentence,
             give_back=False,
             delay_s=delay_s,
-            failure=failure,
+            failure=self._released(failure),
         )
         sentence = f"again in {delay_s:g} s: {failure.sentence}"
         return Settled(status=TaskStatus.QUEUED, sentence=sentence)
 
     def _fail(self, claim: Claim, failure: Failure) -> Settled:
-        self.store.fail(claim.token, failure)
+        self.store.fail(claim.token, self._released(failure))
         return Settled(status=TaskStatus.FAILED, sentence=failure.sentence)
+
+    def _released(self, failure: Failure) -> Failure:
+        """Say under which release something failed: whether a failure is new is asked by it."""
+        return replace(failure, release=self.version)
