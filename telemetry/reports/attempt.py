@@ -23,6 +23,7 @@ class Attempt:
     def __init__(self, model: TraceModel, task: TaskRow) -> None:
         self._model = model
         self._task = task
+        self.task_id = task.id
 
     @cached_property
     def root(self) -> Span | None:
@@ -75,6 +76,21 @@ class Attempt:
             for part in self._model.processes
             if any(begin.task_id == self._task.id for begin, _ in part.tasks)
         ]
+
+    @cached_property
+    def iterations(self) -> list[Span]:
+        """The iterations of its parameter loop, begun or ended."""
+        return self.named(names.LOOP_ITERATION)
+
+    @cached_property
+    def tasks_before(self) -> int | None:
+        """How many tasks of this trace its process had run before; None where it is not known."""
+        for part in reversed(self._model.processes):
+            if part.facts.role == "task":
+                ids = [begin.task_id for begin, _ in part.tasks]
+                if self._task.id in ids:
+                    return ids.index(self._task.id)
+        return None
 
     def named(self, name: str) -> list[Span]:
         """Return the attempt's spans of a name, by their start."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from telemetry.reports.findings import LinksFound, SameFailureFound
+from telemetry.reports.findings import LinksFound, ReplayFound, SameFailureFound
 from telemetry.reports.trace import TraceModel
 
 
@@ -21,6 +21,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     worker: str = ""
     attempt: int = 0
     parent_id: str = ""
+    trace_id: str = ""
     span_id: str = ""  # of the newest attempt's process span
     created: str = ""
     claimed: str = ""
@@ -28,6 +29,8 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str = ""
     error: dict[str, Any] = {}
     params: dict[str, Any] = {}
+    output: str = ""
+    depends_on: list[str] = []
 
 
 class QueueEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +55,9 @@ class Case:
         relatives: The other tasks of its journey.
         same: Other attempts that ended in a failure of the same fingerprint, newest first.
         good: The newest task of the same type and model that went well, and its record.
+        previous: The failure before this one, of any kind, and its record.
+        replayed: What a replay of the task saw, where there was one.
+        replay: The command that runs the task again.
     """
 
     asked: str
@@ -64,3 +70,6 @@ class Case:
     relatives: list[TaskRow] = field(default_factory=list)
     same: list[SameFailureFound] = field(default_factory=list)
     good: tuple[TaskRow, TraceModel | None] | None = None
+    previous: tuple[TaskRow, TraceModel | None] | None = None
+    replayed: ReplayFound | None = None
+    replay: str = ""

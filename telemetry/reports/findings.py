@@ -227,7 +227,11 @@ class LoraFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelFound(msgspec.Struct, frozen=True, kw_only=True):
-    """What was generated with: model and engine, size, frames, steps, phases and LoRAs."""
+    """What was generated with: model and engine, size, frames, steps, phases and LoRAs.
+
+    `phase_config` is as it was asked, {} where there was none; `key_params` are those that people
+    look at first, by name.
+    """
 
     name: str
     engine: str
@@ -236,6 +240,8 @@ class ModelFound(msgspec.Struct, frozen=True, kw_only=True):
     steps: int | None
     phases: int | None
     loras: list[LoraFound]
+    phase_config: dict[str, Any] = {}
+    key_params: dict[str, Any] = {}
 
 
 class TaskFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,8 +266,24 @@ class EnvironmentFound(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Any]
 
 
+class ReplayFound(msgspec.Struct, frozen=True, kw_only=True):
+    """What `loop26 replay` saw when it ran the task again in a fresh process.
+
+    `same` is whether it failed with the same fingerprint; `says` is that in one sentence.
+    """
+
+    at: str
+    same: bool
+    says: str
+
+
 class Investigation(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is found of one task; `failure` is None for one that did not fail."""
+    """All that is found of one task; `failure` is None for one that did not fail.
+
+    `asked` is the id that was asked for; `task` may be another: the one at the root of it. `says`
+    is the answer in one sentence. `tasks` are all that are involved, `task` among them. `previous`
+    is the failure before this one, of any kind, and `against_previous` how it compares with it.
+    """
 
     task: TaskFound
     asked: str
@@ -282,6 +304,8 @@ class Investigation(msgspec.Struct, frozen=True, kw_only=True):
     timeline: TimelineFound
     tasks: list[TaskFound]
     previous: SameFailureFound | None
+    against_previous: list[DifferenceFound]
     links: LinksFound
     next_steps: list[str]
     replay: str
+    replayed: ReplayFound | None = None

@@ -19,7 +19,7 @@ def stages(attempt: Attempt) -> list[StageFound]:
             name=str(span.attributes[names.STAGE_NAME]),
             began=moment(span.start_ns),
             ms=_ms(span),
-            ended=_ended(span),
+            ended=ended_how(span),
         )
         for span in begun
     ]
@@ -58,6 +58,13 @@ def moment(at_ns: int) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
+def ended_how(span: Span) -> str:
+    """Say how a span ended: "ok", "failed", "cut off" by a death, "open"."""
+    if span.closed_by == CLOSED_BY_END:
+        return "failed" if span.status == Status.ERROR else "ok"
+    return "cut off" if span.closed_by else "open"
+
+
 def _iteration(span: Span) -> IterationFound:
     index = span.attributes.get(names.LOOP_INDEX, 0)
     return IterationFound(
@@ -70,12 +77,6 @@ def _iteration(span: Span) -> IterationFound:
 
 def _went_well(span: Span) -> bool:
     return span.closed_by == CLOSED_BY_END and span.status != Status.ERROR
-
-
-def _ended(span: Span) -> str:
-    if span.closed_by == CLOSED_BY_END:
-        return "failed" if span.status == Status.ERROR else "ok"
-    return "cut off" if span.closed_by else "open"
 
 
 def _ms(span: Span) -> float | None:

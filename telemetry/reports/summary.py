@@ -1,0 +1,62 @@
+"""The answer in one sentence."""
+
+from telemetry.reports.case import Case
+from telemetry.reports.findings import CompletenessFound, FailureFound, LoopFound, StageFound
+from telemetry.reports.wording import duration, one_line
+
+
+def summary(
+    case: Case,
+    failure: FailureFound | None,
+    loop: LoopFound,
+    stages: list[StageFound],
+    record: CompletenessFound,
+) -> str:
+    """Say what became of a task, in one sentence."""
+    if failure is None:
+        return _without_failure(case, stages)
+    said = _what(failure)
+    if loop.total and loop.completed == loop.total:
+        said = f"{said}, after all {loop.total} iterations of the parameter loop"
+    elif loop.total and record.complete and failure.stage == "parameters":
+        said = f"{said}, with {loop.completed} of {loop.total} iterations of the loop done"
+    if failure.stage:
+        said = f"{said}, in stage {failure.stage}"
+    if case.task.status not in ("Failed", ""):
+        said = f"{said}; the task is {case.task.status} again"
+    return said
+
+
+def _what(failure: FailureFound) -> str:
+    if failure.kind in ("death", "hang"):
+        said = failure.message or f"the task process ended ({failure.type})"
+    else:
+        said = f"{failure.type}: {failure.message}" if failure.message else failure.type
+    said = one_line(said, 400)
+    if failure.expression and "None" in failure.message:
+        said = f"{said}; {one_line(failure.expression, 80)} was None"
+    location = failure.location
+    if location.file:
+        where = f"{location.file}:{location.line} in {location.function}"
+        said = f"{said}; {failure.place or 'at'} {one_line(where, 300)}"
+    return said
+
+
+def _without_failure(case: Case, stages: list[StageFound]) -> str:
+    status = case.task.status
+    timed = sorted((one for one in stages if one.ms is not None), key=lambda one: -(one.ms or 0))
+    if status == "In Progress" and stages:
+        return f"it is at work, in stage {stages[-1].name}; nothing has failed so far"
+    said = {
+        "Complete": "it did not fail: it is complete",
+        "Cancelled": f"it did not fail: {case.task.error_message or 'it was cancelled'}",
+        "Queued": "it has not failed: it waits in the queue",
+        "In Progress": "it has not failed: it waits for its children"
+        if case.relatives
+        else "it is at work; nothing has failed so far",
+    }.get(status, f"it is {status}")
+    if timed:
+        whole = sum(one.ms or 0 for one in timed)
+        share = 100 * (timed[0].ms or 0) / whole if whole else 0
+        said = f"{said}; {timed[0].name} took {duration(timed[0].ms or 0)}, {share:.0f} % of it"
+    return said

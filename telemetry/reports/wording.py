@@ -1,0 +1,84 @@
+"""How values, texts of strangers and durations are written in every form of a report."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_LONGEST = 120
+_SPACE = re.compile(r"\s+")
+CUT = "…"
+
+
+def printable(text: str) -> str:
+    """Return a text as a terminal or a page may get it: control characters are escaped.
+
+    Line feeds stay. Marks that turn the direction of writing around are escaped too.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def one_line(text: str, longest: int = 0) -> str:
+    """Return a text on one line, printable; cut after `longest` characters unless that is 0."""
+    return cut(printable(_SPACE.sub(" ", text).strip()), longest)
+
+
+def value_text(value: Any, longest: int = _LONGEST) -> str:
+    """Write a snapshotted value as Python would: 'text', None, True, {...}; 0 cuts nothing."""
+    return cut(printable(_written(value)), longest)
+
+
+def cut(text: str, longest: int) -> str:
+    """Cut a text to so many characters, the last of them saying so; 0 cuts nothing."""
+    return text if not longest or len(text) <= longest else f"{text[: longest - 1]}{CUT}"
+
+
+def duration(ms: float) -> str:
+    """Write milliseconds in the unit that suits them."""
+    if ms >= 60_000:  # noqa: PLR2004 - a minute
+        return f"{int(ms // 60_000)} min {ms % 60_000 / 1000:04.1f} s"
+    if ms >= 1000:  # noqa: PLR2004 - a second
+        return f"{ms / 1000:.2f} s"
+    if ms >= 1:
+        return f"{ms:.1f} ms"
+    return f"{ms * 1000:.0f} µs"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes in the unit that suits it."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1024:  # noqa: PLR2004 - of the unit before in each
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def _written(value: Any) -> str:
+    match value:
+        case None | bool() | int():
+            return str(value)
+        case float():
+            return str(value) if math.isfinite(value) else f"float('{value}')"
+        case str():
+            return _quoted(value)
+        case Mapping():
+            return f"{{{', '.join(f'{_written(k)}: {_written(v)}' for k, v in value.items())}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(_written, value))}]"
+        case _:
+            return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _quoted(text: str) -> str:
+    """Quote a text, unless it stands for an object: '<torch.Tensor (2, 3) float32>'."""
+    if text[:1] == "<" and text[-1:] == ">":
+        return text
+    quote = '"' if "'" in text and '"' not in text else "'"
+    inner = text.replace("\\", "\\\\").replace(quote, f"\\{quote}").replace("\n", "\\n")
+    return f"{quote}{inner}{quote}"
