@@ -1,5 +1,8 @@
 """The answer in one sentence."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from telemetry.reports.case import Case
 from telemetry.reports.findings import CompletenessFound, FailureFound, LoopFound, StageFound
 from telemetry.reports.wording import duration, one_line
@@ -12,9 +15,9 @@ def summary(
     stages: list[StageFound],
     record: CompletenessFound,
 ) -> str:
-    """Say what became of a task, in one sentence."""
+    """Say what became of a task, in one sentence, on one line."""
     if failure is None:
-        return _without_failure(case, stages)
+        return one_line(_without_failure(case, stages))
     said = _what(failure)
     if loop.total and loop.completed == loop.total:
         said = f"{said}, after all {loop.total} iterations of the parameter loop"
@@ -22,16 +25,18 @@ def summary(
         said = f"{said}, with {loop.completed} of {loop.total} iterations of the loop done"
     if failure.stage:
         said = f"{said}, in stage {failure.stage}"
+    if failure.caused_by:
+        said = f"{said}; {_cause(failure.caused_by)}"
     if case.task.status not in ("Failed", ""):
         said = f"{said}; the task is {case.task.status} again"
-    return said
+    return one_line(said)
 
 
 def _what(failure: FailureFound) -> str:
     if failure.kind in ("death", "hang"):
         said = failure.message or f"the task process ended ({failure.type})"
     else:
-        said = f"{failure.type}: {failure.message}" if failure.message else failure.type
+        said = ": ".join(filter(None, (failure.type, failure.message)))
     said = one_line(said, 400)
     if failure.expression and "None" in failure.message:
         said = f"{said}; {one_line(failure.expression, 80)} was None"
@@ -42,17 +47,25 @@ def _what(failure: FailureFound) -> str:
     return said
 
 
+def _cause(cause: Mapping[str, Any]) -> str:
+    """Say what was handled before and is behind it."""
+    where = f"{cause.get('file', '')}:{cause.get('line', 0)} in {cause.get('function', '')}"
+    said = f"behind it is {cause.get('type', '')}: {cause.get('message', '')}"
+    return one_line(f"{said}, raised at {where}" if cause.get("file") else said, 500)
+
+
 def _without_failure(case: Case, stages: list[StageFound]) -> str:
     status = case.task.status
     timed = sorted((one for one in stages if one.ms is not None), key=lambda one: -(one.ms or 0))
-    if status == "In Progress" and stages:
-        return f"it is at work, in stage {stages[-1].name}; nothing has failed so far"
+    working = [one.name for one in stages if one.ended == "open"]
+    if status == "In Progress" and working:
+        return f"it is at work, in stage {working[-1]}; nothing has failed so far"
     said = {
         "Complete": "it did not fail: it is complete",
         "Cancelled": f"it did not fail: {case.task.error_message or 'it was cancelled'}",
         "Queued": "it has not failed: it waits in the queue",
         "In Progress": "it has not failed: it waits for its children"
-        if case.relatives
+        if any(one.parent_id == case.task.id for one in case.relatives)
         else "it is at work; nothing has failed so far",
     }.get(status, f"it is {status}")
     if timed:

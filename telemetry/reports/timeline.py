@@ -1,6 +1,7 @@
 """An attempt in time: the picture of its spans, and every record around the moment it failed."""
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -119,7 +120,8 @@ def _memory(spans: list[Span], start_ns: int) -> list[SampleFound]:
     samples = []
     for span in spans:
         value = span.attributes.get(names.STEP_MEMORY_BYTES)
-        if isinstance(value, int | float) and span.end_ns is not None:
+        is_size = isinstance(value, int | float) and math.isfinite(value)
+        if is_size and span.end_ns is not None:
             at_ms = (span.end_ns - start_ns) / 1e6
             samples.append(SampleFound(at_ms=at_ms, value=float(value)))
     return samples
@@ -172,7 +174,8 @@ def _of_part(attempt: Attempt, part: ProcessPart, error: Error | None) -> Iterat
     for found in part.errors:
         is_another = error is None or found.event_id != error.event_id
         if is_another and found.task_id in ("", attempt.task_id):
-            yield found.at_ns, 2, "handled", f"{found.type}: {found.message}", role
+            kind = "handled" if found.handled else "failure"
+            yield found.at_ns, 2, kind, f"{found.type}: {found.message}", role
 
 
 def _of_span(span: Span, role: str) -> Iterator[_Told]:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 _LONGEST = 120
+_DEEPEST = 20
+_CLASS = "<class>"  # where a snapshot of an object has its class
+_ESCAPED = 8  # characters that one may become, at about the most
 _SPACE = re.compile(r"\s+")
 CUT = "…"
 
@@ -26,12 +29,14 @@ def printable(text: str) -> str:
 
 def one_line(text: str, longest: int = 0) -> str:
     """Return a text on one line, printable; cut after `longest` characters unless that is 0."""
-    return cut(printable(_SPACE.sub(" ", text).strip()), longest)
+    shown = text[: longest * _ESCAPED] if longest else text
+    return cut(printable(_SPACE.sub(" ", shown).strip()), longest)
 
 
 def value_text(value: Any, longest: int = _LONGEST) -> str:
-    """Write a snapshotted value as Python would: 'text', None, True, {...}; 0 cuts nothing."""
-    return cut(printable(_written(value)), longest)
+    """Write a snapshotted value as Python would: 'text', None, Task(id=7); 0 cuts nothing."""
+    written = _written(value)
+    return cut(printable(written[: longest * _ESCAPED] if longest else written), longest)
 
 
 def cut(text: str, longest: int) -> str:
@@ -41,11 +46,16 @@ def cut(text: str, longest: int) -> str:
 
 def duration(ms: float) -> str:
     """Write milliseconds in the unit that suits them."""
-    if ms >= 60_000:  # noqa: PLR2004 - a minute
-        return f"{int(ms // 60_000)} min {ms % 60_000 / 1000:04.1f} s"
-    if ms >= 1000:  # noqa: PLR2004 - a second
+    if not math.isfinite(ms):
+        return "unknown"
+    if not math.isfinite(ms):
+        return "unknown"
+    if ms >= 59_995:  # noqa: PLR2004 - a minute, as it is rounded
+        tenths = round(ms / 100)
+        return f"{tenths // 600} min {tenths % 600 / 10:04.1f} s"
+    if ms >= 999.95:  # noqa: PLR2004 - a second, as it is rounded
         return f"{ms / 1000:.2f} s"
-    if ms >= 1:
+    if ms >= 0.9995:  # noqa: PLR2004 - a millisecond, as it is rounded
         return f"{ms:.1f} ms"
     return f"{ms * 1000:.0f} µs"
 
@@ -68,17 +78,25 @@ def _written(value: Any) -> str:
         case str():
             return _quoted(value)
         case Mapping():
-            return f"{{{', '.join(f'{_written(k)}: {_written(v)}' for k, v in value.items())}}}"
+            return _object(value)
         case list() | tuple():
             return f"[{', '.join(map(_written, value))}]"
-        case _:
-            return json.dumps(value, default=str, ensure_ascii=False)
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _object(value: Mapping[Any, Any]) -> str:
+    """Write a dictionary, or an object by its class's own name and its fields."""
+    kind = value.get(_CLASS)
+    if not isinstance(kind, str):
+        return f"{{{', '.join(f'{_written(k)}: {_written(v)}' for k, v in value.items())}}}"
+    fields = (f"{name}={_written(each)}" for name, each in value.items() if name != _CLASS)
+    return f"{kind.rpartition('.')[2]}({', '.join(fields)})"
 
 
 def _quoted(text: str) -> str:
     """Quote a text, unless it stands for an object: '<torch.Tensor (2, 3) float32>'."""
     if text[:1] == "<" and text[-1:] == ">":
-        return text
+        return text.replace("\n", "\\n")
     quote = '"' if "'" in text and '"' not in text else "'"
     inner = text.replace("\\", "\\\\").replace(quote, f"\\{quote}").replace("\n", "\\n")
     return f"{quote}{inner}{quote}"

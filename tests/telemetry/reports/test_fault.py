@@ -15,7 +15,7 @@ ROW = TaskRow(id="segment", type="travel_segment", status="Failed")
 def frames_and_step(model_type: str) -> int:
     """Fail as the engine of the incident did."""
     entry = dict[str, dict[str, int]]().get(model_type)
-    return entry.get("frames_minimum", 5)  # type: ignore[union-attr]
+    return entry.get("frames_minimum", 5)  # type: ignore[union-attr]  # as it was then
 
 
 @pytest.fixture
