@@ -132,7 +132,7 @@ def _dispensable(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], s
     yield from (("locals", contexts, name) for name in list(contexts) if name.startswith(_LOCALS))
     if "breadcrumbs" in event:
         yield "breadcrumbs", event, "breadcrumbs"
-    stacks = [value["stacktrace"] or {} for value in event["exception"]["values"]]
+    stacks = [value.get("stacktrace", {}) for value in event["exception"]["values"]]
     frames = [frame for stack in stacks for frame in stack.get("frames", ())]
     for what, key in (("variables", "vars"), ("source", "pre_context"), ("source", "post_context")):
         yield from ((what, frame, key) for frame in frames if frame.get(key))
@@ -160,11 +160,13 @@ def _values(error: Error, keys: frozenset[str]) -> Iterator[dict[str, Any]]:
 def _value(
     kind: str, module: str, message: str, frames: list[dict[str, Any]], error: Error, *, number: int
 ) -> dict[str, Any]:
+    # No stacktrace of None: sentry-sdk asks each that there is for its frames.
+    stack = {"stacktrace": {"frames": frames}} if frames else {}
     return {
         "type": kind,
         "module": module or None,
         "value": message,
-        "stacktrace": {"frames": frames} if frames else None,
+        **stack,
         "mechanism": {
             "type": "chained" if number else error.kind,
             "handled": error.handled,

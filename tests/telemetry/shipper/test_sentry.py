@@ -87,6 +87,14 @@ def test_causes_come_first_and_frames_are_oldest_first(script: Any, spool: Path)
     assert values[0]["mechanism"]["source"] == "__cause__"
 
 
+def test_an_exception_without_frames_arrives(script: Any, spool: Path) -> None:
+    """As one that was made and never raised: sentry-sdk asks every stacktrace that there is."""
+    unraised = ExceptionFacts(type="InvalidTask", module="worker.errors", message="no", frames=[])
+    shipper, events = send(script, spool, chain=[unraised])
+    assert [event["exception"]["values"][0]["value"] for event in events] == ["no"]
+    assert shipper.counters.refused == 0
+
+
 def test_a_frame_has_its_source_lines(script: Any, spool: Path) -> None:
     """Around the line that raised."""
     _, [event] = send(script, spool, chain=chain())
