@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from opentelemetry.trace import SpanKind, StatusCode
@@ -47,15 +48,24 @@ class Hand:
     the attempt stays in hand, its lease is kept, its note tells the next supervisor what is to be
     told, and nothing else is claimed.
 
+    `on_failed` is told of each task that has failed, once its record is whole.
+
     Attributes:
         attempt: The attempt in hand, or None.
         settled: How many attempts have been settled.
     """
 
     def __init__(
-        self, settler: Settler, lease: LeaseKeeper, console: Console, presence: Presence
+        self,
+        settler: Settler,
+        lease: LeaseKeeper,
+        console: Console,
+        presence: Presence,
+        *,
+        on_failed: Callable[[UUID], None] = lambda _task_id: None,
     ) -> None:
         self._settler = settler
+        self._on_failed = on_failed
         self._lease = lease
         self._console = console
         self._presence = presence
@@ -225,6 +235,8 @@ class Hand:
         self._console.settled(
             task_id, settled.status, settled.sentence, settled.location, attempt.seconds
         )
+        if settled.status == TaskStatus.FAILED:
+            self._on_failed(task_id)
 
     def _last_word(self, attempt: Attempt) -> LastWord:
         return LastWord(progress=attempt.progress, started=self._started_due)

@@ -2,8 +2,10 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 from opentelemetry.trace import get_current_span
 
@@ -17,27 +19,35 @@ from worker.supervisor import note
 from worker.supervisor.drain import drained, record_attributes
 from worker.supervisor.postmortem import Postmortems
 from worker.supervisor.settling import Settled, Settler
-from worker.task import Failure, Task
+from worker.task import Failure, Task, TaskStatus
 
 DYING_S = 5.0
 _log = logging.getLogger(__name__)
 
 
-def recover(spool: Path, settler: Settler, postmortems: Postmortems) -> int:
+def recover(
+    spool: Path,
+    settler: Settler,
+    postmortems: Postmortems,
+    *,
+    on_failed: Callable[[UUID], None] = lambda _task_id: None,
+) -> int:
     """Settle the claims of dead supervisors of this home; return how many.
 
     What the dead one knew and could not tell the queue is told now; else its death is one of the
     task's. Without this their tasks would wait for the lease to run out, and nobody would write
-    down how far they had come.
+    down how far they had come. `on_failed` is told of each task that has failed.
     """
     return sum(
-        _recover_one(directory, settler, postmortems)
+        _recover_one(directory, settler, postmortems, on_failed)
         for directory in process_directories(spool)
         if (directory / note.NOTE_FILE).exists() and not is_alive(directory)
     )
 
 
-def _recover_one(directory: Path, settler: Settler, postmortems: Postmortems) -> bool:
+def _recover_one(
+    directory: Path, settler: Settler, postmortems: Postmortems, on_failed: Callable[[UUID], None]
+) -> bool:
     left = note.read(directory)
     if left is None:
         return False
@@ -53,6 +63,8 @@ def _recover_one(directory: Path, settler: Settler, postmortems: Postmortems) ->
         return False
     _log.warning("task %s, left by a dead supervisor: %s", task_id, settled)
     note.remove(directory)
+    if settled.status == TaskStatus.FAILED:
+        on_failed(task_id)
     return True
 
 
