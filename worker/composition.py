@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from telemetry.recorder import Recorder
 from telemetry.shipper import Counters, OtlpTarget, Retention, SentryTarget, Shipper
+from worker.blackboxes import keeper
 from worker.console import Console
 from worker.errors import EXIT_BUG, HomeError, WorkerError
 from worker.messages import Configure, telemetry_trouble
@@ -40,14 +41,29 @@ SHIP_AT_EXIT_S = 2.0  # what is left is shipped at the next start; the whole end
 QUEUE_WAIT_S = 4.0  # what finds it locked for longer tries again; stopping must not take minutes
 
 
-def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
+def run(
+    settings: Settings,
+    *,
+    until_idle: bool,
+    console: Console,
+    engine: str = "",
+    shipper: Shipper | None = None,
+) -> int:
     """Run a worker until it is drained, or idle if so asked; return the exit code.
 
     The home must be there: see `worker.settings.home`. Must be called from the main thread.
+
+    Args:
+        settings: All of them.
+        until_idle: Whether to end when nothing is left to do.
+        console: Is told what happens.
+        engine: What the task process gets in place of the settings' engine, where it is not "".
+        shipper: Of `make_shipper`, for a caller who wants to know what it has done; it is stopped.
     """
     inbox: queue.SimpleQueue[SupervisorEvent] = queue.SimpleQueue()
     worker_id = new_worker_id(settings.worker_name)
-    shipper = make_shipper(settings)
+    shipper = shipper or make_shipper(settings)
+    configured = configure(settings, worker_id, engine)
     with (
         stop_signals(inbox.put),
         closing(console),
@@ -55,7 +71,7 @@ def run(settings: Settings, *, until_idle: bool, console: Console) -> int:
         _recording(settings, worker_id) as recorder,
         closing(LocalStore(settings.queue_path, busy_timeout_s=QUEUE_WAIT_S)) as store,
     ):
-        worker = _Worker(settings, worker_id, store, recorder, console, inbox, shipper)
+        worker = _Worker(settings, configured, store, recorder, console, inbox, shipper)
         worker.prepare()
         code = worker.run(until_idle=until_idle)
         recorder.close(exit_code=code)
@@ -67,6 +83,11 @@ def new_worker_id(name: str) -> str:
     return f"{name}-{datetime.now(UTC):%Y%m%d_%H%M%S}-{uuid4().hex[:8]}"
 
 
+def release_of(settings: Settings) -> str:
+    """Name the release that runs here, as failures and Sentry are told it."""
+    return settings.sentry_release or f"loop26@{version('loop26')}"
+
+
 def make_shipper(settings: Settings) -> Shipper:
     """Make the shipper of a home's journals."""
     otlp = sentry = None
@@ -76,7 +97,7 @@ def make_shipper(settings: Settings) -> Shipper:
         sentry = SentryTarget(
             dsn=settings.sentry_dsn.get_secret_value(),
             environment=settings.sentry_environment,
-            release=settings.sentry_release or f"loop26@{version('loop26')}",
+            release=release_of(settings),
         )
     retention = Retention(
         keep_bytes=int(settings.spool_keep_mb * MEGA),
@@ -120,7 +141,7 @@ class _Worker:
     def __init__(
         self,
         settings: Settings,
-        worker_id: str,
+        configured: Configure,
         store: TaskStore,
         recorder: Recorder,
         console: Console,
@@ -133,8 +154,10 @@ class _Worker:
         self._console = console
         self._inbox = inbox
         self._shipper = shipper
-        self._worker_id = worker_id
+        self._configured = configured
+        self._worker_id = configured.worker_id
         self._postmortems = Postmortems()
+        self._keep_black_box = keeper(settings, store)
         self._settler = Settler(
             store=store,
             storage=LocalStorage(settings.outputs_dir),
@@ -142,13 +165,20 @@ class _Worker:
             lease_s=settings.lease_s,
             max_attempts=settings.max_attempts,
             max_deaths=settings.max_deaths,
+            version=release_of(settings),
         )
 
     def prepare(self) -> None:
         """Settle what a dead supervisor left, then let its journals be shipped."""
         if warning := network_file_system_warning(self._settings.queue_path):
             self._console.note("warning", warning)
-        if recovered := recover(self._settings.spool_dir, self._settler, self._postmortems):
+        recovered = recover(
+            self._settings.spool_dir,
+            self._settler,
+            self._postmortems,
+            on_failed=self._keep_black_box,
+        )
+        if recovered:
             self._console.note(
                 "warning", "tasks of a worker that died are settled", tasks=recovered
             )
@@ -205,9 +235,11 @@ class _Worker:
                 task_types=settings.task_types,
                 lease_s=settings.lease_s,
             ),
-            hand=Hand(self._settler, lease, self._console, presence),
+            hand=Hand(
+                self._settler, lease, self._console, presence, on_failed=self._keep_black_box
+            ),
             keeper=Keeper(
-                configure(settings, self._worker_id),
+                self._configured,
                 self._inbox,  # type: ignore[arg-type]  # a queue of more than the keeper puts in
                 start_timeout_s=settings.child_start_timeout_s,
                 environment=child_environment(),
@@ -221,8 +253,8 @@ class _Worker:
         )
 
 
-def configure(settings: Settings, worker_id: str) -> Configure:
-    """Say to a task process what it needs to know of the settings."""
+def configure(settings: Settings, worker_id: str, engine: str = "") -> Configure:
+    """Say to a task process what it needs to know of the settings; `engine` as in `run`."""
     return Configure(
         supervisor_pid=os.getpid(),
         worker_id=worker_id,
@@ -230,7 +262,7 @@ def configure(settings: Settings, worker_id: str) -> Configure:
         outputs=str(settings.outputs_dir),
         models=str(settings.models_dir),
         definition_dirs=[str(folder) for folder in settings.models_dirs],
-        engine=settings.engine,
+        engine=engine or settings.engine,
         engine_options={
             "device": settings.device,
             "dtype": settings.dtype,

@@ -149,6 +149,8 @@ def test_telemetry_is_set_by_the_names_that_everybody_uses(
         ("task_types", ",", ["task_types", "names no task type"]),
         ("worker_name", "", ["worker_name"]),
         ("otlp_endpoint", "localhost:4318", ["OTEL_EXPORTER_OTLP_ENDPOINT", "http://"]),
+        ("jaeger_url", "localhost:16686", ["LOOP26_JAEGER_URL", "http://"]),
+        ("sentry_url", "sentry.example", ["LOOP26_SENTRY_URL", "http://"]),
         ("hang_after_s", "soon", ["hang_after_s", "'soon'", "number from 0"]),
         ("hang_after_s", "generate=nan", ["hang_after_s", "'nan' for generate"]),
         ("hang_after_s", "model=1,load=2", ["unknown stage 'load'", "inputs, parameters"]),
@@ -242,7 +244,7 @@ def test_headers_that_http_cannot_carry_are_refused(text: str) -> None:
 
 def test_every_setting_that_is_a_secret_is_known_as_one() -> None:
     """By its type: a new one needs no second list."""
-    assert secret_names() == {"otlp_headers", "sentry_dsn"}
+    assert secret_names() == {"otlp_headers", "sentry_dsn", "sentry_token"}
 
 
 def test_a_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,6 +252,7 @@ def test_a_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     names = (
         *("SENTRY_DSN", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
         *("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY", "sentry_dsn"),
+        *("LOOP26_SENTRY_TOKEN", "loop26_sentry_token"),
     )
     for name in names:
         monkeypatch.setenv(name, "s3cret")

@@ -8,6 +8,8 @@ from worker.engines.base import Engine
 from worker.errors import SettingsError
 
 ENGINES = ("diffusers",)
+# Fails on purpose, for `loop26 drill`; no setting names it.
+DRILL = "drill"
 
 
 def engine_named(
@@ -17,6 +19,10 @@ def engine_named(
 
     Raises `SettingsError` for an unknown name, or when the engine's packages are not installed.
     """
+    if name == DRILL:
+        from worker.engines.drill import DrillEngine
+
+        return DrillEngine(**options)
     if name not in ENGINES:
         raise SettingsError(f"engine {name!r} is unknown; known: {', '.join(ENGINES)}")
     try:

@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -185,6 +185,10 @@ class Settings(BaseSettings):
     record_prompts: bool = Field(
         default=True, description="Whether prompts are written to journals and telemetry."
     )
+    black_boxes: bool = Field(
+        default=True,
+        description="Whether a task that fails leaves its record beside its outputs, in one file.",
+    )
     otlp_endpoint: WebAddress | None = Field(
         default=None,
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -210,6 +214,19 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="SENTRY_RELEASE",
         description="The release that errors are filed under; unset takes loop26's version.",
+    )
+
+    jaeger_url: WebAddress | None = Field(
+        default=None,
+        description="Where a Jaeger is asked, as http://127.0.0.1:16686; for links and drills.",
+    )
+    sentry_url: WebAddress | None = Field(
+        default=None,
+        description="Web address of the Sentry or Bugsink that errors go to; for links and drills.",
+    )
+    sentry_token: SecretStr | None = Field(
+        default=None,
+        description="Token that may read events there; a drill asks with it whether they arrived.",
     )
 
     @classmethod
