@@ -63,13 +63,15 @@ def is_control_flow(exc: BaseException, mark: Mark) -> bool:
 
 
 def as_first_taken(error: Error, exc: BaseException, journal: str) -> Error:
-    """Give the frames of an error the values that they had when they were first taken down.
+    """Give an error the time and its frames the values of when they were first taken down.
 
     A `finally` block has run since, and its variables are no longer what they were.
     """
     marks = [mark_of(link.exception, journal) for link in chain(exc)]
     found = [_as_taken(facts, mark) for facts, mark in zip(error.chain, marks, strict=False)]
-    return msgspec.structs.replace(error, chain=found)
+    taken = marks[0].taken if marks and marks[0] is not None else None
+    at_ns = error.at_ns if taken is None else taken.at_ns
+    return msgspec.structs.replace(error, chain=found, at_ns=at_ns)
 
 
 def inside_of_span(error: Error) -> Error:

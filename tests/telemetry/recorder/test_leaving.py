@@ -77,6 +77,13 @@ def test_values_are_those_of_the_failing_line(recording: Recording) -> None:
     assert recording.bodies(Kind.ERROR) == [error]
 
 
+def test_an_error_is_of_the_time_at_which_it_left_its_span(recording: Recording) -> None:
+    """Not of that of the boundary, where it is written: a timeline shows it where it happened."""
+    error = recording.recorder.error(failed(outer))
+    [first] = raised(recording)
+    assert error.at_ns == first.at_ns
+
+
 def test_it_is_taken_down_while_its_span_is_open(task: Recording) -> None:
     """With the frames inside of the span, its ids and its place; the error has the same id."""
 
