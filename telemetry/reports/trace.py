@@ -28,6 +28,8 @@ class ProcessPart:
         end: How it ended, where its journal says so and what was read reaches that far.
         gaps: Sequence numbers, first and last, missing from what was read.
         damaged_bytes: Bytes in what was read that are no record.
+        read: How many records were read of each attempt: task id, attempt, number. () where the
+            source has no records.
     """
 
     facts: ProcessFacts
@@ -39,6 +41,7 @@ class ProcessPart:
     end: ProcessEnd | None
     gaps: tuple[tuple[int, int], ...]
     damaged_bytes: int
+    read: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,7 @@ def _read_part(directory: Path, entries: Iterable[IndexEntry], trace_id: bytes) 
         end=part.end,
         gaps=tuple(reader.gaps),
         damaged_bytes=reader.damaged_bytes,
+        read=tuple(part.read),
     )
 
 
@@ -177,6 +181,7 @@ class _Collected:
         self.errors: list[Error] = []
         self.tasks: list[tuple[TaskBegin, TaskEnd | None]] = []
         self.end: ProcessEnd | None = None
+        self.read: list[tuple[str, int, int]] = []
 
     def collect(self, reader: JournalReader, entry: IndexEntry) -> None:
         """Read the range of one attempt at a task.
@@ -185,14 +190,17 @@ class _Collected:
         it reaches to the end of the journal, or to the next task: its own end was lost.
         """
         folder = Folder()
+        count = 0
         for record in reader.read(start=entry.first, stop=entry.last):
             if isinstance(record.body, TaskBegin) and folder.task is not None:
                 break
+            count += 1
             self.spans += self._ours(folder.feed(record))
         self.spans += self._ours(folder.open_spans)
         self.logs += [log for log in folder.logs if log.trace_id in (self._trace_id, None)]
         self.errors += folder.errors
         self.end = folder.end or self.end
+        self.read.append((entry.task_id, entry.attempt, count))
         if folder.task is not None:
             self.tasks.append((folder.task, folder.task_end))
 

@@ -80,6 +80,20 @@ def test_a_hole_in_the_middle_is_counted(new_script: Any, spool: Path) -> None:
     assert f"{found.lost} records are missing" in found.says
 
 
+def test_what_was_there_when_it_was_settled_and_is_not_now_is_counted(
+    new_script: Any, spool: Path
+) -> None:
+    """The row has the number: so it is known how many records of a lost tail never arrived."""
+    record(new_script).writer.close()
+    attempt = attempt_of(spool, "segment")
+    read = sum(count for part in attempt.parts for _, _, count in part.read)
+    found = completeness(attempt, "the journal", counted={"records": read + 43})
+    assert (found.lost, found.complete) == (43, False)
+    assert "43 records that were there when it was settled are missing" in found.says
+    assert completeness(attempt, "the journal", counted={"records": read}).lost == 0
+    assert completeness(attempt, "the journal", counted={"records": "many"}).lost == 0
+
+
 def test_nothing_recorded_is_said() -> None:
     """No number is made up."""
     found = nothing_recorded("the journal in here")
