@@ -49,6 +49,18 @@ def plain(found: Investigation, *, width: int = 80, everything: bool = False) ->
     return blocks.as_text(renderable(found, everything=everything), width)
 
 
+def brief(found: Investigation) -> Group:
+    """Return the answer alone: what failed, where, which value did it, and what did not."""
+    if found.failure is None:
+        return headline(found)
+    return Group(
+        headline(found),
+        where(found.failure),
+        which_value(found, found.failure),
+        hypotheses(found.hypotheses),
+    )
+
+
 def headline(found: Investigation) -> Group:
     """Say which task it is and the answer in one sentence, and how much the record allows."""
     task = found.task

@@ -120,8 +120,9 @@ def _memory(spans: list[Span], start_ns: int) -> list[SampleFound]:
     samples = []
     for span in spans:
         value = span.attributes.get(names.STEP_MEMORY_BYTES)
-        is_size = isinstance(value, int | float) and math.isfinite(value)
-        if is_size and span.end_ns is not None:
+        if span.end_ns is None or not isinstance(value, int | float):
+            continue
+        if math.isfinite(value):
             at_ms = (span.end_ns - start_ns) / 1e6
             samples.append(SampleFound(at_ms=at_ms, value=float(value)))
     return samples

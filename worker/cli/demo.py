@@ -1,4 +1,4 @@
-"""`loop26 demo`: four pictures become a video."""
+"""`loop26 demo`: four pictures become a video, and a failure names its line."""
 
 import typer
 
@@ -10,8 +10,9 @@ def demo(context: typer.Context, home: HomeOption = None) -> None:
 
     It enqueues one journey, works it off as `loop26 run` would, and says where
     the video is and what was measured. The model is built from a seed: nothing is
-    downloaded, and its pictures are noise. Without --home it works in a folder
-    `demo` of the home, apart from a real queue.
+    downloaded, and its pictures are noise. Then a second journey fails by the
+    defect of a real incident, and is investigated. Without --home it works in a
+    folder `demo` of the home, apart from a real queue.
 
     [bold]Example[/]
 

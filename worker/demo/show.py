@@ -15,6 +15,7 @@ from rich.text import Text
 from telemetry.recorder import Recorder
 from worker.composition import run
 from worker.console import TerminalConsole
+from worker.demo.incident import show_incident
 from worker.demo.journey import FRAMES, build_loras, journey, lay_out_pictures
 from worker.settings import Settings
 from worker.store.base import Event, TaskStore
@@ -48,8 +49,10 @@ def run_demo(settings: Settings) -> int:
     try:
         task = store.get(task_id)
         if code == 0 and task.status is TaskStatus.COMPLETE:
-            out.print(_report(store, task, settings, seconds), soft_wrap=True)
-            return 0
+            out.print(_report(store, task, seconds), soft_wrap=True)
+            code = show_incident(settings, out)
+            out.print(_next_commands(settings, task), soft_wrap=True)
+            return code
         reason = task.error_message or f"the journey is {task.status}, the worker ended with {code}"
         out.print(f"The demo failed: {reason}", style="red", markup=False, soft_wrap=True)
         out.print(_next_commands(settings, task), soft_wrap=True)
@@ -73,7 +76,7 @@ def _enqueue(settings: Settings, pictures: list[Path], loras: list[Path]) -> UUI
         store.close()
 
 
-def _report(store: TaskStore, task: Task, settings: Settings, seconds: float) -> Group:
+def _report(store: TaskStore, task: Task, seconds: float) -> Group:
     # Only an install that could make the video has what it takes to look at it.
     from worker.output.video import probe_video
 
@@ -89,7 +92,6 @@ def _report(store: TaskStore, task: Task, settings: Settings, seconds: float) ->
         Text("\nMeasured:", style="bold"),
         _measures(store, [task, *children]),
         Text(f"  model loads {loads}; from the queue to the video {clock(seconds)}"),
-        _next_commands(settings, task),
     )
 
 
@@ -127,7 +129,8 @@ def _next_commands(settings: Settings, task: Task) -> Text:
     commands = {
         f"{loop26} tasks {short}": "the journey: parameters, children, history",
         f"{loop26} trace {short}": "every step of it, as a tree with times",
-        f"{loop26} tasks": "the queue",
+        f"{loop26} failures": "what fails, grouped by cause",
+        f"{loop26} drill --all": "every way to die, and whether the report names the line",
         f"{loop26} settings": "what can be set",
     }
     width = max(map(len, commands))

@@ -87,7 +87,9 @@ def _layer(one: ParamFound) -> str:
 
 
 def _changed(one: ParamFound) -> bool:
-    return bool(one.source) and one.value != one.default
+    # What the model itself says outside of its defaults has none to differ from.
+    has_default = one.default is not None or one.source not in ("model", "system")
+    return bool(one.source) and has_default and one.value != one.default
 
 
 def model(found: Investigation) -> Section:
