@@ -10,7 +10,7 @@ PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
        --no-emit-index-url --no-annotate --no-header
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test check format docs lock bench clean
+.PHONY: help setup demo test check format docs lock jaeger bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -42,8 +42,9 @@ format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup ## write the generated tables of docs/ anew
+docs: setup ## write what is generated in docs/ anew
 	$(BIN)/python tools/write_parameter_tables.py
+	$(BIN)/python tools/write_report_schema.py
 
 lock: setup ## pin the requirements again, newest first: make lock UPGRADE=--upgrade
 	$(PIN) $(UPGRADE) pyproject.toml --output-file requirements/base.txt
@@ -51,6 +52,10 @@ lock: setup ## pin the requirements again, newest first: make lock UPGRADE=--upg
 	  --output-file requirements/dev.txt
 	$(PIN) $(UPGRADE) --group tools --output-file requirements/tools.txt
 	$(PIN) $(UPGRADE) requirements/bugsink.in --output-file requirements/bugsink.txt
+	$(PIN) $(UPGRADE) requirements/go.in --output-file requirements/go.txt
+
+jaeger: setup ## build the Jaeger that tests ask: some minutes, once a machine
+	$(BIN)/python tests/servers/jaeger/build.py
 
 bench: setup ## print the benchmarks' figures
 	$(BIN)/pytest -m benchmark -s $(PYTEST_ARGS)

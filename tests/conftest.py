@@ -1,18 +1,31 @@
 """What every test may use, and `--no-skips` for machines on which everything must run."""
 
 import os
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from tests.acceptance.jaeger import Jaeger
 
 # Models in tests are small: more threads than one only wait for each other. Read when torch loads,
 # here and in every process that a test starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Files whose tests share what takes long to make: one process is to have them.
-TOGETHER = ("test_bugsink.py", "test_deaths.py", "test_journey.py")
+TOGETHER = (
+    "test_bugsink.py",
+    "test_deaths.py",
+    "test_drill.py",
+    "test_in_browser.py",
+    "test_jaeger.py",
+    "test_journey.py",
+)
+
+# Some minutes on two processors, once a machine.
+JAEGER_BUILT_S = 1800
 
 
 class Together(LoadScopeScheduling):
@@ -52,6 +65,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="few",
         help="each death once, or each death at each stage (minutes)",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests that need a Jaeger the time to build it, where no cache has it."""
+    for item in items:
+        if "jaeger_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(JAEGER_BUILT_S))
+
+
+@pytest.fixture(scope="session")
+def jaeger_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Jaeger"]:
+    """Run a Jaeger; skip where none is built and there is no Go."""
+    from tests.acceptance.jaeger import Jaeger
+    from tests.servers.jaeger.build import Unavailable
+
+    try:
+        jaeger = Jaeger(tmp_path_factory.mktemp("jaeger"))
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    with jaeger:
+        yield jaeger
 
 
 @pytest.hookimpl(wrapper=True)

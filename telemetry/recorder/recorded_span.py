@@ -230,6 +230,8 @@ class RecordedSpan(trace.Span):
             facts[names.CODE_FILE], facts[names.CODE_LINE], facts[names.CODE_FUNCTION] = raised
         if mark.expression:
             facts[names.ERROR_EXPRESSION] = mark.expression
+        if mark.raised_id:
+            facts[names.ERROR_ID] = mark.raised_id
         self.add_event(names.EXCEPTION_EVENT, {**facts, **(attributes or {})}, timestamp)
 
 
