@@ -49,6 +49,12 @@ def test_the_tables_of_the_parameters_are_those_of_the_code() -> None:
     assert page.count("<!-- generated: ") == len(tool["_TABLES"])
 
 
+def test_the_schema_of_a_report_is_that_of_the_code() -> None:
+    """`make docs` writes it."""
+    tool = runpy.run_path(str(ROOT / "tools" / "write_report_schema.py"))
+    assert tool["written"]() == tool["PAGE"].read_text(encoding="utf-8")
+
+
 def test_every_exit_code_of_a_worker_is_explained() -> None:
     """In the table for operators, and in the command's own help."""
     codes = {str(value) for name, value in vars(errors).items() if name.startswith("EXIT_")}
