@@ -1,0 +1,102 @@
+"""`loop26 compare`: two tasks side by side, and where first they are not alike."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.paper import print_json, print_text
+from worker.cli.session import HomeOption, JsonOption, session_of
+from worker.errors import InvalidTask
+
+if TYPE_CHECKING:
+    from telemetry.reports.case import Case
+    from telemetry.reports.comparison import Comparison
+
+
+class Hint(StrEnum):
+    """Kept short here: what the arguments and forms are called in `--help`."""
+
+    A = "A task's id or as much of its beginning as is unique; or a black box (FILE)."
+    B = "The other task."
+    HTML = "Write one self-contained page here."
+    MARKDOWN = "Print Markdown, as for an issue or a chat."
+    ALL = "Show everything, what is alike too."
+
+
+def compare(
+    context: typer.Context,
+    a: Annotated[str, typer.Argument(metavar="A", help=Hint.A)],
+    b: Annotated[str, typer.Argument(metavar="B", help=Hint.B)],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help=Hint.HTML)] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help=Hint.MARKDOWN)] = False,
+    as_json: JsonOption = False,
+    every: Annotated[bool, typer.Option("--all", help=Hint.ALL)] = False,
+    home: HomeOption = None,
+) -> None:
+    """Compare two tasks: the same failure or not, what differs, and where they first diverge.
+
+    Two failures, a good run and a failed one, two good ones: lifecycle, crash
+    points, parameters with the layer that set each, the model's defaults, timings
+    and environment, side by side. The answer is "the same failure", "no
+    significant difference", or the first record where the runs are not alike.
+
+    What matters is marked: values, layers, versions, the device, the place of a
+    failure, times from 1.5x and 250 ms on. Ids, times of day, workers and the
+    wait in the queue do not. What a record does not know is shown as unknown, and
+    nothing is concluded from where an incomplete one ends.
+
+    [bold]Examples[/]
+
+      loop26 compare 3f2a 9c41
+      loop26 compare 3f2a 9c41 --all
+      loop26 compare 3f2a 9c41 --html compared.html
+      loop26 compare outputs/3f2a.../failure.blackbox 9c41 --markdown
+    """
+    from telemetry.reports.compare import compare as compared
+    from telemetry.reports.wording import one_line
+    from worker.cli.investigate import case_of
+
+    session = session_of(context, home)
+    cases = case_of(session, a), case_of(session, b)
+    _refuse_one_task(b, *cases)
+    found = compared(*cases)
+    if html is not None:
+        _write_page(found, html)
+        print_text(f"{one_line(found.says)}\n{html.absolute()}")
+    if as_json:
+        import msgspec
+
+        print_json(msgspec.to_builtins(found))
+    elif markdown:
+        from telemetry.reports.compare_markdown import markdown as written
+
+        print_text(written(found))
+    elif html is None:
+        from telemetry.reports.compare_terminal import renderable
+        from worker.cli.paper import paper
+
+        paper(report=True).print(renderable(found, everything=every))
+
+
+def _refuse_one_task(asked: str, a: "Case", b: "Case") -> None:
+    """Refuse to compare a task with itself. Raises `InvalidTask`."""
+    if a.task.id != b.task.id:
+        return
+    problem = "is the same task as A; give another"
+    if a.asked != b.asked:
+        problem = f"leads to the task {a.task.id} as A does: that is behind both; investigate it"
+    raise InvalidTask("B", asked, problem)
+
+
+def _write_page(found: "Comparison", path: Path) -> None:
+    from telemetry.reports.compare_html import page
+    from worker.errors import OutputError
+
+    try:
+        path.write_text(page(found), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"{str(path)!r} cannot be written: {error.strerror or error}; choose another file"
+        ) from error
