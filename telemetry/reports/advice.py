@@ -9,6 +9,7 @@ from telemetry.reports.findings import (
     RelativeFound,
     SameFailureFound,
 )
+from telemetry.reports.hypotheses import POLLUTION
 from telemetry.reports.wording import one_line, value_text
 
 _DEATHS = {
@@ -31,14 +32,16 @@ def next_steps(
     relatives: list[RelativeFound],
     replay: str,
 ) -> list[str]:
-    """Return recommended steps, the first ones first."""
+    """Return recommended steps, the first ones first; `same` are of other tasks."""
     steps = [*_of_record(completeness), *_of_failure(failure), *_of_cuda(failure, replay)]
     steps += [_of_verdict(one) for one in hypotheses if one.verdict == "confirmed"]
-    if any(one.verdict == "not decidable" and "replay" in one.evidence for one in hypotheses):
+    undecided = any(one.name == POLLUTION and one.verdict == "not decidable" for one in hypotheses)
+    if undecided and replay:
         steps.append(f"Run it again in a fresh process, to decide the open causes: {replay}")
     if same:
         tasks = len({one.task for one in same})
-        steps.append(f"Mend it once: {tasks} other tasks failed in this way (loop26 failures).")
+        other = "1 other task" if tasks == 1 else f"{tasks} other tasks"
+        steps.append(f"Mend it once: {other} failed in this way (loop26 failures).")
     if fallen := sum(one.because.startswith("failed because") for one in relatives):
         steps.append(f"Then enqueue the journey again: {fallen} of its tasks fell with this one.")
     return steps
@@ -61,7 +64,8 @@ def _of_failure(failure: FailureFound) -> Iterator[str]:
         yield f"Open {where}."
     if failure.expression:
         origin = next((one for one in reversed(failure.values) if one.value in (None, "")), None)
-        said = f"Find out why {one_line(failure.expression, 80)} was None"
+        was = "was None" if "None" in failure.message else "was not there"
+        said = f"Find out why {one_line(failure.expression, 80)} {was}"
         if origin is not None and origin.name != failure.expression:
             said = f"{said}: {one_line(origin.name, 60)} was {value_text(origin.value)}"
             said = f"{said}, {one_line(origin.origin, 200)}"
@@ -75,7 +79,8 @@ def _of_failure(failure: FailureFound) -> Iterator[str]:
 
 
 def _of_cuda(failure: FailureFound, replay: str) -> Iterator[str]:
-    if "CUDA" in failure.message or "AcceleratorError" in failure.type:
+    told = "CUDA" in failure.message or "AcceleratorError" in failure.type
+    if told and replay and "OutOfMemory" not in failure.type:
         yield (
             "A CUDA error may surface later than its cause; find the true line with: "
             f"{replay} --blocking"

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from telemetry.reports.attempt import Attempt
 from telemetry.reports.findings import DifferenceFound, EnvironmentFound, ParamFound
+from telemetry.reports.trace import ProcessPart
 
 # They differ from run to run, and explain nothing.
 _UNTOLD: Final = frozenset({"pid", "supervisor_pid", "worker_id"})
@@ -12,14 +13,19 @@ _UNTOLD: Final = frozenset({"pid", "supervisor_pid", "worker_id"})
 
 def environment(attempt: Attempt | None) -> EnvironmentFound:
     """Return where an attempt ran: host, version, and what its task process said of itself."""
-    parts = attempt.parts if attempt else []
-    part = next((one for one in reversed(parts) if one.facts.role == "task"), None)
-    part = part or (parts[-1] if parts else None)
+    part = _part_of(attempt) if attempt else None
     if part is None:
         return EnvironmentFound(host="", loop26="", facts={})
     return EnvironmentFound(
         host=part.facts.host, loop26=part.facts.version, facts=dict(part.facts.facts)
     )
+
+
+def _part_of(attempt: Attempt) -> ProcessPart | None:
+    """Return what the process recorded that ran the attempt; without it, the supervisor's."""
+    ran = [one for one in attempt.parts if any(begin is attempt.begin for begin, _ in one.tasks)]
+    found = [one for one in attempt.parts if one.facts.role == "task"]
+    return next(reversed([*attempt.parts, *found, *ran]), None)
 
 
 def of_params(this: Sequence[ParamFound], other: Sequence[ParamFound]) -> list[DifferenceFound]:
@@ -31,7 +37,9 @@ def of_params(this: Sequence[ParamFound], other: Sequence[ParamFound]) -> list[D
 
 
 def of_environments(this: EnvironmentFound, other: EnvironmentFound) -> list[DifferenceFound]:
-    """Return what differs in where two attempts ran."""
+    """Return what differs in where two attempts ran; nothing where that is not known of one."""
+    if not (this.host and other.host):
+        return []
     return of_values(_plain(this), _plain(other))
 
 
@@ -40,8 +48,15 @@ def of_values(this: Mapping[str, Any], other: Mapping[str, Any]) -> list[Differe
     return [
         DifferenceFound(name=name, this=this.get(name), other=other.get(name))
         for name in dict.fromkeys([*this, *other])
-        if name not in this or name not in other or this[name] != other[name]
+        if name not in this or name not in other or not _is_same(this[name], other[name])
     ]
+
+
+def _is_same(this: Any, other: Any) -> bool:
+    """Whether two values are the same to a person: True is not 1, and what is no number is."""
+    if isinstance(this, bool) is not isinstance(other, bool):
+        return False
+    return bool(this == other) or (this != this and other != other)  # noqa: PLR0124 - NaN alone
 
 
 def _plain(environment: EnvironmentFound) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def failure(error: Error | None, row: TaskRow) -> FailureFound | None:
         values=values(error.expression, frames),
         frames=frames,
         chain=chain,
-        fingerprint=error.fingerprint,
+        fingerprint=error.fingerprint or str(row.error.get("fingerprint", "")),
         handled=error.handled,
         caused_by=dict(error.context.get("caused_by", {})),
         signal=str(death.get("signal", "")),

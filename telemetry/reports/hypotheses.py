@@ -5,25 +5,16 @@ what is missing; that nothing was seen is no evidence where the record has holes
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Final
 
 from telemetry import names
-from telemetry.reports.attempt import Attempt
+from telemetry.records import Frame
 from telemetry.reports.case import QueueEvent
-from telemetry.reports.findings import (
-    CompletenessFound,
-    DefaultsFound,
-    FailureFound,
-    FrameFound,
-    HypothesisFound,
-    LoopFound,
-    ReplayFound,
-    StageFound,
-    Verdict,
-)
+from telemetry.reports.evidence import Evidence, package, place
+from telemetry.reports.findings import FrameFound, HypothesisFound, LoopFound, Verdict
+from telemetry.reports.suspicions import class_of, is_iterators, is_lazy, is_timeout
 from telemetry.reports.wording import duration, one_line, value_text
-from telemetry.spans import CLOSED_BY_END
 
 TIMEOUT: Final = "timeout or hang in the loop"
 PHASES: Final = "exception in phase-config parsing"
@@ -39,41 +30,11 @@ _CONFIRMED: Final = "confirmed"
 _OPEN: Final = "not decidable"
 
 _PHASE_MARKS: Final = ("params.phases", "phase_config", "phaseconfig")
-_ITERATOR_MARKS: Final = (
-    "size during iteration",
-    "mutated during iteration",
-    "keys changed during",
-)
+_LOGGING: Final = frozenset({"logging", "telemetry", "structlog", "loguru"})
 _ENDS: Final = ("failed", "died", "retried", "released", "completed", "spawned")
-_OTHERS: Final = ("cancelled", "cascaded", "worker_lost", "refused")  # written by somebody else
-_LAZY_MARKS: Final = ("proxy", "lazy", "promise", "deferred")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What the verdicts are computed from; `attempt` is None where nothing is recorded."""
-
-    failure: FailureFound
-    attempt: Attempt | None
-    loop: LoopFound
-    stages: Sequence[StageFound]
-    defaults: DefaultsFound
-    completeness: CompletenessFound
-    events: Sequence[QueueEvent]
-    replayed: ReplayFound | None
-    position: tuple[int, int]  # of the loop, as the error itself has it
-
-    @property
-    def frames(self) -> list[FrameFound]:
-        """The frames of the failure and of all that is behind it."""
-        chain = [frame for one in self.failure.chain for frame in one.frames]
-        return chain or list(self.failure.frames)
-
-    @property
-    def loop_is_over(self) -> bool:
-        """Whether every iteration is known to have ended well."""
-        return 0 < self.loop.total == self.loop.completed
-
+_OTHERS: Final = ("cancelled", "cascaded", "worker_lost")  # written by somebody else
+# An iteration decides one value in well under a millisecond.
+_HANGS_FROM_MS: Final = 10_000
 
 _Said = tuple[Verdict, str]
 
@@ -93,7 +54,7 @@ def hypotheses(evidence: Evidence) -> list[HypothesisFound]:
     found = []
     for name, ask in asked.items():
         verdict, fact = ask(evidence)
-        found.append(HypothesisFound(name=name, verdict=verdict, evidence=fact))
+        found.append(HypothesisFound(name=name, verdict=verdict, evidence=one_line(fact)))
     return found
 
 
@@ -101,20 +62,43 @@ def _timeout(evidence: Evidence) -> _Said:
     failure, loop = evidence.failure, evidence.loop
     if evidence.loop_is_over:
         return _RULED_OUT, _loop_ended(loop)
-    hung = failure.kind == "hang" or "timeout" in failure.type.lower()
-    if hung and failure.stage == "parameters" and evidence.completeness.complete:
-        return _CONFIRMED, f"{failure.message} ({_broken_off(evidence)})"
-    if not hung and failure.kind in ("exception", "refused"):
-        return (
-            _RULED_OUT,
-            f"{failure.type} was raised, which is no timeout; {_broken_off(evidence)}",
+    if failure.kind == "hang" or any(is_timeout(kind) for kind, _ in evidence.raised):
+        return _hung(evidence)
+    if evidence.was_raised:
+        verdict: Verdict = _RULED_OUT if evidence.knows_what_was_raised else _OPEN
+        how = (
+            ", which is no timeout" if evidence.knows_what_was_raised else ", and from what is lost"
         )
+        return verdict, f"{failure.type} was raised{how}; {_broken_off(evidence)}"
     if evidence.completeness.complete and not loop.total:
         return _RULED_OUT, "no iteration of the loop had begun"
-    if (open_ms := _open_iteration_ms(evidence)) is not None and not hung:
-        said = f"the iteration in hand was {duration(open_ms)} old when the process died"
-        return _RULED_OUT, f"{said}; {_broken_off(evidence)}"
-    return _OPEN, _for_want_of(evidence, "the end of the loop")
+    return _died(evidence)
+
+
+def _hung(evidence: Evidence) -> _Said:
+    """Tell whether it was the loop that hung; a record with holes may show a wrong stage."""
+    failure, loop = evidence.failure, evidence.loop
+    if evidence.was_raised and failure.stage not in ("", "parameters"):
+        return _RULED_OUT, f"{failure.type} was raised in stage {failure.stage}, not in the loop"
+    if not evidence.completeness.complete:
+        return _OPEN, evidence.for_want_of("the end of the loop")
+    if not loop.total:
+        return _RULED_OUT, f"{failure.message}: no iteration of the loop had begun"
+    if failure.stage == "parameters":
+        return _CONFIRMED, f"{failure.message} ({_broken_off(evidence)})"
+    return _OPEN, evidence.for_want_of("the end of the loop")
+
+
+def _died(evidence: Evidence) -> _Said:
+    """Tell what a death in the loop says of a hang: what hangs may be killed for that."""
+    open_ms = evidence.open_iteration_ms
+    if open_ms is None:
+        return _OPEN, evidence.for_want_of("the end of the loop")
+    if not evidence.was_seen_dying:
+        return _OPEN, f"nobody saw when the process ended; {_broken_off(evidence)}"
+    said = f"the iteration in hand was {duration(open_ms)} old when the process died"
+    verdict: Verdict = _OPEN if open_ms >= _HANGS_FROM_MS else _RULED_OUT
+    return verdict, f"{said}; {_broken_off(evidence)}"
 
 
 def _loop_ended(loop: LoopFound) -> str:
@@ -137,48 +121,41 @@ def _broken_off(evidence: Evidence) -> str:
     return said
 
 
-def _open_iteration_ms(evidence: Evidence) -> float | None:
-    """Return how old the iteration was that the process died in, where the record shows it."""
-    if evidence.attempt is None or not evidence.completeness.complete:
-        return None
-    cut = [
-        span
-        for span in evidence.attempt.iterations
-        if span.closed_by != CLOSED_BY_END and span.duration_ns is not None
-    ]
-    return (cut[-1].duration_ns or 0) / 1e6 if cut else None
-
-
 def _phases(evidence: Evidence) -> _Said:
-    frames = evidence.frames
-    for frame in reversed(frames):
-        called = f"{frame.module}.{frame.function} {frame.file}".lower()
-        if any(mark in called for mark in _PHASE_MARKS) and evidence.failure.kind != "hang":
-            return _CONFIRMED, f"it passed through {_place(frame)}, where phase configs are read"
-    if frames:
-        return _RULED_OUT, f"none of the {len(frames)} frames reads a phase config"
-    if evidence.loop.total:
-        first = evidence.loop.total
-        return _RULED_OUT, f"it is read before the loop, and the loop of {first} had begun"
-    return _OPEN, _for_want_of(evidence, "a stack")
+    if evidence.raised and (frame := _first(evidence, _reads_phases)) is not None:
+        return _CONFIRMED, f"it passed through {place(frame)}, where phase configs are read"
+    if evidence.was_raised and evidence.frames:
+        return _none_of(evidence, "reads a phase config")
+    ended = evidence.was_seen_dying or evidence.failure.kind == "hang"
+    if ended and not evidence.raised:
+        return _RULED_OUT, f"no exception was raised: {evidence.failure.message}"
+    return _OPEN, evidence.for_want_of("a stack")
 
 
 def _race(evidence: Evidence) -> _Said:
     if not evidence.events:
         return _OPEN, "this source has no history of the queue"
-    since = [event for event in evidence.events if event.name == "claimed"]
-    if not since:
+    claims = [at for at, event in enumerate(evidence.events) if event.name == "claimed"]
+    if not claims:
         return _OPEN, "the history of the queue has no claim of this attempt"
-    after = _until_its_end(evidence.events[list(evidence.events).index(since[-1]) + 1 :])
+    claim = evidence.events[claims[-1]]
+    after = _until_its_end(evidence.events[claims[-1] + 1 :])
     for event in after:
-        if event.name in _OTHERS and evidence.failure.type != "WorkerLost":
+        if event.name in _OTHERS and not _is_own_silence(event, evidence):
             return _CONFIRMED, f"the queue has '{event.name}' while it ran: {_facts(event.data)}"
     told = ", ".join(event.name for event in after) or "nothing"
-    owner = since[-1].data.get("worker_id") or "one worker"
+    if not any(event.name in _ENDS for event in after):
+        return _OPEN, f"the history of the queue does not have this attempt's end: it has {told}"
+    owner = claim.data.get("worker_id") or "one worker"
     return (
         _RULED_OUT,
         f"after its claim by {owner} the queue has only this attempt's own events: {told}",
     )
+
+
+def _is_own_silence(event: QueueEvent, evidence: Evidence) -> bool:
+    """Whether a claim was taken back because its worker had died: that is how it ended, no race."""
+    return event.name == "worker_lost" and evidence.failure.kind == "death"
 
 
 def _until_its_end(events: Sequence[QueueEvent]) -> list[QueueEvent]:
@@ -193,34 +170,32 @@ def _until_its_end(events: Sequence[QueueEvent]) -> list[QueueEvent]:
 
 def _mutated(evidence: Evidence) -> _Said:
     before, after = evidence.defaults.digest_before, evidence.defaults.digest_after
-    if evidence.failure.type.endswith("DefaultsChanged"):
-        return _CONFIRMED, evidence.failure.message
+    for kind, message in evidence.raised:
+        if kind.rpartition(".")[2] == "DefaultsChanged":
+            return _CONFIRMED, message
     if before and before == after:
-        count = evidence.defaults.count
-        ended = f"{evidence.loop.completed} of {evidence.loop.total}"
-        said = f"the digest of the {count} defaults is {before[:12]} before iteration 1"
-        return _RULED_OUT, f"{said}, and the same after {ended}"
+        loop = evidence.loop
+        ended = f"{loop.completed} of {loop.total}" if evidence.loop_is_over else "the loop"
+        said = f"the digest of the {evidence.defaults.count} defaults is {before[:12]}"
+        return _RULED_OUT, f"{said} before iteration 1, and the same after {ended}"
     if before and after:
         return _CONFIRMED, f"their digest is {before[:12]} before the loop and {after[:12]} after"
-    return _OPEN, _for_want_of(evidence, "their digest before and after the loop")
+    return _OPEN, evidence.for_want_of("their digest before and after the loop")
 
 
 def _iterator(evidence: Evidence) -> _Said:
     failure, loop = evidence.failure, evidence.loop
-    if any(mark in failure.message for mark in _ITERATOR_MARKS):
-        return _CONFIRMED, f"{failure.type}: {failure.message}"
+    for kind, message in evidence.raised:
+        if is_iterators(kind, message):
+            return _CONFIRMED, f"{kind}: {message}"
     if evidence.loop_is_over:
-        return (
-            _RULED_OUT,
-            f"the loop came to its end: {loop.completed} of {loop.total}, each index once, in order"
-            if _in_order(evidence)
-            else f"the loop came to its end: {loop.completed} of {loop.total}",
-        )
-    if failure.kind in ("exception", "refused"):
+        order = ", each index once, in order" if _in_order(evidence) else ""
+        return _RULED_OUT, f"the loop came to its end: {loop.completed} of {loop.total}{order}"
+    if evidence.knows_what_was_raised:
         return _RULED_OUT, f"what was raised is {failure.type}, not what an iterator raises"
-    if failure.kind == "death" and failure.type != "lost":
+    if evidence.was_seen_dying:
         return _RULED_OUT, f"no exception was raised: {failure.message}"
-    return _OPEN, _for_want_of(evidence, "the end of the loop")
+    return _OPEN, evidence.for_want_of("the end of the loop")
 
 
 def _in_order(evidence: Evidence) -> bool:
@@ -230,13 +205,12 @@ def _in_order(evidence: Evidence) -> bool:
 
 
 def _logging(evidence: Evidence) -> _Said:
-    frames = evidence.frames
-    for frame in frames:
-        if frame.module.split(".")[0] in ("logging", "telemetry", "structlog", "loguru"):
-            return _CONFIRMED, f"it passed through {_place(frame)}"
-    if frames:
-        return _RULED_OUT, f"none of the {len(frames)} frames is of logging or of telemetry"
-    return _OPEN, _for_want_of(evidence, "a stack")
+    if (frame := _first(evidence, lambda one: bool(package(one) & _LOGGING))) is not None:
+        how = "it passed through" if evidence.was_raised else "it was in"
+        return _CONFIRMED, f"{how} {place(frame)}"
+    if evidence.frames:
+        return _none_of(evidence, "is of logging or of telemetry")
+    return _OPEN, evidence.for_want_of("a stack")
 
 
 def _pollution(evidence: Evidence) -> _Said:
@@ -260,31 +234,34 @@ def _tasks_before(evidence: Evidence) -> str:
 def _lazy(evidence: Evidence) -> _Said:
     values = evidence.failure.values
     if not values:
-        return _OPEN, _for_want_of(evidence, "the values of the failing line")
+        return _OPEN, evidence.for_want_of("the values of the failing line")
     for value in values:
-        if (kind := _class_of(value.value)) and any(m in kind.lower() for m in _LAZY_MARKS):
+        if is_lazy(kind := class_of(value.value)):
             return _CONFIRMED, f"{value.name} is {one_line(kind, 80)}"
+    inner = evidence.failure.frames[-1] if evidence.failure.frames else None
+    if inner is not None and is_lazy(inner.function.rpartition(".")[0]):
+        return _CONFIRMED, f"the failing line is such an object's own: {place(inner)}"
     told = ", ".join(f"{one_line(v.name, 40)} = {value_text(v.value, 40)}" for v in values[:4])
     return _RULED_OUT, f"the values of the failing line are plain: {told}"
 
 
-def _class_of(value: Any) -> str:
-    """Return the class that a snapshot shows instead of a value; "" where it shows the value."""
-    if isinstance(value, Mapping):
-        return str(value.get("<class>", ""))
-    return value if isinstance(value, str) and value[:1] == "<" and value[-1:] == ">" else ""
+def _first(evidence: Evidence, claim: Any) -> FrameFound | Frame | None:
+    """Return the innermost frame of which something is claimed, if there is one."""
+    known = [*evidence.place, *evidence.frames]
+    return next((frame for frame in reversed(known) if claim(frame)), None)
 
 
-def _for_want_of(evidence: Evidence, what: str) -> str:
-    if evidence.attempt is None or not evidence.completeness.begun:
-        return f"nothing is recorded of this attempt: {what} is not known"
-    if not evidence.completeness.complete:
-        return f"the record is incomplete: {what} is not in it"
-    return f"the record does not have {what}"
+def _none_of(evidence: Evidence, what: str) -> _Said:
+    said = f"none of the {len(evidence.frames)} frames {what}"
+    if evidence.left_out:
+        return _OPEN, f"{said}, but {evidence.left_out} more were not taken down"
+    return _RULED_OUT, said
 
 
-def _place(frame: FrameFound) -> str:
-    return f"{frame.file}:{frame.line} in {frame.function}"
+def _reads_phases(frame: FrameFound | Frame) -> bool:
+    path = PurePath(frame.file)
+    called = f"{frame.module}.{frame.function} {path.parent.name}.{path.name}".lower()
+    return any(mark in called for mark in _PHASE_MARKS)
 
 
 def _facts(data: Mapping[str, Any]) -> str:

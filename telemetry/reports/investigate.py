@@ -3,11 +3,16 @@
 A pure function: the same case gives the same investigation.
 """
 
+import msgspec
+
+from telemetry import names
+from telemetry.records import Error
 from telemetry.reports import differences, progress, timeline
 from telemetry.reports.advice import next_steps
 from telemetry.reports.attempt import Attempt
 from telemetry.reports.case import Case, TaskRow
 from telemetry.reports.completeness import completeness, nothing_recorded
+from telemetry.reports.evidence import Evidence
 from telemetry.reports.fault import failure
 from telemetry.reports.findings import (
     CompletenessFound,
@@ -25,11 +30,13 @@ from telemetry.reports.findings import (
     StepsFound,
     TaskFound,
 )
-from telemetry.reports.hypotheses import Evidence, hypotheses
+from telemetry.reports.hypotheses import hypotheses
 from telemetry.reports.parameters import defaults, model, params
 from telemetry.reports.summary import summary
 from telemetry.reports.trace import TraceModel
+from telemetry.reports.witnesses import witnessed
 
+_WELL = ("Complete", "Cancelled")
 _NO_LOOP = LoopFound(completed=0, total=0, last=None, slowest=None)
 _NO_STEPS = StepsFound(completed=0, total=0, phase="", ms=[])
 _NO_DEFAULTS = DefaultsFound(
@@ -40,15 +47,16 @@ _NO_DEFAULTS = DefaultsFound(
 def investigate(case: Case) -> Investigation:
     """Find out all that a case tells of its task."""
     attempt = _attempt(case.task, case.model)
-    found = _failure(case, attempt)
+    error = _error(case.task, case.model, attempt)
+    found = _failure(case.task, error)
     loop = progress.loop(attempt) if attempt else _NO_LOOP
     stages = progress.stages(attempt) if attempt else []
     decided = params(attempt) if attempt else []
     record = _completeness(case, attempt)
     given = defaults(attempt) if attempt else _NO_DEFAULTS
-    verdicts = _hypotheses(case, attempt, found, loop, stages, given, record)
+    verdicts = _hypotheses(case, attempt, error, found, loop, stages, given, record)
     relatives = [_relative(row, case.task) for row in case.relatives]
-    error = attempt.error if attempt else None
+    others = [one for one in case.same if one.task != case.task.id]
     return Investigation(
         task=_task(case.task),
         asked=case.asked,
@@ -71,7 +79,7 @@ def investigate(case: Case) -> Investigation:
         previous=_previous(case),
         against_previous=_against_previous(case, attempt, found, decided),
         links=case.links,
-        next_steps=next_steps(found, verdicts, record, case.same, relatives, case.replay)
+        next_steps=next_steps(found, verdicts, record, others, relatives, case.replay)
         if found
         else [],
         replay=case.replay,
@@ -83,25 +91,62 @@ def _attempt(row: TaskRow, trace: TraceModel | None) -> Attempt | None:
     if trace is None:
         return None
     attempt = Attempt(trace, row)
+    if attempt.root is not None:
+        number = attempt.root.attributes.get(names.TASK_ATTEMPT)
+        if isinstance(number, int) and number < row.attempt:
+            return None  # of an earlier attempt, which says nothing of the newest
     return attempt if attempt.spans or attempt.error or attempt.begin else None
 
 
-def _failure(case: Case, attempt: Attempt | None) -> FailureFound | None:
-    """Return what the task failed with, or its newest attempt where it is queued again."""
-    if case.task.status in ("Complete", "Cancelled"):
+def _error(row: TaskRow, trace: TraceModel | None, attempt: Attempt | None) -> Error | None:
+    """Return the error that the row names; where it names none, the attempt's own newest.
+
+    An earlier attempt at the task may have failed, too, and in another way.
+    """
+    if row.status in _WELL or attempt is None or trace is None:
         return None
-    return failure(attempt.error if attempt else None, case.task)
+    ours = [error for error in trace.errors if error.task_id == row.id]
+    named = str(row.error.get("event_id") or "")
+    if named and any(error.event_id for error in ours):  # not every source keeps the ids
+        return next((error for error in ours if error.event_id == named), None)
+    found = [error for error in ours if not error.handled and _is_of(error, attempt, trace)]
+    return found[-1] if found else None
+
+
+def _is_of(error: Error, attempt: Attempt, trace: TraceModel) -> bool:
+    """Whether an error is of this attempt: by its span; without one, by its time."""
+    if any(span.span_id == error.span_id for span in attempt.spans):
+        return True
+    begun = attempt.root.start_ns if attempt.root else attempt.begin.at_ns if attempt.begin else 0
+    is_of_another = any(span.span_id == error.span_id for span in trace.spans)
+    return not is_of_another and error.at_ns >= begun
+
+
+def _failure(row: TaskRow, error: Error | None) -> FailureFound | None:
+    """Return what the task failed with, or its newest attempt where it is queued again."""
+    if row.status in _WELL:
+        return None
+    found = failure(error, row)
+    if found is None and row.status == "Failed" and row.error_message:
+        # Another application's words are all there is.
+        found = failure(None, msgspec.structs.replace(row, error={"message": row.error_message}))
+    return found
 
 
 def _completeness(case: Case, attempt: Attempt | None) -> CompletenessFound:
-    if attempt is None:
+    if attempt is None or case.model is None:
         return nothing_recorded(case.source, case.unknown)
-    return completeness(attempt, case.source, case.unknown)
+    counted = case.task.error.get("record")
+    found = completeness(
+        attempt, case.source, case.unknown, counted if isinstance(counted, dict) else None
+    )
+    return witnessed(found, attempt, case.model)
 
 
 def _hypotheses(
     case: Case,
     attempt: Attempt | None,
+    error: Error | None,
     found: FailureFound | None,
     loop: LoopFound,
     stages: list[StageFound],
@@ -114,21 +159,22 @@ def _hypotheses(
         Evidence(
             failure=found,
             attempt=attempt,
+            error=error,
             loop=loop,
             stages=stages,
             defaults=given,
             completeness=record,
             events=case.events,
             replayed=case.replayed,
-            position=_position(case.task, attempt),
+            position=_position(case.task, error),
         )
     )
 
 
-def _position(row: TaskRow, attempt: Attempt | None) -> tuple[int, int]:
+def _position(row: TaskRow, error: Error | None) -> tuple[int, int]:
     """Return the loop's position as the error has it, which no loss of other records changes."""
-    if attempt and attempt.error:
-        return attempt.error.loop_index, attempt.error.loop_count
+    if error is not None:
+        return error.loop_index, error.loop_count
     index, count = (row.error.get(name) for name in ("loop_index", "loop_count"))
     return (index, count) if isinstance(index, int) and isinstance(count, int) else (0, 0)
 
@@ -184,11 +230,24 @@ def _differences(
 ) -> list[DifferenceFound]:
     if attempt is None or other is None:
         return []
-    theirs = differences.environment(other)
+    theirs = params(other)
+    if not (_decided_all(attempt) and _decided_all(other)):
+        both = set.intersection(
+            *({one.name for one in of if one.source} for of in (decided, theirs))
+        )
+        decided = [param for param in decided if param.name in both]
+        theirs = [param for param in theirs if param.name in both]
+    environments = [differences.environment(one) for one in (attempt, other)]
     return [
-        *differences.of_params(decided, params(other)),
-        *differences.of_environments(differences.environment(attempt), theirs),
+        *differences.of_params(decided, theirs),
+        *differences.of_environments(*environments),
     ]
+
+
+def _decided_all(attempt: Attempt) -> bool:
+    """Whether the record shows every parameter: one that is not there was not asked for either."""
+    ended = {stage.name for stage in progress.stages(attempt) if stage.ended == "ok"}
+    return "parameters" in ended and completeness(attempt, "").complete
 
 
 def _previous(case: Case) -> SameFailureFound | None:
@@ -209,7 +268,7 @@ def _against_previous(
         return []
     row, trace = case.previous
     other = _attempt(row, trace)
-    before = failure(other.error if other else None, row)
+    before = _failure(row, _error(row, trace, other))
     told = [
         DifferenceFound(name=name, this=this, other=_crash(before).get(name, ""))
         for name, this in _crash(found).items()
@@ -233,5 +292,10 @@ def _crash(found: FailureFound | None) -> dict[str, str]:
 
 
 def _loop_text(attempt: Attempt | None) -> str:
-    loop = progress.loop(attempt) if attempt else _NO_LOOP
-    return f"{loop.completed} of {loop.total}"
+    """Say how far a loop came; of one whose record has holes, how far at least."""
+    if attempt is None:
+        return ""
+    loop = progress.loop(attempt)
+    said = f"{loop.completed} of {loop.total}"
+    is_known = loop.completed == loop.total > 0 or completeness(attempt, "").complete
+    return said if is_known else f"at least {said}"

@@ -52,13 +52,17 @@ def defaults(attempt: Attempt) -> DefaultsFound:
     stages = attempt.named(names.stage("parameters"))
     said: Mapping[str, Any] = stages[-1].attributes if stages else {}
     call = attempt.named(names.engine("default_settings"))
-    count = said.get(names.DEFAULTS_COUNT, len(iterations))
+    count = said.get(names.DEFAULTS_COUNT)
+    counts = [span.attributes.get(names.LOOP_COUNT) for span in iterations]
     return DefaultsFound(
         call=f"{call[-1].name} of {_text(call[-1].attributes, names.ENGINE_MODEL)!r}"
         if call
         else "",
         type=_text(said, names.DEFAULTS_TYPE),
-        count=count if isinstance(count, int) else len(iterations),
+        # What has arrived of the loop may be less than there is.
+        count=count
+        if isinstance(count, int)
+        else max(filter(None, map(_count, counts)), default=0),
         values={
             str(span.attributes.get(names.PARAM_KEY, "")): value_of(
                 span.attributes, names.PARAM_OLD
@@ -127,7 +131,8 @@ def _engine_name(attempt: Attempt | None) -> str:
 
 def _loras(values: Mapping[str, Any]) -> list[LoraFound]:
     files = values.get("activated_loras")
-    multipliers = str(values.get("loras_multipliers") or "").split()
+    said = values.get("loras_multipliers") or ""
+    multipliers = [str(one) for one in said] if isinstance(said, list) else str(said).split()
     if not isinstance(files, list):
         return []
     return [

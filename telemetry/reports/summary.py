@@ -7,6 +7,8 @@ from telemetry.reports.case import Case
 from telemetry.reports.findings import CompletenessFound, FailureFound, LoopFound, StageFound
 from telemetry.reports.wording import duration, one_line
 
+_UNTOLD = "it failed, and nobody wrote down why"
+
 
 def summary(
     case: Case,
@@ -37,6 +39,7 @@ def _what(failure: FailureFound) -> str:
         said = failure.message or f"the task process ended ({failure.type})"
     else:
         said = ": ".join(filter(None, (failure.type, failure.message)))
+        said = said or failure.sentence or _UNTOLD
     said = one_line(said, 400)
     if failure.expression and "None" in failure.message:
         said = f"{said}; {one_line(failure.expression, 80)} was None"
@@ -64,6 +67,7 @@ def _without_failure(case: Case, stages: list[StageFound]) -> str:
         "Complete": "it did not fail: it is complete",
         "Cancelled": f"it did not fail: {case.task.error_message or 'it was cancelled'}",
         "Queued": "it has not failed: it waits in the queue",
+        "Failed": _UNTOLD,
         "In Progress": "it has not failed: it waits for its children"
         if any(one.parent_id == case.task.id for one in case.relatives)
         else "it is at work; nothing has failed so far",

@@ -48,8 +48,6 @@ def duration(ms: float) -> str:
     """Write milliseconds in the unit that suits them."""
     if not math.isfinite(ms):
         return "unknown"
-    if not math.isfinite(ms):
-        return "unknown"
     if ms >= 59_995:  # noqa: PLR2004 - a minute, as it is rounded
         tenths = round(ms / 100)
         return f"{tenths // 600} min {tenths % 600 / 10:04.1f} s"
@@ -69,7 +67,7 @@ def size(count: float) -> str:
     return f"{count:.1f} GiB"
 
 
-def _written(value: Any) -> str:
+def _written(value: Any, depth: int = 0) -> str:
     match value:
         case None | bool() | int():
             return str(value)
@@ -77,19 +75,20 @@ def _written(value: Any) -> str:
             return str(value) if math.isfinite(value) else f"float('{value}')"
         case str():
             return _quoted(value)
-        case Mapping():
-            return _object(value)
-        case list() | tuple():
-            return f"[{', '.join(map(_written, value))}]"
+        case Mapping() | list() | tuple():
+            return CUT if depth > _DEEPEST else _of_container(value, depth + 1)
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def _object(value: Mapping[Any, Any]) -> str:
-    """Write a dictionary, or an object by its class's own name and its fields."""
+def _of_container(value: Any, depth: int) -> str:
+    """Write a list, a dictionary, or an object by its class's own name and its fields."""
+    if not isinstance(value, Mapping):
+        return f"[{', '.join(_written(one, depth) for one in value)}]"
     kind = value.get(_CLASS)
     if not isinstance(kind, str):
-        return f"{{{', '.join(f'{_written(k)}: {_written(v)}' for k, v in value.items())}}}"
-    fields = (f"{name}={_written(each)}" for name, each in value.items() if name != _CLASS)
+        pairs = ((_written(key, depth), _written(one, depth)) for key, one in value.items())
+        return f"{{{', '.join(f'{key}: {one}' for key, one in pairs)}}}"
+    fields = (f"{name}={_written(one, depth)}" for name, one in value.items() if name != _CLASS)
     return f"{kind.rpartition('.')[2]}({', '.join(fields)})"
 
 

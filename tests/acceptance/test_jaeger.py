@@ -1,5 +1,6 @@
 """A worker's traces in a real Jaeger: what is read back there is what its journals hold."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import jsonschema
 import pytest
 from msgspec.structs import replace
 
@@ -17,6 +19,8 @@ from telemetry.reports.trace import ProcessPart, TraceModel, read_trace
 from tests.acceptance.home import Home, a_slow_task, home_at, wait_for
 from tests.acceptance.jaeger import Jaeger
 from worker.task import TaskStatus
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "investigation.schema.json").read_text())
 
 
 class Recorded(NamedTuple):
@@ -33,6 +37,7 @@ class Failures(NamedTuple):
     picture: Recorded
     parameter: Recorded
     death: Recorded
+    home: Home
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +58,7 @@ def failures(jaeger_server: Jaeger, tmp_path_factory: pytest.TempPathFactory) ->
         worker.wait_for("settled", task_id=str(killed))
         assert worker.end() == 0, worker.lines()
         failed = (home.children(orchestrator)[0].id, parameter, killed)
-        yield Failures(*(recorded(home, jaeger_server, task_id) for task_id in failed))
+        yield Failures(*(recorded(home, jaeger_server, task_id) for task_id in failed), home)
 
 
 def has_failed(home: Home, orchestrator: UUID) -> bool:
@@ -86,7 +91,7 @@ def failure(model: TraceModel) -> Error:
     return [one for one in model.errors if one.task_id == model.task_id and not one.handled][-1]
 
 
-NAMES = Failures._fields
+NAMES = Failures._fields[:-1]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -162,3 +167,69 @@ def test_jaegers_other_port_is_no_query_service(jaeger_server: Jaeger) -> None:
     """The one that takes spans is easily given for it."""
     with pytest.raises(JaegerError, match="give the address of its query service"):
         jaeger.read_trace(jaeger_server.otlp_endpoint, "a".zfill(32), "task")
+
+
+def investigated(home: Home, *arguments: str) -> dict[str, Any]:
+    """Return what `loop26 investigate --json` prints, held against the schema that describes it."""
+    done = home.run("investigate", *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    jsonschema.validate(found, SCHEMA)
+    return found
+
+
+def black_box(home: Home, task_id: str) -> str:
+    """Return the path of a failed task's black box."""
+    return str(home.path / "outputs" / task_id / "failure.blackbox")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_report_from_each_source_names_the_same_line(
+    name: str, failures: Failures, jaeger_server: Jaeger, tmp_path: Path
+) -> None:
+    """From the journal, from a black box without queue or spool, and from Jaeger."""
+    one: Recorded = getattr(failures, name)
+    nowhere = Home(tmp_path / "nowhere")
+    found = [
+        investigated(failures.home, one.task),
+        investigated(nowhere, black_box(failures.home, one.task)),
+        investigated(failures.home, one.task, "--jaeger", jaeger_server.query_url),
+    ]
+    known = failure(one.journal)
+    for report in found:
+        told = report["failure"]
+        assert told["location"] == {
+            "file": known.file,
+            "line": known.line,
+            "function": known.function,
+        }
+        assert (told["type"], told["message"], told["place"]) == (
+            *(known.type, known.message, known.place),
+        )
+        assert told["fingerprint"] == known.fingerprint
+        assert report["completeness"]["begun"] == found[0]["completeness"]["begun"]
+    assert len({report["completeness"]["source"] for report in found}) == 3
+
+
+def test_each_source_says_what_it_cannot_know(failures: Failures, jaeger_server: Jaeger) -> None:
+    """Locals are in journal and black box alone; what is missing is named, not left out."""
+    task = failures.picture.task
+    journal = investigated(failures.home, task)
+    box = investigated(failures.home, black_box(failures.home, task))
+    from_jaeger = investigated(failures.home, task, "--jaeger", jaeger_server.query_url)
+    assert journal["completeness"]["unknown"] == []
+    assert any("after it was written" in one for one in box["completeness"]["unknown"])
+    assert any("no locals" in one for one in from_jaeger["completeness"]["unknown"])
+    assert [
+        any(frame["locals"] for frame in report["failure"]["frames"])
+        for report in (journal, box, from_jaeger)
+    ] == [True, True, False]
+
+
+def test_a_jaeger_that_is_not_there_is_one_line(failures: Failures) -> None:
+    """With its address, and no traceback."""
+    task = failures.picture.task
+    done = failures.home.run("investigate", task, "--jaeger", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "127.0.0.1:9" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -56,6 +56,7 @@ def _facts(task: "Task") -> Table:
         "status": Text(task.status, style=status_style(task.status)),
         "output": task.output_location,
         "failed because": task.error_message,
+        "look into it": f"loop26 investigate {task.id}" if task.status == "Failed" else None,
         "progress": _progress(task.progress) if not task.status.terminal else None,
         "attempts": f"{task.attempts}, deaths {task.deaths}",
         "created": _local(task.created_at),

@@ -162,6 +162,7 @@ class DiffusersWanEngine:
         placement = self._place()
         return {
             "device": str(placement.device),
+            "device_name": placement.device_name,
             "dtype": str(placement.dtype).removeprefix("torch."),
             "offload": placement.offload,
             "compile": self._compile,

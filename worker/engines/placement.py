@@ -55,6 +55,12 @@ class Placement:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
+    @property
+    def device_name(self) -> str:
+        """What the device calls itself, as "NVIDIA H200"; "CPU" of one that has no name here."""
+        is_cuda = self.device.type == "cuda"
+        return torch.cuda.get_device_name(self.device) if is_cuda else "CPU"
+
     def allocated_bytes(self) -> int | None:
         """Return the memory that tensors hold on a CUDA device, None elsewhere."""
         return torch.cuda.memory_allocated(self.device) if self.device.type == "cuda" else None

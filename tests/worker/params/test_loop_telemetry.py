@@ -149,6 +149,35 @@ def test_a_recorder_that_hides_prompts_hides_those_of_the_loop(
     assert values == {"[prompt hidden]"}
 
 
+def test_what_is_decided_outside_of_the_loop_is_recorded_after_it(
+    recorder: Recorder, model: ModelDefinition
+) -> None:
+    """As events of the span around: key, value, asked, layer; prompts are hidden as anywhere."""
+    named = {key: value for key, value in model.defaults.items() if key != "negative_prompt"}
+    recorder.redactor.record_prompts = False
+    task = {"negative_prompt": "my secret cellar", "strange_key": 7}
+    with recorder.stage("parameters"):
+        resolve(
+            replace(model, defaults=named),
+            [Layer(source="task", values=task)],
+            draw_seed=lambda: 4,
+        )
+    folder = Folder()
+    records = JournalReader(recorder.writer.directory).read()
+    spans = [span for record in records for span in folder.feed(record)]
+    [stage] = [span for span in spans if span.name == "stage parameters"]
+    told = {event.attributes[names.PARAM_KEY]: event for event in stage.events}
+    assert {event.name for event in stage.events} == {names.PARAM_EVENT}
+    assert {"fps", "negative_prompt", "strange_key"} <= told.keys()
+    assert not told.keys() & named.keys()
+    assert told["strange_key"].attributes[names.PARAM_NEW] == 7
+    assert told["strange_key"].attributes[names.PARAM_SOURCE] == "task"
+    assert "cellar" not in str(told["negative_prompt"].attributes)
+    assert min(event.at_ns for event in stage.events) >= max(
+        span.end_ns or 0 for span in spans if span.name == names.LOOP_ITERATION
+    )
+
+
 def test_a_refusal_stands_on_the_iteration_that_refused(
     recorder: Recorder, model: ModelDefinition
 ) -> None:

@@ -27,5 +27,5 @@ WHERE event.name IN ('failed', 'retried', 'died', 'worker_lost')
                 AND death.name IN ('died', 'worker_lost')
         )
     )
-ORDER BY event.at DESC
+ORDER BY event.at DESC, event.task_id DESC, event.seq DESC
 LIMIT :limit

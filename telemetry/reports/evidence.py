@@ -1,0 +1,149 @@
+"""What verdicts are computed from: one failure, and all that is recorded around it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+from telemetry.records import Error, Frame
+from telemetry.reports.attempt import Attempt
+from telemetry.reports.case import QueueEvent
+from telemetry.reports.findings import (
+    CompletenessFound,
+    DefaultsFound,
+    FailureFound,
+    FrameFound,
+    LoopFound,
+    ReplayFound,
+    StageFound,
+)
+from telemetry.spans import CLOSED_BY_END
+
+_RAISED: Final = ("exception", "refused")
+TEXT_ALONE: Final = "Reported"  # the type of an error of which an engine passed on a text
+# Nobody saw these ends, so what the process did then is not known, nor when it was.
+_UNSEEN: Final = ("lost", "WorkerLost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the verdicts are computed from; `attempt` and `error` are None where nothing is there.
+
+    Attributes:
+        error: The record of the failure; of a failure that the row alone knows, None.
+        position: Of the loop, as the error itself has it: no loss of other records changes it.
+    """
+
+    failure: FailureFound
+    attempt: Attempt | None
+    error: Error | None
+    loop: LoopFound
+    stages: Sequence[StageFound]
+    defaults: DefaultsFound
+    completeness: CompletenessFound
+    events: Sequence[QueueEvent]
+    replayed: ReplayFound | None
+    position: tuple[int, int]
+
+    @property
+    def was_raised(self) -> bool:
+        """Whether the failure is an exception, and no death or hang."""
+        return self.failure.kind in _RAISED
+
+    @property
+    def was_seen_dying(self) -> bool:
+        """Whether it is a death that somebody saw."""
+        return self.failure.kind == "death" and self.failure.type not in _UNSEEN
+
+    @property
+    def loop_is_over(self) -> bool:
+        """Whether every iteration is known to have ended well."""
+        return 0 < self.loop.total == self.loop.completed
+
+    @property
+    def behind(self) -> Error | None:
+        """The error that was handled before and is behind this one, where the record has it."""
+        named = self.failure.caused_by.get("event_id")
+        parts = self.attempt.parts if self.attempt and named else []
+        found = (error for part in parts for error in part.errors if error.event_id == named)
+        return next(found, None)
+
+    @property
+    def frames(self) -> Sequence[FrameFound | Frame]:
+        """The frames of the failure and of all that is behind it."""
+        chain = [frame for one in self.failure.chain for frame in one.frames]
+        behind = [
+            frame for one in (self.behind.chain if self.behind else []) for frame in one.frames
+        ]
+        return [*(chain or self.failure.frames), *behind]
+
+    @property
+    def left_out(self) -> int:
+        """How many frames of a very deep stack were not taken down; 1 where that is not told."""
+        told = [one.context.get("frames_left_out") for one in (self.error, self.behind) if one]
+        return sum(count for count in told if isinstance(count, int))
+
+    @property
+    def place(self) -> list[FrameFound]:
+        """The one frame that is known where no stack is: the failure's own place."""
+        place = self.failure.location
+        if self.frames or not place.file:
+            return []
+        return [FrameFound(file=place.file, line=place.line, function=place.function, locals={})]
+
+    @property
+    def knows_what_was_raised(self) -> bool:
+        """Whether the failure is an exception of which all is known that it was raised from.
+
+        The row keeps its type alone, and an engine may have passed on a text alone.
+        """
+        told = all(kind != TEXT_ALONE for kind, _ in self.raised)
+        return self.was_raised and bool(self.failure.chain) and told
+
+    @property
+    def raised(self) -> list[tuple[str, str]]:
+        """Type and message of every exception that is known of: the failure, and those behind."""
+        return list(self._raised())
+
+    @property
+    def open_iteration_ms(self) -> float | None:
+        """How old the iteration was that the process died in, where the record shows it."""
+        if self.attempt is None or not self.completeness.complete:
+            return None
+        cut = [
+            span
+            for span in self.attempt.iterations
+            if span.closed_by != CLOSED_BY_END and span.duration_ns is not None
+        ]
+        return (cut[-1].duration_ns or 0) / 1e6 if cut else None
+
+    def for_want_of(self, what: str) -> str:
+        """Say why the record does not decide: what it does not have."""
+        if self.attempt is None or not self.completeness.begun:
+            return f"nothing is recorded of this attempt: {what} is not known"
+        if not self.completeness.complete:
+            return f"the record is incomplete: {what} is not in it"
+        return f"the record does not have {what}"
+
+    def _raised(self) -> Iterator[tuple[str, str]]:
+        if self.was_raised:
+            yield self.failure.type, self.failure.message
+            yield from ((one.type, one.message) for one in self.failure.chain)
+        cause = self.failure.caused_by
+        if isinstance(kind := cause.get("type"), str):
+            yield kind, str(cause.get("message", ""))
+        if self.behind:
+            yield from ((one.type, one.message) for one in self.behind.chain)
+
+
+def place(frame: FrameFound | Frame) -> str:
+    """Write where a frame stands."""
+    return f"{frame.file}:{frame.line} in {frame.function}"
+
+
+def package(frame: FrameFound | Frame) -> set[str]:
+    """Return the names of the package that a frame is of; by its file where no module is known."""
+    if frame.module:
+        return {frame.module.partition(".")[0]}
+    path = PurePath(frame.file)
+    return {path.parent.name, path.stem}
