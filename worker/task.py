@@ -129,8 +129,8 @@ class Failure:
     None in the failing line, where it could be worked out. `caused_by` tells of an exception that
     was handled before and is behind this one: event_id, type, message, place, file, line, function.
     Of a death: `signal` or `exit_code`, and `last_words`, the last that the process wrote to its
-    stdout and stderr. `release` is that of the worker. `record` says how complete the attempt's record is, see
-    `worker.supervisor.drain.drained`.
+    stdout and stderr. `release` is that of the worker. `record` says how complete the attempt's
+    record is, see `worker.supervisor.drain.drained`.
     """
 
     kind: str

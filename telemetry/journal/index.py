@@ -10,7 +10,7 @@ from zlib import crc32
 
 import msgspec
 
-from telemetry.journal.directory import INDEX, journal_files
+from telemetry.journal.directory import INDEX, journal_file, journal_files
 from telemetry.journal.format import Position
 from telemetry.journal.reader import JournalReader
 from telemetry.records import Kind, TaskBegin, TaskEnd
@@ -79,6 +79,8 @@ def read_index(directory: Path) -> list[IndexEntry]:
         entries = _folded((directory / INDEX).read_bytes().splitlines())
     except (OSError, ValueError, msgspec.MsgspecError, KeyError):
         return _scanned(directory)
+    if journal_file(directory, 1).exists():
+        return entries  # retention deletes the oldest first
     oldest = min(journal_files(directory), default=1)
     return [entry for entry in entries if entry.last is None or entry.last.file >= oldest]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -109,25 +110,53 @@ class TraceModel:
         return sum(part.damaged_bytes for part in self.processes)
 
 
-def read_trace(spool: Path, task_id: str) -> TraceModel | None:
-    """Gather the journey that a task belongs to; None when no journal knows the task.
+class Journals:
+    """The journals of a spool, to gather traces from; their indexes are read once."""
 
-    Reads the parts of journals that their indexes name, and nothing else; journals of a newer
-    version are passed over. Should a task's attempts be in different traces, the newest decides.
-    """
-    indexes = dict(_indexes(spool))
-    known = [entry for entries in indexes.values() for entry in entries]
-    attempts = [entry for entry in known if entry.task_id == task_id]
-    if not attempts:
-        return None
-    trace_id = max(attempts, key=lambda entry: entry.attempt).trace_id
-    parts = []
-    for directory, entries in indexes.items():
-        wanted = [entry for entry in entries if entry.trace_id == trace_id]
-        if wanted:
+    def __init__(self, spool: Path) -> None:
+        self._spool = spool
+
+    def trace(self, task_id: str) -> TraceModel | None:
+        """Gather the journey that a task belongs to; None when no journal knows the task.
+
+        Reads the parts of journals that their indexes name, and nothing else; journals of a newer
+        version are passed over. Should a task's attempts be in different traces, the newest
+        decides.
+        """
+        attempts = self._attempts.get(task_id)
+        if not attempts:
+            return None
+        trace_id = max(attempts, key=lambda entry: entry.attempt).trace_id
+        parts = []
+        for directory, wanted in self._of_trace[trace_id].items():
             with suppress(JournalTooNew):  # its index says more than this one can read
                 parts.append(_read_part(directory, wanted, bytes.fromhex(trace_id)))
-    return TraceModel(task_id=task_id, trace_id=trace_id, processes=tuple(parts))
+        return TraceModel(task_id=task_id, trace_id=trace_id, processes=tuple(parts))
+
+    @cached_property
+    def _indexes(self) -> list[tuple[Path, list[IndexEntry]]]:
+        return list(_indexes(self._spool))
+
+    @cached_property
+    def _attempts(self) -> dict[str, list[IndexEntry]]:
+        found: dict[str, list[IndexEntry]] = {}
+        for _, entries in self._indexes:
+            for entry in entries:
+                found.setdefault(entry.task_id, []).append(entry)
+        return found
+
+    @cached_property
+    def _of_trace(self) -> dict[str, dict[Path, list[IndexEntry]]]:
+        found: dict[str, dict[Path, list[IndexEntry]]] = {}
+        for directory, entries in self._indexes:
+            for entry in entries:
+                found.setdefault(entry.trace_id, {}).setdefault(directory, []).append(entry)
+        return found
+
+
+def read_trace(spool: Path, task_id: str) -> TraceModel | None:
+    """Gather the journey of one task; see `Journals.trace`."""
+    return Journals(spool).trace(task_id)
 
 
 def otlp_json(model: TraceModel) -> dict[str, Any]:
