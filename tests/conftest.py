@@ -22,6 +22,7 @@ TOGETHER = (
     "test_in_browser.py",
     "test_jaeger.py",
     "test_journey.py",
+    "test_replay.py",
 )
 
 # Some minutes on two processors, once a machine.

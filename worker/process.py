@@ -4,9 +4,11 @@ It sends no telemetry over a network: what it has to tell, it appends to its jou
 queue: claims come from the supervisor, outcomes go back to it.
 """
 
+import contextlib
 import ctypes
 import logging
 import os
+import platform
 import queue
 import signal
 import socket
@@ -14,6 +16,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -48,6 +51,7 @@ from worker.output.storage import LocalStorage
 from worker.task import Cancelled, Claim, Failed, Outcome, Retry
 
 EXIT_MISUNDERSTOOD = 76  # EX_PROTOCOL of sysexits.h
+_VERSIONED = ("torch", "diffusers", "transformers", "peft")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Ends meant by us, which leave no stack; `telemetry.stacks` wraps the name in `os`.
 _leave = os._exit
@@ -89,6 +93,19 @@ class TaskProcess:
         if observer is not None and observer.token == message.token:
             observer.cancel(message.reason)
 
+    def handle(self, claim: Claim, observer: ChannelObserver) -> Outcome:
+        """Do the task in its attempt's own folder; what it raises is for the boundary around it."""
+        context = Context(
+            claim=claim,
+            engine=self.engine,
+            observer=observer,
+            work_dir=self.storage.attempt_dir(claim.task.id, claim.token),
+            inputs=self.configure.inputs,
+            video_crf=self.configure.video_crf,
+            unknown_params=self.configure.unknown_params,
+        )
+        return handler_for(claim.task.task_type).run(context)
+
     def _attempt(self, claim: Claim, observer: ChannelObserver) -> Finished:
         task = claim.task
         with self.recorder.task(
@@ -106,7 +123,7 @@ class TaskProcess:
     def _finish(self, claim: Claim, observer: ChannelObserver) -> Finished:
         """Run the handler. This is the task boundary: every exception ends here, by boundary."""
         try:
-            return finished(claim.token, self._handle(claim, observer))
+            return finished(claim.token, self.handle(claim, observer))
         except TaskCancelled as cancelled:
             return finished(claim.token, Cancelled(reason=str(cancelled)))
         except BaseException as exc:  # noqa: BLE001 - a task may raise anything; it fails alone
@@ -115,18 +132,6 @@ class TaskProcess:
             _log.error("%s", failure.sentence)
             outcome = Retry(failure=failure) if failure.retryable else Failed(failure=failure)
             return finished(claim.token, outcome, recycle=device_poisoned(exc))
-
-    def _handle(self, claim: Claim, observer: ChannelObserver) -> Outcome:
-        context = Context(
-            claim=claim,
-            engine=self.engine,
-            observer=observer,
-            work_dir=self.storage.attempt_dir(claim.task.id, claim.token),
-            inputs=self.configure.inputs,
-            video_crf=self.configure.video_crf,
-            unknown_params=self.configure.unknown_params,
-        )
-        return handler_for(claim.task.task_type).run(context)
 
 
 def device_poisoned(exc: BaseException) -> str:
@@ -152,6 +157,17 @@ def main(argv: list[str]) -> int:
     configure = next(messages, None)
     if not isinstance(configure, Configure):
         return 0  # the supervisor was gone before it had said anything
+    recorder, leaves_stacks = begin(configure, channel)
+    code = _serve(configure, channel, messages, recorder, leaves_stacks=leaves_stacks)
+    recorder.close(exit_code=code)
+    return code
+
+
+def begin(configure: Configure, channel: Channel) -> tuple[Recorder, bool]:
+    """Tie this process to its supervisor, open its journal, and say where that is.
+
+    Returns the recorder, and whether the process leaves its stacks beside the journal.
+    """
     _die_with(configure.supervisor_pid)
     recorder = Recorder.open(
         Path(configure.spool),
@@ -160,6 +176,7 @@ def main(argv: list[str]) -> int:
             "worker_id": configure.worker_id,
             "supervisor_pid": configure.supervisor_pid,
             "engine": configure.engine,
+            **_versions(),
         },
         rotate_bytes=configure.rotate_bytes,
         record_prompts=configure.record_prompts,
@@ -168,9 +185,26 @@ def main(argv: list[str]) -> int:
     recorder.install()
     leaves_stacks = stacks.write_to(recorder.writer.directory)
     channel.send(Hello(journal=str(recorder.writer.directory)))
-    code = _serve(configure, channel, messages, recorder, leaves_stacks=leaves_stacks)
-    recorder.close(exit_code=code)
-    return code
+    return recorder, leaves_stacks
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions that a failure may hang on; nothing is imported for it."""
+    found = {"python": platform.python_version()}
+    for package in _VERSIONED:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def engine_of(configure: Configure) -> Engine:
+    """Make the engine that the settings name. Raises `SettingsError`."""
+    return engine_named(
+        configure.engine,
+        definition_dirs=[Path(folder) for folder in configure.definition_dirs],
+        models_dir=Path(configure.models),
+        options=configure.engine_options,
+    )
 
 
 def _serve(
@@ -182,12 +216,7 @@ def _serve(
     leaves_stacks: bool,
 ) -> int:
     try:
-        engine = engine_named(
-            configure.engine,
-            definition_dirs=[Path(folder) for folder in configure.definition_dirs],
-            models_dir=Path(configure.models),
-            options=configure.engine_options,
-        )
+        engine = engine_of(configure)
         device = engine.device()
     except (ImportError, WorkerError) as exc:
         recorder.error(exc)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from worker.errors import InputError
 from worker.inputs.download import Limits, download
 from worker.inputs.policy import InputPolicy
-from worker.inputs.sources import input_error, scheme_of
+from worker.inputs.sources import input_error, scheme_of, shown
 
 # A download under way; the rest of the name is the process, a random part and the final name.
 _PART = ".part-"
@@ -23,6 +23,10 @@ _PART = ".part-"
 _VERIFYING_S = 300.0
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,12}")
 _log = logging.getLogger(__name__)
+
+
+class NotInCache(InputError):
+    """Raised by `fetch` offline for a URL whose download is not kept."""
 
 
 def accept(_path: Path) -> None:
@@ -69,6 +73,7 @@ def fetch(wanted: Wanted, policy: InputPolicy) -> Path:
     Raises:
         InputError: Names the source and what is wrong with it; `retryable` where another try may
             succeed.
+        NotInCache: It would have to be downloaded, and the policy is to stay offline.
     """
     check_source(wanted.source)
     if not scheme_of(wanted.source):
@@ -76,7 +81,10 @@ def fetch(wanted: Wanted, policy: InputPolicy) -> Path:
         wanted.verify(path)
         return path
     path = cache_path(wanted.source, policy)
-    if not _is_kept(wanted, path):
+    if policy.offline:
+        _refuse_unkept(wanted.source, path)
+        wanted.verify(path)
+    elif not _is_kept(wanted, path):
         _keep(wanted, policy, path)
     return path
 
@@ -143,6 +151,12 @@ def _allowed(source: str, policy: InputPolicy) -> Path:
         allowed = ", ".join(map(str, roots))
         raise InputError(source, f"lies outside the folders that inputs may come from: {allowed}")
     return real
+
+
+def _refuse_unkept(source: str, path: Path) -> None:
+    if not path.is_file():
+        problem = f"is not kept in the cache {str(path.parent)!r}, and nothing is downloaded now"
+        raise NotInCache(shown(source), problem)
 
 
 def _is_kept(wanted: Wanted, path: Path) -> bool:

@@ -19,6 +19,7 @@ class InputPolicy:
         max_picture_pixels: Limit of width times height of a picture.
         max_lora_bytes: Size limit of a LoRA file.
         timeout_s: Limit of one whole download, in seconds.
+        offline: Whether nothing is downloaded: a URL is had from the cache, or not at all.
     """
 
     cache_dir: Path
@@ -29,3 +30,4 @@ class InputPolicy:
     max_picture_pixels: int = 100_000_000
     max_lora_bytes: int = 4_000_000_000
     timeout_s: float = 600.0
+    offline: bool = False

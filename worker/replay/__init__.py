@@ -1,0 +1,1 @@
+"""A recorded task run again: offline, in a fresh process, beside the failure that it had."""

@@ -1,0 +1,78 @@
+"""A verdict in a sentence, and what follows from it in another."""
+
+from collections.abc import Sequence
+
+from telemetry.reports.findings import FailureFound
+from telemetry.reports.wording import duration, one_line
+from worker.replay import verdict as verdicts
+from worker.replay.verdict import Verdict
+
+_LONGEST = 400
+
+
+def said(
+    verdict: Verdict,
+    then: FailureFound | None,
+    now: FailureFound | None,
+    *,
+    seconds: float,
+    missing: Sequence[str],
+    blocking: bool,
+) -> str:
+    """Say what the replay saw.
+
+    Args:
+        verdict: The verdict.
+        then: The recorded failure.
+        now: The replay's.
+        seconds: How long the task took in the replay.
+        missing: What it lacked.
+        blocking: Whether CUDA's calls waited.
+    """
+    if verdict == verdicts.UNKNOWN:
+        return f"it cannot be replayed: {one_line('; '.join(missing), _LONGEST)}"
+    if now is None:
+        before = "it did not fail then, and does not now" if then is None else "it did not fail"
+        return f"{before}: in a fresh process it took {duration(seconds * 1000)}"
+    if then is None:
+        how = "it did not fail then, and fails now"
+    elif verdict == verdicts.ANOTHER:
+        how = "it failed otherwise in a fresh process"
+    elif blocking:
+        how = "it failed in the same way, and its true line is known"
+    else:
+        how = "it failed in the same way in a fresh process"
+    return f"{how}: {told(now)}"
+
+
+def meaning(
+    verdict: Verdict, then: FailureFound | None, *, conclusive: bool, inexact: Sequence[str]
+) -> str:
+    """Say what follows for the process that ran the task; "" where nothing is to be said."""
+    if verdict == verdicts.SAME:
+        return (
+            "no state of the process that ran it is needed for the failure: "
+            "it is in the task, the model or the code"
+        )
+    if verdict == verdicts.ANOTHER and inexact:
+        return "it may be another because not everything is as it was then"
+    if verdict != verdicts.NONE or then is None:
+        return ""
+    if conclusive:
+        return (
+            "the same task with the same values goes well by itself: a state that its process had "
+            "by then, the machine or a race is the cause"
+        )
+    if inexact:
+        return "nothing follows for the failure: not everything is as it was then"
+    return f"nothing follows for the failure: {then.type} came from outside of the process"
+
+
+def told(failure: FailureFound) -> str:
+    """Tell a failure in one line: what, and where."""
+    what = f"{failure.type}: {failure.message}" if failure.message else failure.type
+    where = failure.location
+    if not where.file:
+        return one_line(what, _LONGEST)
+    place = f"{failure.place} {where.file}:{where.line} in {where.function}"
+    return f"{one_line(what, _LONGEST)} ({one_line(place, _LONGEST)})"

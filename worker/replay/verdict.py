@@ -1,0 +1,162 @@
+"""The verdict on a replay: the same failure, another, none, or that it cannot be told."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from telemetry.reports.findings import DifferenceFound, FailureFound, Location
+from worker.replay.defaults import DefaultsSeen
+from worker.replay.inputs import InputSeen
+
+Verdict = Literal["the same failure", "another failure", "it did not fail", "cannot be replayed"]
+SAME: Final = "the same failure"
+ANOTHER: Final = "another failure"
+NONE: Final = "it did not fail"
+UNKNOWN: Final = "cannot be replayed"
+
+# What these say lies outside of the process: in a file, on the disk, in a download.
+OF_INPUTS: Final = ("NotInCache", "InputError", "ModelUnavailable")
+_OF_SURROUNDINGS: Final = (*OF_INPUTS, "OutputError", "TaskCancelled")
+# Deaths that come from outside, whatever the process does.
+_FROM_OUTSIDE: Final = ("sigkill", "oom", "sigterm", "sigint", "lost", "stopped")
+
+
+class FailureSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A failure, as short as it can be compared."""
+
+    kind: str
+    type: str
+    message: str
+    place: str
+    location: Location
+    stage: str
+    expression: str
+    fingerprint: str
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay found; as JSON, what `loop26 replay --json` prints.
+
+    Attributes:
+        task: The id of the task that was replayed.
+        asked: The id that was asked for.
+        type: The task's type.
+        attempt: The number of the attempt that was replayed.
+        verdict: In three words.
+        as_recorded: Whether it ended as it is recorded: in the same failure, or well.
+        says: The verdict in one sentence.
+        means: What follows from it, in one sentence.
+        recorded: The recorded failure; None where there was none.
+        replayed: The failure in the replay; None where there was none.
+        differences: `this` is then, `other` is now.
+        missing: What the record, the queue or the cache has not any more, a sentence each.
+        altered: What was not as it was then, a sentence each: the replay may differ by it.
+        inputs: The inputs that the task names.
+        defaults: The model's defaults.
+        record: What the record of then lacks, in one sentence; "" where it is whole.
+        params_from: Where its parameters come from.
+        engine: The engine that did it again.
+        device: What that computed on; "" where it did not come so far.
+        blocking: What became of the wish that CUDA's calls wait; "" without one.
+        at: When, in ISO 8601.
+        seconds: How long the task took; `seconds_then` how long it took then, None if unknown.
+        conclusive: Whether something follows for the process that ran the task then.
+        kept: The replay's own folder, where it was kept.
+    """
+
+    task: str
+    asked: str
+    type: str
+    attempt: int
+    verdict: Verdict
+    as_recorded: bool
+    says: str
+    means: str
+    recorded: FailureSeen | None
+    replayed: FailureSeen | None
+    differences: list[DifferenceFound]
+    missing: list[str]
+    altered: list[str]
+    inputs: list[InputSeen]
+    defaults: DefaultsSeen
+    record: str
+    params_from: str
+    engine: str
+    device: str
+    blocking: str
+    at: str
+    seconds: float
+    seconds_then: float | None
+    conclusive: bool
+    kept: str = ""
+
+
+def judged(
+    then: FailureFound | None,
+    now: FailureFound | None,
+    *,
+    problem: str,
+    missing: Sequence[str],
+    blocking: bool,
+) -> Verdict:
+    """Compare how a task ended with how its replay did.
+
+    Args:
+        then: The recorded failure.
+        now: The replay's.
+        problem: Why nothing can be replayed here, or "".
+        missing: What the replay lacked.
+        blocking: Whether CUDA's calls waited: then an error of CUDA shows at another line.
+    """
+    if problem:
+        return UNKNOWN
+    if now is None:
+        return NONE
+    if then is not None and is_same(then, now, blocking=blocking):
+        return SAME
+    return UNKNOWN if missing or is_of(now, OF_INPUTS) else ANOTHER
+
+
+def is_same(then: FailureFound, now: FailureFound, *, blocking: bool) -> bool:
+    """Whether two failures are one: by their fingerprint, where both have one."""
+    if blocking and then.type == now.type and is_of_cuda(then) and is_of_cuda(now):
+        return True
+    if then.fingerprint and now.fingerprint:
+        return then.fingerprint == now.fingerprint
+    return _told(then) == _told(now)
+
+
+def is_conclusive(verdict: Verdict, then: FailureFound | None, inexact: Sequence[str]) -> bool:
+    """Whether the verdict says something of the process that ran the task then.
+
+    The same failure always does. That it did not fail, only where everything was as it was then,
+    and where what failed then was in the process.
+    """
+    if verdict == SAME:
+        return True
+    if verdict != NONE or then is None or inexact:
+        return False
+    return then.type not in _FROM_OUTSIDE and not is_of(then, _OF_SURROUNDINGS)
+
+
+def is_of(failure: FailureFound, kinds: Sequence[str]) -> bool:
+    """Whether a failure's type is one of these classes."""
+    return failure.type.rpartition(".")[2] in kinds
+
+
+def is_of_cuda(failure: FailureFound | None) -> bool:
+    """Whether a failure is an error of CUDA, by its own words."""
+    return failure is not None and "CUDA" in failure.message
+
+
+def seen(failure: FailureFound | None) -> FailureSeen | None:
+    """Return a failure as short as it can be compared."""
+    if failure is None:
+        return None
+    facts: dict[str, Any] = {name: getattr(failure, name) for name in FailureSeen.__struct_fields__}
+    return FailureSeen(**facts)
+
+
+def _told(failure: FailureFound) -> tuple[str, str, str]:
+    return failure.type, failure.location.function, failure.stage
