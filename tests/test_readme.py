@@ -28,7 +28,16 @@ def commands(document: str) -> str:
 
 @pytest.mark.parametrize(
     "document",
-    ["README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/parameters.md", "docs/tasks.md"],
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/drills.md",
+        "docs/investigating.md",
+        "docs/operating.md",
+        "docs/parameters.md",
+        "docs/replay.md",
+        "docs/tasks.md",
+    ],
 )
 def test_every_path_in_the_documents_is_there(document: str) -> None:
     """Modules move; what tells where they are moves with them."""
@@ -93,3 +102,6 @@ def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
     assert "'t2w'" in done.stderr
     assert len(list((tmp_path / ".demo" / "outputs").glob("*/*.mp4"))) == 5
     assert (tmp_path / "trace.json").read_text().startswith("{")
+    assert "'NoneType' object has no attribute 'get'" in done.stdout
+    assert "Drill segfault: right" in done.stdout
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")

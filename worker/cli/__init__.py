@@ -10,6 +10,7 @@ from typer.main import get_command
 from worker.cli.app import app
 from worker.errors import EXIT_BUG, WorkerError
 
+EXIT_UNREADABLE = 1
 EXIT_BROKEN_PIPE = 1  # as typer and rich have it
 
 
@@ -30,7 +31,12 @@ def exit_code_of(argv: list[str]) -> int:
         # Whoever read the output has seen enough. The interpreter flushes once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
-    except Exception:  # noqa: BLE001 - the outermost boundary: the exit code must say "bug"
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: the exit code must say "bug"
+        from telemetry.errors import TelemetryError
+
+        if isinstance(error, TelemetryError):  # a record that cannot be read
+            _say(f"loop26: {error}")
+            return EXIT_UNREADABLE
         traceback.print_exc()
         _say("loop26: this is a bug in loop26; please report it with the lines above")
         return EXIT_BUG

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import demo, enqueue, resolve, run, state, tasks, trace
+from worker.cli import (
+    compare,
+    demo,
+    drill,
+    enqueue,
+    failures,
+    investigate,
+    replay,
+    resolve,
+    run,
+    state,
+    tasks,
+    trace,
+)
 from worker.cli.session import HomeOption, options_of
 
 app = typer.Typer(
@@ -48,6 +61,11 @@ def loop26(
       loop26 run                   work on the queue until told to stop
       loop26 tasks                 see what became of them
       loop26 trace ID              see what happened inside one, step by step
+      loop26 investigate ID        see what failed, where exactly, and with which values
+      loop26 replay ID             run it again in a fresh process, to the same failure
+      loop26 compare ID ID         see where two runs are not alike, or that they are
+      loop26 failures              see what fails here, grouped by cause
+      loop26 drill --all           make every fault happen, see that each is found
     """
     del show_version
     context.obj = options_of(home, assignments or [])
@@ -59,6 +77,11 @@ app.command("resolve")(resolve.resolve)
 app.command("tasks")(tasks.tasks)
 app.command("cancel")(tasks.cancel)
 app.command("trace")(trace.trace)
+app.command("investigate")(investigate.investigate)
+app.command("replay")(replay.replay)
+app.command("compare")(compare.compare)
+app.command("failures")(failures.failures)
+app.command("drill")(drill.drill)
 app.command("demo")(demo.demo)
 app.command("health")(state.health)
 app.command("settings")(state.settings)

@@ -12,15 +12,22 @@ if TYPE_CHECKING:
 
 # A pipe has no width: rich would take 80 columns and fold every table.
 PIPE_WIDTH = 200
+# A report is read by people wherever it goes, in a mail or a chat too.
+REPORT_WIDTH = 100
 
 
-def paper() -> "Console":
-    """Make a console on stdout."""
+def paper(*, report: bool = False) -> "Console":
+    """Make a console on stdout; a pipe's is as wide as tables need, or as a `report` reads well."""
     from rich.console import Console
 
     if sys.stdout.isatty():
         return Console(highlight=False)
-    return Console(highlight=False, width=PIPE_WIDTH)
+    return Console(highlight=False, width=REPORT_WIDTH if report else PIPE_WIDTH)
+
+
+def print_text(text: str) -> None:
+    """Print a text as it is; what can be written by no encoder is escaped."""
+    typer.echo(text if _can_be_written(text) else text.encode("utf-8", "backslashreplace").decode())
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:

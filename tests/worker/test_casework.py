@@ -1,0 +1,433 @@
+"""Casework: whichever id is asked for, the root cause is found, with what belongs to it."""
+
+import contextlib
+import json
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from telemetry import Recorder
+from telemetry.reports.case import Case
+from telemetry.reports.investigate import investigate
+from worker.casework import failed_attempts, gather
+from worker.settings import Settings
+from worker.settings.configuration import load
+from worker.settings.home import prepare_home
+from worker.store.base import ClaimRequest
+from worker.store.local import LocalStore
+from worker.task import TASK_TYPES, Claim, Failure, NewTask
+
+FAILURE = Failure(
+    kind="exception",
+    type="AttributeError",
+    message="'NoneType' object has no attribute 'get'",
+    sentence="AttributeError: 'NoneType' object has no attribute 'get'",
+    file="/opt/Wan2GP/wgp.py",
+    line=3907,
+    function="get_model_min_frames_and_step",
+    place="raised at",
+    stage="parameters",
+    fingerprint="f00d",
+)
+
+
+@dataclass(slots=True)
+class Bench:
+    """A queue, a home and a clock."""
+
+    home: Path
+    options: dict[str, object] = field(default_factory=dict)
+    now: float = 1_770_000_000.0
+    settings: Settings = field(init=False)
+    store: LocalStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settings = load({"home": self.home, **self.options}).settings
+        prepare_home(self.settings)
+        self.store = LocalStore(self.settings.queue_path, clock=lambda: self.now)
+
+    def insert(self, task_type: str = "t2v", **facts: Any) -> UUID:
+        """Insert a task."""
+        facts.setdefault("params", {"model_name": "wan"})
+        return self.store.insert([NewTask(task_type=task_type, **facts)])[0]
+
+    def claim(self, worker_id: str = "gpu-1") -> Claim:
+        """Claim the next task, a second later."""
+        self.now += 1
+        claim = self.store.claim(
+            ClaimRequest(
+                worker_id=worker_id,
+                token=uuid4(),
+                task_types=TASK_TYPES,
+                lease_s=60.0,
+                trace_id="a1" * 16,
+                span_id="b2" * 8,
+            )
+        )
+        assert claim is not None
+        return claim
+
+    def fail(self, claim: Claim, failure: Failure = FAILURE) -> UUID:
+        """Fail a claim, a second later."""
+        self.now += 1
+        self.store.fail(claim.token, failure)
+        return claim.task.id
+
+    def complete(self, claim: Claim) -> UUID:
+        """Complete a claim, a second later."""
+        self.now += 1
+        self.store.complete(claim.token, output_location="out.mp4", result={})
+        return claim.task.id
+
+    def journey(self, segments: int = 3) -> tuple[UUID, list[UUID]]:
+        """Spawn an orchestrator's segments."""
+        orchestrator = self.insert("travel_orchestrator")
+        children = [
+            NewTask(task_type="travel_segment", params={"segment_index": index})
+            for index in range(segments)
+        ]
+        return orchestrator, self.store.spawn(self.claim().token, children, result={})
+
+    def case(self, task_id: UUID | str) -> Case:
+        """Gather a task's case."""
+        return gather(self.settings, self.store, self.store.get(UUID(str(task_id))))
+
+    def write(self, task_id: UUID, **columns: Any) -> None:
+        """Write a row as another application does, past the store."""
+        with contextlib.closing(sqlite3.connect(self.settings.queue_path)) as raw, raw:
+            for name, value in columns.items():
+                raw.execute(f"UPDATE tasks SET {name} = ? WHERE id = ?", (value, str(task_id)))  # noqa: S608 - names of this test
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """An empty queue in a home of its own."""
+    bench = Bench(tmp_path / "home")
+    yield bench
+    bench.store.close()
+
+
+# Whichever id is asked for.
+
+
+def test_every_id_of_a_journey_leads_to_the_same_cause(bench: Bench) -> None:
+    """The orchestrator's, a fallen segment's, and the failed one's own."""
+    orchestrator, segments = bench.journey(13)
+    root = bench.fail(bench.claim())
+    for asked in (orchestrator, *segments):
+        case = bench.case(asked)
+        assert (case.asked, case.task.id) == (str(asked), str(root))
+        assert len(case.relatives) == 13
+    found = investigate(bench.case(orchestrator))
+    assert found.failure is not None
+    assert found.failure.location.line == 3907
+    assert sum(one.because == f"failed because of {root}" for one in found.relatives) == 13
+
+
+def test_a_task_that_fell_without_a_journey_is_among_the_relatives(bench: Bench) -> None:
+    """It depended on the one that failed, and nothing else ties them."""
+    first = bench.insert()
+    second = bench.insert(dependant_on=(first,))
+    bench.fail(bench.claim())
+    case = bench.case(second)
+    assert case.task.id == str(first)
+    assert [row.id for row in case.relatives] == [str(second)]
+
+
+def test_a_cascade_that_only_a_message_tells_of_is_followed(bench: Bench) -> None:
+    """So wrote the application of the incident: 13 rows, and no error beside the text."""
+    root = bench.insert()
+    bench.fail(bench.claim())
+    fallen = bench.insert()
+    bench.write(
+        fallen, status="Failed", error_message=f"Cascaded failed from related task {root}: no get"
+    )
+    assert bench.case(fallen).task.id == str(root)
+
+
+def test_a_cause_of_a_cause_is_followed_to_its_end(bench: Bench) -> None:
+    """Rows of others may name the one next to them."""
+    root, middle, leaf = (bench.insert() for _ in range(3))
+    bench.fail(bench.claim())
+    for task_id, cause in ((middle, root), (leaf, middle)):
+        bench.write(
+            task_id, status="Failed", error=json.dumps({"root_cause": {"task_id": str(cause)}})
+        )
+    assert bench.case(leaf).task.id == str(root)
+
+
+def test_causes_that_name_each_other_come_to_an_end(bench: Bench) -> None:
+    """Somebody has written nonsense."""
+    one, two = bench.insert(), bench.insert()
+    for task_id, cause in ((one, two), (two, one)):
+        bench.write(
+            task_id, status="Failed", error=json.dumps({"root_cause": {"task_id": str(cause)}})
+        )
+    assert bench.case(one).task.id in (str(one), str(two))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        '"a text"',
+        "[1, 2]",
+        "no JSON",
+        "null",
+        '{"root_cause": "a text"}',
+        '{"root_cause": {"task_id": 7}}',
+        '{"root_cause": {"task_id": "00000000-0000-4000-8000-000000000000"}}',
+        '{"root_cause": {"task_id": "../../etc/passwd"}}',
+        '{"line": "x", "exit_code": "y", "caused_by": 3, "last_words": 4, "loop_index": []}',
+        '{"kind": null, "type": null, "message": {"a": [1]}, "event_id": 5, "fingerprint": {}}',
+    ],
+)
+def test_a_row_that_others_wrote_strangely_is_a_case(bench: Bench, error: str) -> None:
+    """Never a traceback; the words that are there are told."""
+    task_id = bench.insert()
+    bench.write(task_id, status="Failed", error=error, error_message="it broke \x1b[31m")
+    found = investigate(bench.case(task_id))
+    assert found.task.id == str(task_id)
+    assert found.says
+    assert "\x1b" not in found.says
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"model_name": None, "orchestrator_details": "text"},
+        {"model_name": ["a"], "model": {"b": 1}, "orchestrator_task_id_ref": 5},
+        {"orchestrator_task_id_ref": "no id", "phase_config": "{", "orchestrator_details": []},
+        {"orchestrator_task_id_ref": str(uuid4()), "phase_config": "[" * 3000},
+    ],
+)
+def test_strange_params_are_a_case(bench: Bench, params: dict[str, Any]) -> None:
+    """The model may be missing, or be no text."""
+    task_id = bench.insert(params=params)
+    bench.fail(bench.claim())
+    found = investigate(bench.case(task_id))
+    assert found.failure is not None
+    assert found.failure.type == "AttributeError"
+
+
+# What is shown.
+
+
+def test_what_the_settings_hide_does_not_reach_the_case(tmp_path: Path) -> None:
+    """Prompts, wherever they stand in the params."""
+    bench = Bench(tmp_path / "quiet", {"record_prompts": False})
+    params = {
+        "prompt": "my secret garden",
+        "orchestrator_details": {"base_prompts_expanded": ["my secret garden"]},
+    }
+    task_id = bench.insert(params=params)
+    bench.fail(bench.claim())
+    case = bench.case(task_id)
+    bench.store.close()
+    assert "secret garden" not in str(case)
+
+
+def test_secrets_do_not_reach_the_case(bench: Bench) -> None:
+    """Neither of the params, nor of another application's message, nor of an address."""
+    token = "sk-live-" + "4f" * 20
+    params = {"api_key": token, "image": f"https://user:{token}@example.org/a.png"}
+    task_id = bench.insert(params=params)
+    bench.write(
+        task_id,
+        status="Failed",
+        error_message=f"401 for https://user:{token}@example.org",
+        output_location=f"https://user:{token}@example.org/a.mp4",
+        error=json.dumps({"message": f"Authorization: Bearer {token}", "type": "HTTPError"}),
+    )
+    assert token not in str(bench.case(task_id))
+
+
+def test_the_claims_token_does_not_reach_the_case(bench: Bench) -> None:
+    """Whoever has it may settle the task."""
+    task_id = bench.insert()
+    claim = bench.claim()
+    bench.fail(claim)
+    assert str(claim.token) not in str(bench.case(task_id))
+
+
+# The record.
+
+
+def test_without_any_journal_the_row_is_told(bench: Bench) -> None:
+    """And that nothing is recorded."""
+    task_id = bench.insert()
+    bench.fail(bench.claim())
+    found = investigate(bench.case(task_id))
+    assert found.completeness.says.startswith("nothing is recorded of this attempt")
+    assert found.failure is not None
+    assert found.failure.location.function == "get_model_min_frames_and_step"
+
+
+def test_the_record_is_read_from_the_spool_of_the_home(bench: Bench) -> None:
+    """By the task's id."""
+    task_id = bench.insert()
+    claim = bench.claim()
+    recorder = Recorder.open(bench.settings.spool_dir, role="task")
+    about = {"task_id": str(task_id), "attempt": 1, "task_type": "t2v", "worker_id": "gpu-1"}
+    with recorder.task(**about, trace_id=b"\xa1" * 16), recorder.stage("parameters"):
+        pass
+    recorder.close()
+    bench.fail(claim)
+    case = bench.case(task_id)
+    assert case.model is not None
+    assert [begin.task_id for part in case.model.processes for begin, _ in part.tasks] == [
+        str(task_id)
+    ]
+
+
+def test_a_row_says_when_it_was_created_claimed_and_returned(bench: Bench) -> None:
+    """By the queue's clock."""
+    task_id = bench.insert()
+    bench.fail(bench.claim("gpu-7"))
+    row = bench.case(task_id).task
+    times = [datetime.fromtimestamp(1_770_000_000 + at, UTC) for at in (0, 1, 2)]
+    assert [row.created, row.claimed, row.returned] == [
+        f"{at:%Y-%m-%dT%H:%M:%S.%f}Z" for at in times
+    ]
+    assert (row.worker, row.attempt, row.status) == ("gpu-7", 1, "Failed")
+
+
+# What it is compared with.
+
+
+def test_the_same_failure_is_found_across_tasks_attempts_and_days(bench: Bench) -> None:
+    """Newest first; this very attempt is none of them."""
+    bench.insert()
+    claim = bench.claim("gpu-2")
+    bench.store.release(claim.token, reason="x", give_back=False, delay_s=0, failure=FAILURE)
+    bench.fail(bench.claim("gpu-3"))
+    bench.now += 86_400
+    other = bench.insert()
+    bench.fail(bench.claim("gpu-4"), replace(FAILURE, fingerprint="beef"))
+    wanted = bench.insert()
+    bench.fail(bench.claim("gpu-5"))
+    same = bench.case(wanted).same
+    assert [(one.task, one.attempt, one.worker) for one in same] == [
+        (str(claim.task.id), 2, "gpu-3"),
+        (str(claim.task.id), 1, "gpu-2"),
+    ]
+    assert str(other) not in {one.task for one in same}
+
+
+def test_a_failure_without_a_fingerprint_is_like_no_other(bench: Bench) -> None:
+    """Else every row of another application would be the same."""
+    nameless = replace(FAILURE, fingerprint="")
+    for _ in range(2):
+        task_id = bench.insert()
+        bench.fail(bench.claim(), nameless)
+    assert bench.case(task_id).same == []
+
+
+def test_the_last_good_is_the_newest_of_the_same_type_and_model(bench: Bench) -> None:
+    """Whether it was before or after the failure."""
+    for model in ("wan", "tiny", "wan"):
+        bench.insert(params={"model_name": model})
+    good = [bench.complete(bench.claim()) for _ in range(3)]
+    failed = bench.insert()
+    bench.fail(bench.claim())
+    found = bench.case(failed).good
+    assert found is not None
+    assert found[0].id == str(good[2])
+
+
+def test_a_task_whose_like_never_went_well_has_no_last_good(bench: Bench) -> None:
+    """None is made up."""
+    bench.insert(params={"model_name": "tiny"})
+    bench.complete(bench.claim())
+    failed = bench.insert()
+    bench.fail(bench.claim())
+    assert bench.case(failed).good is None
+
+
+def test_the_previous_failure_is_the_one_right_before_of_another_task(bench: Bench) -> None:
+    """Of any kind; neither an older one, nor a later one, nor an attempt of its own."""
+    bench.insert()
+    bench.fail(bench.claim())
+    previous = bench.insert()
+    bench.fail(bench.claim("gpu-8"), replace(FAILURE, type="OSError", fingerprint="beef"))
+    failed = bench.insert()
+    bench.store.record_death(bench.claim().token, FAILURE, max_deaths=3)
+    bench.fail(bench.claim())
+    bench.insert()
+    bench.fail(bench.claim())
+    found = bench.case(failed).previous
+    assert found is not None
+    assert (found[0].id, found[0].worker) == (str(previous), "gpu-8")
+
+
+def test_the_previous_failure_is_told_as_it_was_then(bench: Bench) -> None:
+    """Its task was tried again, and went well."""
+    again = bench.insert()
+    claim = bench.claim("gpu-8")
+    bench.now += 1
+    bench.store.release(claim.token, reason="x", give_back=False, delay_s=0, failure=FAILURE)
+    failed_at = bench.now
+    bench.complete(bench.claim("gpu-9"))
+    failed = bench.insert()
+    bench.fail(bench.claim())
+    found = bench.case(failed).previous
+    assert found is not None
+    row = found[0]
+    at = datetime.fromtimestamp(failed_at, UTC)
+    assert (row.id, row.attempt, row.worker, row.status) == (str(again), 1, "gpu-8", "Failed")
+    assert row.returned == f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
+    assert row.error["type"] == "AttributeError"
+
+
+def test_a_task_that_went_well_has_no_failure_before_it(bench: Bench) -> None:
+    """There is nothing to compare."""
+    bench.insert()
+    bench.fail(bench.claim())
+    good = bench.insert()
+    bench.complete(bench.claim())
+    case = bench.case(good)
+    assert (case.previous, case.same) == (None, [])
+    assert investigate(case).says == "it did not fail: it is complete"
+
+
+def test_an_orchestrator_that_waits_says_so(bench: Bench) -> None:
+    """Its segments have not failed."""
+    orchestrator, segments = bench.journey(2)
+    assert investigate(bench.case(orchestrator)).says == (
+        "it has not failed: it waits for its children"
+    )
+    assert investigate(bench.case(segments[0])).says == "it has not failed: it waits in the queue"
+
+
+def test_a_running_segment_waits_for_nobody(bench: Bench) -> None:
+    """Its siblings are no children of it."""
+    bench.journey(2)
+    claim = bench.claim()
+    assert investigate(bench.case(claim.task.id)).says == "it is at work; nothing has failed so far"
+
+
+def test_the_command_to_replay_it_can_be_pasted(tmp_path: Path) -> None:
+    """Into any shell, whatever the home is called."""
+    bench = Bench(tmp_path / "a home; with 'quotes'")
+    task_id = bench.insert()
+    bench.fail(bench.claim())
+    command = bench.case(task_id).replay
+    bench.store.close()
+    assert shlex.split(command) == ["loop26", "--home", str(bench.home), "replay", str(task_id)]
+
+
+def test_failed_attempts_hold_no_secrets(bench: Bench) -> None:
+    """What is printed ends in chats."""
+    token = "sk-live-" + "4f" * 20
+    bench.insert()
+    bench.fail(bench.claim(), replace(FAILURE, message=f"Authorization: Bearer {token}"))
+    [found] = failed_attempts(bench.store, limit=10)
+    assert token not in str(found)
+    assert (found.model, found.worker, found.attempt) == ("wan", "gpu-1", 1)
