@@ -35,7 +35,7 @@ def keeper(settings: Settings, store: TaskStore) -> Callable[[UUID], None]:
 
 def _keep(settings: Settings, store: TaskStore, task_id: UUID) -> None:
     # Loaded at the first failure: a worker that has none starts sooner.
-    from telemetry.reports import blackbox
+    from telemetry.reports.sources import blackbox
     from worker.casework import gather
 
     path = black_box_of(settings, task_id)

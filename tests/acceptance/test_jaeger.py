@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from telemetry.errors import JaegerError, TraceUnknown
 from telemetry.records import Error
-from telemetry.reports import jaeger
+from telemetry.reports.sources import jaeger
 from telemetry.reports.trace import ProcessPart, TraceModel, read_trace
 from tests.acceptance.home import Home, a_slow_task, home_at, wait_for
 from tests.acceptance.jaeger import Jaeger

@@ -12,7 +12,7 @@ from worker.errors import InvalidTask
 
 if TYPE_CHECKING:
     from telemetry.reports.case import Case
-    from telemetry.reports.comparison import Comparison
+    from telemetry.reports.comparison.value import Comparison
 
 
 class Hint(StrEnum):
@@ -54,7 +54,7 @@ def compare(
       loop26 compare 3f2a 9c41 --html compared.html
       loop26 compare outputs/3f2a.../failure.blackbox 9c41 --markdown
     """
-    from telemetry.reports.compare import compare as compared
+    from telemetry.reports.comparison.compare import compare as compared
     from telemetry.reports.wording import one_line
     from worker.cli.investigate import case_of
 
@@ -70,11 +70,11 @@ def compare(
 
         print_json(msgspec.to_builtins(found))
     elif markdown:
-        from telemetry.reports.compare_markdown import markdown as written
+        from telemetry.reports.comparison.markdown import markdown as written
 
         print_text(written(found))
     elif html is None:
-        from telemetry.reports.compare_terminal import renderable
+        from telemetry.reports.comparison.terminal import renderable
         from worker.cli.paper import paper
 
         paper(report=True).print(renderable(found, everything=every))
@@ -91,7 +91,7 @@ def _refuse_one_task(asked: str, a: "Case", b: "Case") -> None:
 
 
 def _write_page(found: "Comparison", path: Path) -> None:
-    from telemetry.reports.compare_html import page
+    from telemetry.reports.comparison.html import page
     from worker.errors import OutputError
 
     try:

@@ -102,7 +102,7 @@ def _parsed(text: str) -> datetime:
 def _entry(group: "FailureGroup", release: str, *, every: bool) -> "list[RenderableType]":
     from rich.text import Text
 
-    from telemetry.reports.terminal_blocks import styled
+    from telemetry.reports.terminal.blocks import styled
     from telemetry.reports.wording import one_line
 
     said = f"{group.type}: {group.message}" if group.kind != "death" else group.message

@@ -100,7 +100,7 @@ def case_of(session: Session, task: str, *, jaeger: str | None = None) -> "Case"
 def _black_box(path: Path) -> "Case":
     from dataclasses import replace
 
-    from telemetry.reports import blackbox
+    from telemetry.reports.sources import blackbox
 
     # What a stranger's box says that one should run is not taken over.
     return replace(blackbox.read(path), replay=f"loop26 replay {shlex.quote(str(path))}")
@@ -109,7 +109,7 @@ def _black_box(path: Path) -> "Case":
 def _of_jaeger(settings: "Settings", store: "TaskStore", task: "Task", url: str) -> "Case":
     from dataclasses import replace
 
-    from telemetry.reports import jaeger
+    from telemetry.reports.sources import jaeger
     from worker.casework import gather
 
     case = gather(

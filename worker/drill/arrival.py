@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from telemetry.errors import TelemetryError, TraceUnknown
-from telemetry.reports.jaeger import read_trace
+from telemetry.reports.sources.jaeger import read_trace
 from telemetry.reports.wording import one_line
 from telemetry.shipper.spool import is_shipped
 from worker.composition import make_shipper

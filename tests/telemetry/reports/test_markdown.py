@@ -10,8 +10,8 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from telemetry.reports import markdown_blocks as md
 from telemetry.reports.findings import Investigation
+from telemetry.reports.markdown import blocks as md
 from telemetry.reports.markdown import markdown as as_markdown
 
 from . import sample

@@ -10,8 +10,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from telemetry.reports import terminal
 from telemetry.reports.findings import FailureFound, Investigation, SourceLine
+from telemetry.reports.terminal import report as terminal
 
 from . import sample
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from telemetry import Recorder, names
-from telemetry.reports import blackbox
+from telemetry.reports.sources import blackbox
 from worker.casework import gather
 from worker.cli.compare import Hint
 from worker.cli.session import Session
@@ -235,8 +235,8 @@ def test_help_teaches_by_examples(run: Run) -> None:
 def test_the_command_loads_no_torch() -> None:
     """Nor the browser's or the engine's libraries."""
     code = (
-        "import sys, worker.cli.compare, telemetry.reports.compare, "
-        "telemetry.reports.compare_html; print('torch' in sys.modules)"
+        "import sys, worker.cli.compare, telemetry.reports.comparison.compare, "
+        "telemetry.reports.comparison.html; print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

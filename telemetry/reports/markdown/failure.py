@@ -1,0 +1,150 @@
+"""Where a failure is, the frames on the way, what is around it in time, as Markdown."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final
+
+from telemetry.reports.findings import (
+    ExceptionFound,
+    FailureFound,
+    FrameFound,
+    Investigation,
+    Location,
+)
+from telemetry.reports.markdown import blocks as md
+from telemetry.reports.markdown.blocks import Block
+from telemetry.reports.moments import MomentFound
+from telemetry.reports.sentences import (
+    cause_text,
+    counted,
+    death_text,
+    how_known,
+    innermost,
+    no_stack,
+    no_value,
+    place_text,
+)
+from telemetry.reports.wording import one_line
+
+_MOST_FRAMES: Final = 24
+_MOST_EXCEPTIONS: Final = 12
+_MOST_WORDS: Final = 40
+_RELATIONS: Final = {
+    "": "ended as",
+    "cause": "caused by",
+    "context": "while handling",
+    "member": "member of its group",
+}
+
+
+def root_cause(found: Investigation, failure: FailureFound, longest: int) -> Iterator[Block]:
+    """Tell the place with its source, the values that decided it, and every frame, folded."""
+    yield md.heading("Root cause and code location")
+    yield md.bullets(_facts(failure))
+    if frame := innermost(failure.frames, failure.location):
+        yield source(frame)
+    if failure.last_words:
+        yield md.paragraph("Its last words on stderr:")
+        yield md.fence(failure.last_words[-_MOST_WORDS:])
+    yield md.heading("Which value did it", 3)
+    if failure.values:
+        rows = [
+            (
+                md.code(one.name, longest),
+                md.value(one.value, longest),
+                md.prose(one.origin, 2 * longest),
+            )
+            for one in failure.values
+        ]
+        yield md.table(("name", "value", "where it came from"), rows)
+    else:
+        yield md.paragraph(md.prose(no_value(found, failure)))
+    yield from _stack(failure, longest)
+
+
+def around(moments: list[MomentFound]) -> Iterator[Block]:
+    """Show the records and logs around the failure, to the microsecond."""
+    yield md.heading("Timeline around the failure")
+    if not moments:
+        yield md.paragraph("Nothing is in the record.")
+        return
+    yield md.paragraph("Milliseconds from the failure; records and logs together, times in UTC.")
+    width = max(len(f"{one.offset_ms:+,.3f}") for one in moments)
+    yield md.fence(
+        f"{one.offset_ms:>+{width},.3f}  {one_line(one.at, 27):<27}  {one_line(one.kind, 8):<8} "
+        f"{one_line(one.process, 12):<10}  {one_line(one.text)}"
+        for one in moments
+    )
+
+
+def source(frame: FrameFound) -> Block:
+    """Show the source around a frame's line, which is marked."""
+    digits = max((len(str(one.number)) for one in frame.source), default=0)
+    return md.fence(
+        (
+            f"{'>' if one.number == frame.line else ' '} {one.number:>{digits}}  {one.text}"
+            for one in frame.source
+        ),
+        "python",
+    )
+
+
+def _facts(failure: FailureFound) -> Iterator[str]:
+    place = place_text(failure.location, failure.place)
+    yield f"place: {md.code(place, 700)}" if place else "place: not known, no record names it"
+    if place and (known := how_known(failure.place)):
+        yield md.prose(known)
+    said = ": ".join(filter(None, (failure.type, failure.message)))
+    yield f"{md.code(failure.kind) or 'failure'}: {md.code(said, 1000)}"
+    if failure.expression:
+        yield f"what was missing: {md.code(failure.expression)}"
+    if failure.stage:
+        yield f"stage: {md.code(failure.stage)}"
+    if failure.at:
+        yield f"at: {md.code(failure.at)}"
+    if died := death_text(failure):
+        yield md.prose(died)
+    if failure.caused_by:
+        yield f"an exception before it: {md.prose(cause_text(failure.caused_by))}"
+    if failure.fingerprint:
+        yield f"fingerprint: {md.code(failure.fingerprint)}"
+
+
+def _stack(failure: FailureFound, longest: int) -> Iterator[Block]:
+    yield md.heading("Every frame with its locals", 3)
+    if not failure.frames:
+        yield md.paragraph(md.prose(no_stack(failure)))
+    yield from _frames(failure.frames, longest)
+    others = [one for one in failure.chain if one.frames != failure.frames]
+    if len(failure.chain) > 1:
+        yield md.bullets(map(_of_chain, others[:_MOST_EXCEPTIONS]))
+
+
+def _frames(frames: list[FrameFound], longest: int) -> Iterator[Block]:
+    """Fold the frames away, the outermost first; of too many the outer ones are left out."""
+    groups = [list(run) for _, run in groupby(frames, lambda one: (one.file, one.line))]
+    if left_out := max(0, len(groups) - _MOST_FRAMES):
+        yield md.paragraph(f"*… {counted(left_out, 'outer frame')} left out.*")
+    for group in groups[left_out:]:
+        frame, again = group[-1], len(group) - 1
+        place = place_text(Location(file=frame.file, line=frame.line, function=frame.function))
+        yield md.folded(
+            f"{place} ({again:,} times more)" if again else place, _frame(frame, longest)
+        )
+
+
+def _frame(frame: FrameFound, longest: int) -> Block:
+    line = next((one.text.strip() for one in frame.source if one.number == frame.line), "")
+    rows = [(md.code(name, longest), md.value(one, longest)) for name, one in frame.locals.items()]
+    locals_ = md.table(("local", "value"), rows, "locals") if rows else Block(head="No locals.")
+    return md.under(md.code(line, longest), locals_)
+
+
+def _of_chain(exception: ExceptionFound) -> str:
+    said = ": ".join(filter(None, (exception.type, exception.message)))
+    relation = _RELATIONS.get(exception.relation, "beside")
+    if not exception.frames:
+        return f"{relation}: {md.code(said, 600)}"
+    last = exception.frames[-1]
+    place = place_text(Location(file=last.file, line=last.line, function=last.function))
+    return f"{relation}: {md.code(said, 600)}, raised at {md.code(place, 700)}"
