@@ -72,12 +72,14 @@ def append_line(directory: Path, line: bytes) -> None:
 def read_index(directory: Path) -> list[IndexEntry]:
     """Return the attempts in a journal, in order, but for those whose files retention has deleted.
 
-    A missing or damaged index is made up for by reading the whole journal. Raises `JournalTooNew`
-    then.
+    A missing or damaged index, or one that lacks its last lines, is made up for by reading the
+    whole journal. Raises `JournalTooNew` then.
     """
     try:
         entries = _folded((directory / INDEX).read_bytes().splitlines())
     except (OSError, ValueError, msgspec.MsgspecError, KeyError):
+        return _scanned(directory)
+    if _lacks_tasks(directory, entries):
         return _scanned(directory)
     if journal_file(directory, 1).exists():
         return entries  # retention deletes the oldest first
@@ -106,6 +108,21 @@ def _folded(lines: list[bytes]) -> list[IndexEntry]:
             key = (end.task_id, end.attempt)
             entries[key] = msgspec.structs.replace(entries[key], last=end.last)
     return list(entries.values())
+
+
+def _lacks_tasks(directory: Path, entries: list[IndexEntry]) -> bool:
+    """Whether tasks have begun after the last that the index names, as one that was cut shows.
+
+    What follows a task that has ended is little. A task without an end is read to the next in any
+    case, by whoever reads it.
+    """
+    if not entries:
+        return True
+    last = entries[-1].last
+    if last is None or not journal_file(directory, last.file).exists():
+        return False
+    following = JournalReader(directory).read(start=last)
+    return any(record.kind is Kind.TASK_BEGIN for record in following)
 
 
 def _scanned(directory: Path) -> list[IndexEntry]:

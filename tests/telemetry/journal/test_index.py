@@ -52,3 +52,12 @@ def test_lines_without_a_checksum_are_not_believed(journal: Path) -> None:
     line = b'{"task_id":"zz","attempt":1,"trace_id":"","first":[1,0]}'
     (journal / INDEX).write_bytes(line)
     assert read_index(journal) == undamaged
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_tasks_that_a_cut_index_lacks_are_found(journal: Path, kept: int) -> None:
+    """It was emptied, or cut between two lines: the newest tasks are the ones that one asks for."""
+    undamaged = read_index(journal)
+    lines = (journal / INDEX).read_bytes().splitlines(keepends=True)
+    (journal / INDEX).write_bytes(b"".join(lines[:kept]))
+    assert read_index(journal) == undamaged
