@@ -14,9 +14,10 @@ from telemetry.recorder.attributes import plain
 from telemetry.recorder.redaction import Redactor, redacted
 from telemetry.reports.case import Case, QueueEvent, TaskRow
 from telemetry.reports.failures import FailedOnce
-from telemetry.reports.findings import LinksFound, SameFailureFound
+from telemetry.reports.findings import SameFailureFound
 from telemetry.reports.trace import Journals, TraceModel
 from worker.errors import TaskNotFound
+from worker.links import links_of
 from worker.replay.remembered import recall
 from worker.settings import Settings
 from worker.store.base import Event, FailedAttempt, TaskStore
@@ -88,7 +89,7 @@ class _Gathering:
             task=row,
             model=model,
             source=source or f"the journals in {self._settings.spool_dir}",
-            links=self._links(row),
+            links=links_of(self._settings, row),
             unknown=list(unknown),
             events=[self._event(event) for event in self._store.events(root.id)],
             relatives=[self._row(task) for task in self._relatives(root, asked)],
@@ -208,20 +209,6 @@ class _Gathering:
             return row, self._record(row)
         except TelemetryError:
             return row, None
-
-    def _links(self, row: TaskRow) -> LinksFound:
-        event_id = str(row.error.get("event_id", ""))
-        jaeger, sentry = self._settings.jaeger_url, self._settings.sentry_url
-        return LinksFound(
-            trace_id=row.trace_id,
-            sentry_event_id=event_id,
-            jaeger=f"{str(jaeger).rstrip('/')}/trace/{row.trace_id}"
-            if jaeger and row.trace_id
-            else "",
-            sentry=f"{str(sentry).rstrip('/')}/issues/?query={event_id}"
-            if sentry and event_id
-            else "",
-        )
 
     def _replay_command(self, task: Task) -> str:
         home = shlex.quote(str(self._settings.home))

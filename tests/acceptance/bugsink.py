@@ -49,6 +49,11 @@ class Bugsink:
         self._process: subprocess.Popen[bytes] | None = None
         self.dsn = ""
 
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self._port}"
+
     def __enter__(self) -> Self:
         configure(self._environment, self._folder, self._port)
         self._token = manage(self._environment, self._folder, "create_auth_token").split()[-1]

@@ -1,7 +1,10 @@
 """A worker's errors in a real server of Sentry's kind: one issue for one failure, at its line."""
 
+import json
 import os
 import signal
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +75,23 @@ def test_an_exception_is_one_issue_with_its_line_and_locals(home: Home, server: 
     told = data["tags"] if isinstance(data["tags"], dict) else dict(data["tags"])
     expected = {"task_id": str(task_id), "task_type": "i2v", "stage": "inputs", "attempt": "1"}
     assert expected.items() <= told.items()
+
+
+def test_a_report_links_to_the_event(home: Home, server: Bugsink) -> None:
+    """Its page is there, by the id that the row has."""
+    home.environment["SENTRY_DSN"] = server.dsn
+    home.run("tasks")
+    task_id = home.insert(seed="some")
+    home.work_until_idle()
+    error = error_of(home, task_id)
+    issues_of(server, [error])
+    home.environment["LOOP26_SENTRY_EVENT_URL"] = f"{server.url}/issues/event/{{event_uuid}}/"
+    done = home.run("investigate", str(task_id), "--json")
+    link = json.loads(done.stdout)["links"]["sentry"]
+    assert str(UUID(error["event_id"])) in link
+    with urllib.request.urlopen(link, timeout=20) as page:  # noqa: S310 - the server of this test
+        # Whoever is not logged in is sent on, to the event after that.
+        assert "event" in urllib.parse.unquote(page.url)
 
 
 def test_one_failure_of_two_tasks_at_two_parameters_is_one_issue(

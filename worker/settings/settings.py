@@ -224,6 +224,11 @@ class Settings(BaseSettings):
         default=None,
         description="Web address of the Sentry or Bugsink that errors go to; for links and drills.",
     )
+    sentry_event_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s<>\"]*\{event_(id|uuid)\}[^\s<>\"]*$",
+        description="Page of an event there, with {event_id} or {event_uuid}; else Sentry's search.",
+    )
     sentry_token: SecretStr | None = Field(
         default=None,
         description="Token that may read events there; a drill asks with it whether they arrived.",
