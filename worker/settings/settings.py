@@ -227,7 +227,7 @@ class Settings(BaseSettings):
     sentry_event_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s<>\"]*\{event_(id|uuid)\}[^\s<>\"]*$",
-        description="Page of an event there, with {event_id} or {event_uuid}; else Sentry's search.",
+        description="Page of an event there, with {event_id} or {event_uuid}; else its search.",
     )
     sentry_token: SecretStr | None = Field(
         default=None,
