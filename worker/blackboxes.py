@@ -1,15 +1,19 @@
 """Black boxes: what is known of a task that failed is kept beside its outputs, in one file."""
 
+import contextlib
 import logging
+import queue
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 from worker.settings import Settings
 from worker.store.base import TaskStore
 
 NAME: Final = "failure.blackbox"
+END_WAIT_S: Final = 1.0  # what is not written then is in the journals all the same
 _log = logging.getLogger(__name__)
 
 
@@ -18,19 +22,43 @@ def black_box_of(settings: Settings, task_id: UUID) -> Path:
     return settings.outputs_dir / str(task_id) / NAME
 
 
-def keeper(settings: Settings, store: TaskStore) -> Callable[[UUID], None]:
-    """Return what keeps the black box of a task that has just failed.
+class BlackBoxes:
+    """Keeps a black box of each task that fails, for the length of a `with` block.
 
-    It raises nothing: the task is settled, and its journal has all that a black box has.
+    In a thread, with a store of its own: however large a spool or a queue is, the supervisor's loop
+    does not wait for it. It raises nothing: the task is settled, and its journal has all of it.
+
+    Args:
+        settings: Say where, and whether at all.
+        open_store: Opens the queue, for the thread alone.
     """
 
-    def keep(task_id: UUID) -> None:
-        try:
-            _keep(settings, store, task_id)
-        except Exception as trouble:  # noqa: BLE001 - whatever it is, it must not end the worker
-            _log.warning("no black box of task %s is kept: %s", task_id, trouble)
+    def __init__(self, settings: Settings, open_store: Callable[[], TaskStore]) -> None:
+        self._settings = settings
+        self._open_store = open_store
+        self._failed: queue.SimpleQueue[UUID | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="black boxes", daemon=True)
 
-    return keep if settings.black_boxes else lambda _task_id: None
+    def keep(self, task_id: UUID) -> None:
+        """Have the black box of a task written that has just failed."""
+        if self._settings.black_boxes:
+            self._failed.put(task_id)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._failed.put(None)
+        self._thread.join(END_WAIT_S)
+
+    def _run(self) -> None:
+        while (task_id := self._failed.get()) is not None:
+            try:
+                with contextlib.closing(self._open_store()) as store:
+                    _keep(self._settings, store, task_id)
+            except Exception:  # noqa: BLE001 - whatever it is, the next one is kept
+                _log.exception("no black box of task %s is kept", task_id)
 
 
 def _keep(settings: Settings, store: TaskStore, task_id: UUID) -> None:
@@ -40,4 +68,4 @@ def _keep(settings: Settings, store: TaskStore, task_id: UUID) -> None:
 
     path = black_box_of(settings, task_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    blackbox.write(gather(settings, store, store.get(task_id)), path)
+    blackbox.write(gather(settings, store, store.get(task_id), compared=False), path)

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -57,6 +58,7 @@ def gather(
     record: Record | None = None,
     source: str = "",
     unknown: Sequence[str] = (),
+    compared: bool = True,
 ) -> Case:
     """Gather the case of a task; of one that fell with another, that of the other.
 
@@ -67,8 +69,11 @@ def gather(
         record: Reads the record of a task; from the journals of this home, if not given.
         source: Where that is, for people.
         unknown: What such a source cannot know, a sentence each.
+        compared: Whether the last good run and the failure before are looked for.
     """
-    return _Gathering(settings, store, record).case(task, source, unknown)
+    case = _Gathering(settings, store, record).case(task, compared=compared)
+    told = source or f"the journals in {settings.spool_dir}"
+    return replace(case, source=told, unknown=list(unknown))
 
 
 class _Gathering:
@@ -79,7 +84,7 @@ class _Gathering:
         self._record = record or (lambda row: journals.trace(row.id))
         self._redactor = Redactor(record_prompts=settings.record_prompts)
 
-    def case(self, asked: Task, source: str, unknown: Sequence[str]) -> Case:
+    def case(self, asked: Task, *, compared: bool) -> Case:
         root = self._root_of(asked)
         row = self._row(root)
         model = self._record(row)
@@ -88,14 +93,13 @@ class _Gathering:
             asked=str(asked.id),
             task=row,
             model=model,
-            source=source or f"the journals in {self._settings.spool_dir}",
+            source="",
             links=links_of(self._settings, row),
-            unknown=list(unknown),
             events=[self._event(event) for event in self._store.events(root.id)],
             relatives=[self._row(task) for task in self._relatives(root, asked)],
             same=self._same(root, fingerprint) if fingerprint else [],
-            good=self._good(root),
-            previous=self._previous(row),
+            good=self._good(root) if compared else None,
+            previous=self._previous(row) if compared else None,
             replayed=recall(self._settings.home, row.id, fingerprint=fingerprint),
             replay=self._replay_command(root),
         )

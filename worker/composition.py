@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from telemetry.recorder import Recorder
 from telemetry.shipper import Counters, OtlpTarget, Retention, SentryTarget, Shipper
-from worker.blackboxes import keeper
+from worker.blackboxes import BlackBoxes
 from worker.console import Console
 from worker.errors import EXIT_BUG, HomeError, WorkerError
 from worker.messages import Configure, telemetry_trouble
@@ -69,9 +69,10 @@ def run(
         closing(console),
         _shipping(shipper),
         _recording(settings, worker_id) as recorder,
-        closing(LocalStore(settings.queue_path, busy_timeout_s=QUEUE_WAIT_S)) as store,
+        closing(_open_queue(settings)) as store,
+        BlackBoxes(settings, lambda: _open_queue(settings)) as boxes,
     ):
-        worker = _Worker(settings, configured, store, recorder, console, inbox, shipper)
+        worker = _Worker(settings, configured, store, recorder, console, inbox, shipper, boxes)
         worker.prepare()
         code = worker.run(until_idle=until_idle)
         recorder.close(exit_code=code)
@@ -135,6 +136,10 @@ def _recording(settings: Settings, worker_id: str) -> Iterator[Recorder]:
         raise
 
 
+def _open_queue(settings: Settings) -> LocalStore:
+    return LocalStore(settings.queue_path, busy_timeout_s=QUEUE_WAIT_S)
+
+
 class _Worker:
     """The parts of one worker, put together."""
 
@@ -147,7 +152,9 @@ class _Worker:
         console: Console,
         inbox: "queue.SimpleQueue[SupervisorEvent]",
         shipper: Shipper,
+        boxes: BlackBoxes,
     ) -> None:
+        self._boxes = boxes
         self._settings = settings
         self._store = store
         self._recorder = recorder
@@ -157,7 +164,6 @@ class _Worker:
         self._configured = configured
         self._worker_id = configured.worker_id
         self._postmortems = Postmortems()
-        self._keep_black_box = keeper(settings, store)
         self._settler = Settler(
             store=store,
             storage=LocalStorage(settings.outputs_dir),
@@ -176,7 +182,7 @@ class _Worker:
             self._settings.spool_dir,
             self._settler,
             self._postmortems,
-            on_failed=self._keep_black_box,
+            on_failed=self._boxes.keep,
         )
         if recovered:
             self._console.note(
@@ -235,9 +241,7 @@ class _Worker:
                 task_types=settings.task_types,
                 lease_s=settings.lease_s,
             ),
-            hand=Hand(
-                self._settler, lease, self._console, presence, on_failed=self._keep_black_box
-            ),
+            hand=Hand(self._settler, lease, self._console, presence, on_failed=self._boxes.keep),
             keeper=Keeper(
                 self._configured,
                 self._inbox,  # type: ignore[arg-type]  # a queue of more than the keeper puts in

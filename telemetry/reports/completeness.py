@@ -87,11 +87,11 @@ def _gone_since(attempt: Attempt, counted: Mapping[str, Any]) -> int:
     if begin is None or not isinstance(then, int):
         return 0
     now = [
-        count
+        read.records
         for part in attempt.parts
         if part.facts.role == "task"
-        for task_id, number, count in part.read
-        if (task_id, number) == (begin.task_id, begin.attempt)
+        for read in part.read
+        if (read.task_id, read.attempt) == (begin.task_id, begin.attempt)
     ]
     return max(0, then - sum(now)) if now else 0
 

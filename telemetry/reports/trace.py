@@ -1,11 +1,11 @@
 """A journey as its journals tell it: one trace, gathered from every process that took part."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from telemetry.errors import JournalTooNew
 from telemetry.journal import (
@@ -20,6 +20,15 @@ from telemetry.records import Error, Log, ProcessEnd, TaskBegin, TaskEnd
 from telemetry.spans import Folder, Span
 
 
+class AttemptRead(NamedTuple):
+    """What was read of one attempt: how many records, and how many tasks its process had before."""
+
+    task_id: str
+    attempt: int
+    records: int
+    tasks_before: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessPart:
     """What one process recorded of a trace.
@@ -29,8 +38,7 @@ class ProcessPart:
         end: How it ended, where its journal says so and what was read reaches that far.
         gaps: Sequence numbers, first and last, missing from what was read.
         damaged_bytes: Bytes in what was read that are no record.
-        read: How many records were read of each attempt: task id, attempt, number. () where the
-            source has no records.
+        read: Of each attempt what was read; () where the source has no records.
     """
 
     facts: ProcessFacts
@@ -42,7 +50,7 @@ class ProcessPart:
     end: ProcessEnd | None
     gaps: tuple[tuple[int, int], ...]
     damaged_bytes: int
-    read: tuple[tuple[str, int, int], ...] = ()
+    read: tuple[AttemptRead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +136,10 @@ class Journals:
             return None
         trace_id = max(attempts, key=lambda entry: entry.attempt).trace_id
         parts = []
-        for directory, wanted in self._of_trace[trace_id].items():
-            with suppress(JournalTooNew):  # its index says more than this one can read
-                parts.append(_read_part(directory, wanted, bytes.fromhex(trace_id)))
+        for directory, entries in self._of_trace[trace_id]:
+            # Its index may say more than this one can read; retention may have deleted it since.
+            with suppress(JournalTooNew, FileNotFoundError):
+                parts.append(_read_part(directory, entries, trace_id))
         return TraceModel(task_id=task_id, trace_id=trace_id, processes=tuple(parts))
 
     @cached_property
@@ -146,11 +155,12 @@ class Journals:
         return found
 
     @cached_property
-    def _of_trace(self) -> dict[str, dict[Path, list[IndexEntry]]]:
-        found: dict[str, dict[Path, list[IndexEntry]]] = {}
+    def _of_trace(self) -> dict[str, list[tuple[Path, list[IndexEntry]]]]:
+        """The journals that have something of a trace, with all that is in each."""
+        found: dict[str, list[tuple[Path, list[IndexEntry]]]] = {}
         for directory, entries in self._indexes:
-            for entry in entries:
-                found.setdefault(entry.trace_id, {}).setdefault(directory, []).append(entry)
+            for trace_id in {entry.trace_id for entry in entries}:
+                found.setdefault(trace_id, []).append((directory, entries))
         return found
 
 
@@ -179,13 +189,17 @@ def _indexes(spool: Path) -> Iterator[tuple[Path, list[IndexEntry]]]:
             continue  # deleted by retention at this moment, or for a newer loop26 to read
 
 
-def _read_part(directory: Path, entries: Iterable[IndexEntry], trace_id: bytes) -> ProcessPart:
+def _read_part(directory: Path, entries: Sequence[IndexEntry], trace_id: str) -> ProcessPart:
+    """Read what a process recorded of a trace; `entries` are all of its journal's."""
     # Asked before reading: a process that ends meanwhile shows its end.
     alive = is_alive(directory)
     reader = JournalReader(directory)
-    part = _Collected(trace_id)
+    part = _Collected(bytes.fromhex(trace_id))
+    before: set[str] = set()
     for entry in entries:
-        part.collect(reader, entry)
+        if entry.trace_id == trace_id:
+            part.collect(reader, entry, tasks_before=len(before - {entry.task_id}))
+        before.add(entry.task_id)
     return ProcessPart(
         facts=reader.facts,
         alive=alive,
@@ -210,9 +224,9 @@ class _Collected:
         self.errors: list[Error] = []
         self.tasks: list[tuple[TaskBegin, TaskEnd | None]] = []
         self.end: ProcessEnd | None = None
-        self.read: list[tuple[str, int, int]] = []
+        self.read: list[AttemptRead] = []
 
-    def collect(self, reader: JournalReader, entry: IndexEntry) -> None:
+    def collect(self, reader: JournalReader, entry: IndexEntry, *, tasks_before: int) -> None:
         """Read the range of one attempt at a task.
 
         It is folded by itself: what an earlier task left open belongs to that one. Without an end
@@ -229,7 +243,7 @@ class _Collected:
         self.logs += [log for log in folder.logs if log.trace_id in (self._trace_id, None)]
         self.errors += folder.errors
         self.end = folder.end or self.end
-        self.read.append((entry.task_id, entry.attempt, count))
+        self.read.append(AttemptRead(entry.task_id, entry.attempt, count, tasks_before))
         if folder.task is not None:
             self.tasks.append((folder.task, folder.task_end))
 

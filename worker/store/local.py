@@ -238,14 +238,17 @@ class LocalStore:
         limit: int = 1000,
     ) -> list[FailedAttempt]:
         """List attempts that failed by themselves, newest first; see `TaskStore.failures`."""
+        asked: dict[str, Any] = {
+            "since": "" if since is None else time_text(since.timestamp()),
+            "before": _AFTER_ALL if before is None else time_text(before.timestamp()),
+            "limit": limit,
+        }
         with self._read() as transaction:
-            rows = transaction.run(
-                "list_failures",
-                fingerprint=fingerprint,
-                since="" if since is None else time_text(since.timestamp()),
-                before=_AFTER_ALL if before is None else time_text(before.timestamp()),
-                limit=limit,
-            ).fetchall()
+            if fingerprint:
+                found = transaction.run("list_failures_alike", fingerprint=fingerprint, **asked)
+            else:
+                found = transaction.run("list_failures", **asked)
+            rows = found.fetchall()
         return [failed_attempt_of(row) for row in rows]
 
     def last_complete(self, task_type: str, model: str) -> Task | None:

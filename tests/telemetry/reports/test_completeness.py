@@ -86,7 +86,7 @@ def test_what_was_there_when_it_was_settled_and_is_not_now_is_counted(
     """The row has the number: so it is known how many records of a lost tail never arrived."""
     record(new_script).writer.close()
     attempt = attempt_of(spool, "segment")
-    read = sum(count for part in attempt.parts for _, _, count in part.read)
+    read = sum(one.records for part in attempt.parts for one in part.read)
     found = completeness(attempt, "the journal", counted={"records": read + 43})
     assert (found.lost, found.complete) == (43, False)
     assert "43 records that were there when it was settled are missing" in found.says

@@ -35,9 +35,25 @@ def test_a_sweep_reads_running_tasks_alone(raw: sqlite3.Connection) -> None:
     assert "SEARCH tasks USING INDEX tasks_open" in _plan(raw, "select_expired", now="")
 
 
-def test_failures_are_found_among_many_events(raw: sqlite3.Connection) -> None:
-    """Newest first, by an index that holds them alone."""
-    values = {"since": "", "before": "9999", "fingerprint": "", "limit": "1"}
-    plan = _plan(raw, "list_failures", **values)
-    assert "SEARCH event USING INDEX events_of_failures" in plan
-    assert "TEMP B-TREE FOR ORDER" not in plan
+@pytest.mark.parametrize(
+    ("operation", "index"),
+    [
+        ("list_failures", "events_of_failures"),
+        ("list_failures_alike", "events_of_fingerprint"),
+    ],
+)
+def test_failures_are_found_among_many_events(
+    raw: sqlite3.Connection, operation: str, index: str
+) -> None:
+    """Newest first, by an index that holds them alone; those of one kind by one of kinds."""
+    values = {"since": "", "before": "9999", "fingerprint": "f", "limit": "1"}
+    plan = _plan(raw, operation, **values)
+    assert f"SEARCH event USING INDEX {index}" in plan
+    assert "TEMP B-TREE FOR ORDER BY" not in plan
+
+
+def test_the_last_good_run_is_found_by_its_index(raw: sqlite3.Connection) -> None:
+    """Without reading or sorting all that went well."""
+    plan = _plan(raw, "select_last_complete", task_type="t2v", model="wan")
+    assert "SEARCH tasks USING INDEX tasks_complete" in plan
+    assert "TEMP B-TREE" not in plan

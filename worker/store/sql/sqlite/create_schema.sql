@@ -49,12 +49,16 @@ CREATE TABLE IF NOT EXISTS tasks (
     model TEXT
 ) STRICT;
 
--- Finished rows are in neither of these two, so any number of them costs a claim nothing. The
+-- Finished rows are in neither of the first two, so any number of them costs a claim nothing. The
 -- first holds running tasks too: a task that is claimed moves to the place beside it.
 CREATE INDEX IF NOT EXISTS tasks_open ON tasks (status, created_at)
 WHERE status = 'Queued' OR status = 'In Progress';
 CREATE INDEX IF NOT EXISTS tasks_queued_of_model ON tasks (model, created_at)
 WHERE status = 'Queued' AND model IS NOT NULL;
+-- The last that went well, of a type and a model.
+CREATE INDEX IF NOT EXISTS tasks_complete
+ON tasks (task_type, coalesce(model, json_extract(params, '$.model')), generation_processed_at)
+WHERE status = 'Complete';
 CREATE INDEX IF NOT EXISTS tasks_of_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL;
 
 -- Tasks that wait for nothing but a worker and their `run_after`.
@@ -105,6 +109,9 @@ WHERE name = 'claimed';
 
 -- What failed, when: few among many.
 CREATE INDEX IF NOT EXISTS events_of_failures ON events (at)
+WHERE name IN ('failed', 'retried', 'died', 'worker_lost');
+CREATE INDEX IF NOT EXISTS events_of_fingerprint
+ON events (json_extract(data, '$.failure.fingerprint'), at)
 WHERE name IN ('failed', 'retried', 'died', 'worker_lost');
 
 CREATE TRIGGER IF NOT EXISTS events_are_kept_as_written BEFORE UPDATE ON events

@@ -13,10 +13,6 @@ WHERE event.name IN ('failed', 'retried', 'died', 'worker_lost')
     AND event.at >= :since
     AND event.at < :before
     AND json_type(event.data, '$.failure') = 'object'
-    AND (
-        :fingerprint = ''
-        OR json_extract(event.data, '$.failure.fingerprint') = :fingerprint
-    )
     AND NOT (
         event.name = 'failed'
         AND EXISTS (
