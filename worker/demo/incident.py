@@ -5,6 +5,7 @@ import shlex
 from rich.console import Console, Group
 from rich.text import Text
 
+from worker.drill.folder import DrillBusy, drill_folder
 from worker.drill.incident import SEGMENTS, Incident, incident
 from worker.drill.running import DrillStopped, Skipped
 from worker.settings import Settings
@@ -26,14 +27,16 @@ def show_incident(settings: Settings, out: Console) -> int:
     )
     with out.status("the incident happens again …") as status:
         try:
-            found = incident(settings, lambda what: status.update(f"{what} …"))
-        except (DrillStopped, Skipped) as why:
+            # A folder of its own: the drill's engine would fail whatever else is in the queue.
+            with drill_folder(settings) as own:
+                found = incident(own, lambda what: status.update(f"{what} …"))
+        except (DrillBusy, DrillStopped, Skipped) as why:
             out.print(Text(f"The incident could not be shown: {why}", style="red"))
             return EXIT_WRONG
     out.print(_shown(found))
     _write_page(settings, found)
     out.print(Text("\nThe whole report, as one page, and here:", style="bold"))
-    command = f"loop26 --home {shlex.quote(str(settings.home))} investigate"
+    command = f"loop26 --home {shlex.quote(str(found.folder))} investigate"
     for line in (settings.home / PAGE, f"{command} {str(found.first.task.id)[:8]}"):
         out.print(Text(f"  {line}"), soft_wrap=True)
     return 0

@@ -129,7 +129,6 @@ def _next_commands(settings: Settings, task: Task) -> Text:
     commands = {
         f"{loop26} tasks {short}": "the journey: parameters, children, history",
         f"{loop26} trace {short}": "every step of it, as a tree with times",
-        f"{loop26} failures": "what fails, grouped by cause",
         f"{loop26} drill --all": "every way to die, and whether the report names the line",
         f"{loop26} settings": "what can be set",
     }
