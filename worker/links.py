@@ -1,7 +1,7 @@
 """Where else a task can be looked at: its trace at Jaeger, its error at Sentry."""
 
 from itertools import pairwise
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import UUID
 
 from telemetry.reports.case import TaskRow
@@ -12,16 +12,22 @@ from worker.settings import Settings
 def links_of(settings: Settings, row: TaskRow) -> LinksFound:
     """Return the addresses of a task's trace and error, as far as the settings say where."""
     event_id = str(row.error.get("event_id", ""))
-    jaeger, sentry = settings.jaeger_url, settings.sentry_url
+    jaeger, sentry = map(_bare, (settings.jaeger_url, settings.sentry_url))
     trace = f"{jaeger.rstrip('/')}/trace/{row.trace_id}" if jaeger and row.trace_id else ""
     search = f"{sentry.rstrip('/')}/issues/?query={{event_id}}" if sentry else ""
-    event = settings.sentry_event_url or search
+    event = _bare(settings.sentry_event_url) or search
     return LinksFound(
         trace_id=row.trace_id,
         sentry_event_id=event_id,
         jaeger=trace,
         sentry=_filled(event, event_id) if event_id else "",
     )
+
+
+def _bare(address: str | None) -> str:
+    """Return an address without the user and the password in it: a report goes to many."""
+    parts = urlsplit(address or "")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _filled(page: str, event_id: str) -> str:

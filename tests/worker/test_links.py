@@ -52,3 +52,15 @@ def test_an_id_that_is_none_makes_no_other_address() -> None:
     assert (
         links_of(Settings(sentry_url="http://s"), TaskRow(id="a", type="", status="")).sentry == ""
     )
+
+
+def test_a_password_in_an_address_is_in_no_link() -> None:
+    """A report is mailed, and a black box is copied."""
+    settings = Settings(
+        jaeger_url="http://bob:hunter2@j:16686",
+        sentry_url="http://bob:hunter2@s",
+        sentry_event_url="http://bob:hunter2@b/{event_id}",
+    )
+    found = links_of(settings, ROW)
+    assert "hunter2" not in f"{found.jaeger} {found.sentry}"
+    assert (found.jaeger[:13], found.sentry) == ("http://j:1668", f"http://b/{EVENT}")

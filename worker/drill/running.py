@@ -26,6 +26,8 @@ from worker.store.local import LocalStore
 from worker.submission import submit
 from worker.task import NewTask, Task
 
+_CUDA_WAIT_S: Final = 120.0  # torch is loaded, and a driver may have to wake up
+
 Tell = Callable[[str], None]
 """Told what a drill does now, a few words each time."""
 
@@ -145,12 +147,16 @@ def has_cuda(settings: Settings) -> bool:
     """Whether the CUDA faults can be real: asked in a process of its own, since it loads torch."""
     if settings.device == "cpu":
         return False
-    asked = subprocess.run(
-        [sys.executable, "-m", "worker.engines.drill.cuda"],
-        capture_output=True,
-        check=False,
-        env=child_environment(),
-    )
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-m", "worker.engines.drill.cuda"],
+            capture_output=True,
+            check=False,
+            env=child_environment(),
+            timeout=_CUDA_WAIT_S,
+        )
+    except subprocess.TimeoutExpired:  # its driver is stuck: nothing real can be done with it
+        return False
     return asked.returncode == 0
 
 
