@@ -1,4 +1,6 @@
-"""Every error that the worker raises on purpose.
+"""The errors that the worker raises on purpose, as far as more than one module speaks of them.
+
+One that belongs to a single module is defined there, under the class here that it is a kind of.
 
 ```
 WorkerError                 says what was wrong, with the value, and the way out
@@ -113,14 +115,15 @@ class InvalidTask(WorkerError):
 
     Args:
         field: Dotted path, "" for the payload itself.
-        value: What was found; shown shortened.
+        value: What was found; shown shortened, and of a prompt only how long it is: a message goes
+            where prompts may not.
         problem: What is wrong and what would be right, as in "must be an integer above 0".
     """
 
     exit_code = 2
 
     def __init__(self, field: str, value: Any, problem: str) -> None:
-        where = f"{field} = {_shortened(value)}" if field else _shortened(value)
+        where = f"{field} = {_shown(field, value)}" if field else _shortened(value)
         super().__init__(f"{where}: {problem}")
         self.field = field
         self.value = value
@@ -207,6 +210,15 @@ class OutputError(WorkerError):
 
 class TaskCancelled(WorkerError):
     """Raised inside a task, by whatever checks, once it has been cancelled. Not a failure."""
+
+
+def _shown(field: str, value: Any) -> str:
+    # Loaded where something is refused: every module imports this one.
+    from telemetry.recorder.secret_names import PROMPT_KEY, key_rule
+
+    if key_rule(field.rpartition(".")[2].partition("[")[0]) != PROMPT_KEY:
+        return _shortened(value)
+    return f"a text of {len(value)}" if isinstance(value, str) and value else type(value).__name__
 
 
 def _shortened(value: Any, limit: int = 120) -> str:

@@ -1,6 +1,7 @@
 """What commands print on: JSON for programs, and a terminal's width for tables."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 # A pipe has no width: rich would take 80 columns and fold every table.
 PIPE_WIDTH = 200
+# Control characters of the second set, marks that turn the direction of writing, surrogates. Those
+# of the first set JSON escapes itself, but for the line feeds between its lines.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # A report is read by people wherever it goes, in a mail or a chat too.
 REPORT_WIDTH = 100
 
@@ -33,13 +37,16 @@ def print_text(text: str) -> None:
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print a value as JSON, without secrets.
 
-    Letters of every script stay as they are, half an emoji is escaped.
+    Letters of every script stay as they are. What a terminal would obey is escaped, and so is half
+    an emoji, which nothing could write.
     """
     value = without_secrets(value)
     text = json.dumps(value, indent=indent, default=str, ensure_ascii=False)
-    if not _can_be_written(text):
-        text = json.dumps(value, indent=indent, default=str)
-    typer.echo(text)
+    typer.echo(_UNPRINTABLE.sub(_escaped, text))
+
+
+def _escaped(found: "re.Match[str]") -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def without_secrets(value: Any) -> Any:
