@@ -38,6 +38,7 @@ class Bugsink:
 
     Attributes:
         dsn: Where events go.
+        token: What its API wants to see.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,7 +46,7 @@ class Bugsink:
         shutil.copytree(self._environment / "site", folder)
         self._folder = folder
         self._port = _free_port()
-        self._token = ""
+        self.token = ""
         self._process: subprocess.Popen[bytes] | None = None
         self.dsn = ""
 
@@ -56,7 +57,7 @@ class Bugsink:
 
     def __enter__(self) -> Self:
         configure(self._environment, self._folder, self._port)
-        self._token = manage(self._environment, self._folder, "create_auth_token").split()[-1]
+        self.token = manage(self._environment, self._folder, "create_auth_token").split()[-1]
         with (self._folder / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -110,7 +111,7 @@ class Bugsink:
         return json.loads(self._asked(f"/api/canonical/0/{path}", json.dumps(body).encode()))
 
     def _asked(self, path: str, body: bytes | None = None) -> bytes:
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}{path}", data=body, headers=headers
         )

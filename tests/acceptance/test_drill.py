@@ -149,11 +149,11 @@ def test_what_jaeger_and_bugsink_have_is_said_to_have_arrived(
         "SENTRY_DSN": bugsink.dsn,
         "LOOP26_JAEGER_URL": jaeger_server.query_url,
         "LOOP26_SENTRY_URL": f"{host.scheme}://{host.hostname}:{host.port}",
-        "LOOP26_SENTRY_TOKEN": bugsink._token,
+        "LOOP26_SENTRY_TOKEN": bugsink.token,
     }
     done = home.run("drill", fault, "--json", "--wait", "60")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert bugsink._token not in done.stdout
+    assert bugsink.token not in done.stdout
     (told,) = json.loads(done.stdout)["drills"]
     found = {check["name"]: check["found"] for check in told["checks"]}
     assert found["Jaeger"].endswith("arrived")

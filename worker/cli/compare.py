@@ -1,27 +1,27 @@
 """`loop26 compare`: two tasks side by side, and where first they are not alike."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.cli.paper import print_json, print_text
+from worker.cli.cases import case_of
+from worker.cli.forms import Form, HtmlOption, MarkdownOption, show
 from worker.cli.session import HomeOption, JsonOption, session_of
 from worker.errors import InvalidTask
 
 if TYPE_CHECKING:
+    from rich.console import Group
+
     from telemetry.reports.case import Case
     from telemetry.reports.comparison.value import Comparison
 
 
 class Hint(StrEnum):
-    """Kept short here: what the arguments and forms are called in `--help`."""
+    """Kept short here: what the arguments and options are called in `--help`."""
 
     A = "A task's id or as much of its beginning as is unique; or a black box (FILE)."
     B = "The other task."
-    HTML = "Write one self-contained page here."
-    MARKDOWN = "Print Markdown, as for an issue or a chat."
     ALL = "Show everything, what is alike too."
 
 
@@ -29,8 +29,8 @@ def compare(
     context: typer.Context,
     a: Annotated[str, typer.Argument(metavar="A", help=Hint.A)],
     b: Annotated[str, typer.Argument(metavar="B", help=Hint.B)],
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help=Hint.HTML)] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help=Hint.MARKDOWN)] = False,
+    html: HtmlOption = None,
+    markdown: MarkdownOption = False,
     as_json: JsonOption = False,
     every: Annotated[bool, typer.Option("--all", help=Hint.ALL)] = False,
     home: HomeOption = None,
@@ -55,29 +55,12 @@ def compare(
       loop26 compare outputs/3f2a.../failure.blackbox 9c41 --markdown
     """
     from telemetry.reports.comparison.compare import compare as compared
-    from telemetry.reports.wording import one_line
-    from worker.cli.investigate import case_of
 
     session = session_of(context, home)
     cases = case_of(session, a), case_of(session, b)
     _refuse_one_task(b, *cases)
-    found = compared(*cases)
-    if html is not None:
-        _write_page(found, html)
-        print_text(f"{one_line(found.says)}\n{html.absolute()}")
-    if as_json:
-        import msgspec
-
-        print_json(msgspec.to_builtins(found))
-    elif markdown:
-        from telemetry.reports.comparison.markdown import markdown as written
-
-        print_text(written(found))
-    elif html is None:
-        from telemetry.reports.comparison.terminal import renderable
-        from worker.cli.paper import paper
-
-        paper(report=True).print(renderable(found, everything=every))
+    form = Form(html=html, markdown=markdown, as_json=as_json, every=every)
+    show(compared(*cases), _Report(), form)
 
 
 def _refuse_one_task(asked: str, a: "Case", b: "Case") -> None:
@@ -90,13 +73,20 @@ def _refuse_one_task(asked: str, a: "Case", b: "Case") -> None:
     raise InvalidTask("B", asked, problem)
 
 
-def _write_page(found: "Comparison", path: Path) -> None:
-    from telemetry.reports.comparison.html import page
-    from worker.errors import OutputError
+class _Report:
+    """Writes a comparison."""
 
-    try:
-        path.write_text(page(found), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"{str(path)!r} cannot be written: {error.strerror or error}; choose another file"
-        ) from error
+    def page(self, found: "Comparison") -> str:
+        from telemetry.reports.comparison.html import page
+
+        return page(found)
+
+    def markdown(self, found: "Comparison") -> str:
+        from telemetry.reports.comparison.markdown import markdown
+
+        return markdown(found)
+
+    def renderable(self, found: "Comparison", *, everything: bool) -> "Group":
+        from telemetry.reports.comparison.terminal import renderable
+
+        return renderable(found, everything=everything)

@@ -37,19 +37,25 @@ class Queue:
 
     def run_next(self, *, fails: bool, seed: int = 1) -> str:
         """Run the next task; return its id."""
-        trace, token = uuid4().hex, uuid4()
+        trace, span, token = uuid4().hex, uuid4().hex[:16], uuid4()
         asked = ClaimRequest(
             worker_id="gpu-1",
             token=token,
             task_types=["t2v"],
             lease_s=60,
             trace_id=trace,
-            span_id=uuid4().hex[:16],
+            span_id=span,
         )
         claim = self.store.claim(asked)
         assert claim is not None
         recorder = Recorder.open(self.home / "spool", role="task")
-        failure = self._run(recorder, str(claim.task.id), trace, fails=fails, seed=seed)
+        with recorder.span(
+            names.process("t2v"),
+            {names.TASK_ID: str(claim.task.id), names.TASK_ATTEMPT: 1},
+            trace_id=bytes.fromhex(trace),
+            span_id=bytes.fromhex(span),
+        ):
+            failure = self._run(recorder, str(claim.task.id), trace, fails=fails, seed=seed)
         recorder.close()
         if failure is None:
             self.store.complete(token, output_location="video.mp4", result={})
@@ -68,9 +74,7 @@ class Queue:
             worker_id="gpu-1",
             params=T2V["params"],
         )
-        about = {names.TASK_ID: task_id, names.TASK_ATTEMPT: 1}
-        process = recorder.span(names.process("t2v"), about, trace_id=bytes.fromhex(trace))
-        with scope, process:
+        with scope:
             try:
                 self._work(recorder, fails=fails, seed=seed)
             except LookupError as error:
@@ -142,6 +146,19 @@ def test_a_page_is_written_where_it_was_asked_for(run: Run, queue: Queue, tmp_pa
     assert result.lines[0].startswith("the same failure")
     assert result.lines[-1] == str(path)
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(("form", "starts"), [("--json", "{"), ("--markdown", "# Comparison")])
+def test_another_form_stays_itself_when_a_page_is_written_too(
+    run: Run, queue: Queue, tmp_path: Path, form: str, starts: str
+) -> None:
+    """What is for people goes to the other stream."""
+    path = tmp_path / "compared.html"
+    a, b = queue.task(fails=True), queue.task(fails=True)
+    result = run("compare", a, b, "--html", str(path), form)
+    assert result.out.startswith(starts)
+    assert result.out == run("compare", a, b, form).out
+    assert str(path) in result.err
 
 
 def test_a_page_that_cannot_be_written_is_one_clear_line(

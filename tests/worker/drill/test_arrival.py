@@ -18,7 +18,7 @@ from worker.settings import Settings
 
 from .conftest import ID, Web, drilled_without_a_record, row_error
 
-SHORT_S = 0.5
+SHORT_S = 0.5  # for what never comes; what does come is waited for
 
 
 @pytest.fixture
@@ -127,7 +127,9 @@ def test_a_jaeger_that_lacks_the_trace_or_is_none_fails_the_drill(
     home: Settings, drilled: Drilled, otlp: OtlpReceiver, web: Web
 ) -> None:
     """Whatever its endpoint has acknowledged."""
-    settings = at(home, otlp_endpoint=otlp.endpoint, jaeger_url=web.url)
+    shipped = at(home, otlp_endpoint=otlp.endpoint)
+    assert said(shipped, drilled)["OTLP"] == ("acknowledged", True)
+    settings = at(shipped, jaeger_url=web.url)
     path = f"/api/v3/traces/{'5a' * 16}"
     web.answers[path] = (404, {"error": {"httpCode": 404, "message": "trace not found"}})
     assert said(settings, drilled, SHORT_S)["Jaeger"] == ("the trace is not there", False)
@@ -140,12 +142,9 @@ def test_an_event_that_is_not_there_fails_the_drill(
 ) -> None:
     """Though its server has acknowledged it; once it is there, it has arrived."""
     with SentryReceiver() as sentry:
-        settings = at(
-            home,
-            sentry_dsn=SecretStr(sentry.dsn),
-            sentry_url=web.url,
-            sentry_token=SecretStr("t0ken"),
-        )
+        shipped = at(home, sentry_dsn=SecretStr(sentry.dsn))
+        assert said(shipped, drilled)["Sentry"] == ("acknowledged", True)
+        settings = at(shipped, sentry_url=web.url, sentry_token=SecretStr("t0ken"))
         web.answers["/api/canonical/0/issues/"] = (200, {"results": [{"id": "i"}]})
         web.answers["/api/canonical/0/events/"] = (200, {"results": []})
         assert said(settings, drilled, SHORT_S)["Sentry"] == ("0 arrived", False)
