@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -197,7 +196,27 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def engine_of(configure: Configure) -> Engine:
+def ready_engine(configure: Configure, channel: Channel, recorder: Recorder) -> Engine | int:
+    """Make the engine, prove its device, and say that it is ready; return it.
+
+    Where that cannot be, it says why and returns the exit code.
+    """
+    try:
+        engine = _engine_of(configure)
+        device = engine.device()
+    except (ImportError, WorkerError) as exc:
+        recorder.error(exc)
+        problem = f"the engine {configure.engine!r} cannot start: {exc}"
+        channel.send(Unready(problem=problem, exit_code=EXIT_CONFIGURATION))
+        return EXIT_CONFIGURATION
+    if not device.ready:
+        channel.send(Unready(problem=device.problem, exit_code=EXIT_GPU))
+        return EXIT_GPU
+    channel.send(Ready(device={**asdict(device), "facts": dict(device.facts)}))
+    return engine
+
+
+def _engine_of(configure: Configure) -> Engine:
     """Make the engine that the settings name. Raises `SettingsError`."""
     return engine_named(
         configure.engine,
@@ -215,17 +234,9 @@ def _serve(
     *,
     leaves_stacks: bool,
 ) -> int:
-    try:
-        engine = engine_of(configure)
-        device = engine.device()
-    except (ImportError, WorkerError) as exc:
-        recorder.error(exc)
-        problem = f"the engine {configure.engine!r} cannot start: {exc}"
-        channel.send(Unready(problem=problem, exit_code=EXIT_CONFIGURATION))
-        return EXIT_CONFIGURATION
-    if not device.ready:
-        channel.send(Unready(problem=device.problem, exit_code=EXIT_GPU))
-        return EXIT_GPU
+    engine = ready_engine(configure, channel, recorder)
+    if isinstance(engine, int):
+        return engine
     process = TaskProcess(
         configure=configure,
         channel=TroubleTeller(channel, recorder),
@@ -235,7 +246,6 @@ def _serve(
         leaves_stacks=leaves_stacks,
     )
     runs = _listen(messages, process)
-    channel.send(Ready(device=_facts(asdict(device))))
     while (message := runs.get()) is not None:
         process.run(message.claim)
     return 0
@@ -265,10 +275,6 @@ def _listen(messages: Any, process: TaskProcess) -> "queue.SimpleQueue[Run | Non
 
     threading.Thread(target=listen, name="supervisor", daemon=True).start()
     return runs
-
-
-def _facts(device: Mapping[str, Any]) -> dict[str, Any]:
-    return {**device, "facts": dict(device["facts"])}
 
 
 def _die_with(supervisor_pid: int) -> None:

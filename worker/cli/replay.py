@@ -4,7 +4,6 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -50,7 +49,8 @@ def replay(
 
     It gets the parameters and the model's defaults as they were recorded, and
     inputs from the cache; what is missing or altered is named. The queue and the
-    outputs are not touched, and nothing is left behind.
+    outputs are not touched; what is kept is the answer, for the next
+    `loop26 investigate`.
 
     [bold]Exit codes[/]
 
@@ -89,14 +89,16 @@ def replay(
         from worker.cli.replay_view import page_of
 
         paper(report=True).print(page_of(found))
+    if found.forgotten:
+        typer.echo(f"loop26: {found.forgotten}", err=True)
     raise typer.Exit(0 if found.as_recorded else EXIT_OTHERWISE)
 
 
 def _case(session: Session, task: str) -> "tuple[Case, bool]":
     """Gather the case; whether it is of the queue."""
-    from worker.cli.investigate import case_of
+    from worker.cli.cases import case_of, is_black_box
 
-    return case_of(session, task), not (Path(task).is_file() or "/" in task)
+    return case_of(session, task), not is_black_box(task)
 
 
 def _claimed(session: Session, case: "Case", *, queued: bool) -> "Claimed":

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from telemetry.reports.findings import DifferenceFound
+from telemetry.reports.company import DifferenceFound
 from telemetry.reports.wording import duration, one_line, printable, value_text
 from worker.replay import verdict as verdicts
 from worker.replay.verdict import FailureSeen, Replayed

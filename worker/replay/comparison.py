@@ -5,8 +5,9 @@ from typing import Any
 
 from telemetry import names
 from telemetry.reports.attempt import Attempt
+from telemetry.reports.company import DifferenceFound
 from telemetry.reports.completeness import completeness
-from telemetry.reports.findings import DifferenceFound, FailureFound
+from telemetry.reports.findings import FailureFound
 from telemetry.reports.progress import loop, stages, steps
 
 # Of a failure, in the order in which people ask.

@@ -1,6 +1,6 @@
 """A verdict in a sentence, and what follows from it in another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from telemetry.reports.findings import FailureFound
 from telemetry.reports.wording import duration, one_line
@@ -8,6 +8,16 @@ from worker.replay import verdict as verdicts
 from worker.replay.verdict import Verdict
 
 _LONGEST = 400
+_FOLLOWS: Mapping[Verdict, str] = {
+    verdicts.SAME: (
+        "no state of the process that ran it is needed for the failure: "
+        "it is in the task, the model or the code"
+    ),
+    verdicts.NONE: (
+        "the same task with the same values goes well by itself: a state that its process had "
+        "by then, the machine or a race is the cause"
+    ),
+}
 
 
 def said(
@@ -49,23 +59,20 @@ def meaning(
     verdict: Verdict, then: FailureFound | None, *, conclusive: bool, inexact: Sequence[str]
 ) -> str:
     """Say what follows for the process that ran the task; "" where nothing is to be said."""
-    if verdict == verdicts.SAME:
-        return (
-            "no state of the process that ran it is needed for the failure: "
-            "it is in the task, the model or the code"
-        )
     if verdict == verdicts.ANOTHER and inexact:
         return "it may be another because not everything is as it was then"
-    if verdict != verdicts.NONE or then is None:
+    if verdict not in (verdicts.SAME, verdicts.NONE) or then is None:
         return ""
     if conclusive:
-        return (
-            "the same task with the same values goes well by itself: a state that its process had "
-            "by then, the machine or a race is the cause"
-        )
-    if inexact:
-        return "nothing follows for the failure: not everything is as it was then"
-    return f"nothing follows for the failure: {then.type} came from outside of the process"
+        return _FOLLOWS[verdict]
+    return f"nothing follows for the failure: {_why_nothing(verdict, then, inexact)}"
+
+
+def _why_nothing(verdict: Verdict, then: FailureFound, inexact: Sequence[str]) -> str:
+    if verdicts.is_from_outside(then) or not inexact:
+        return f"{then.type} may come from outside of the process"
+    others = "its words are others, and " if verdict == verdicts.SAME else ""
+    return f"{others}not everything is as it was then"
 
 
 def told(failure: FailureFound) -> str:

@@ -28,9 +28,7 @@ def own_folder(home: Path, *, keep: bool) -> Iterator[Path]:
     parent = home / FOLDER
     try:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sweep(parent)
-        folder = Path(tempfile.mkdtemp(prefix=_RUNNING, dir=parent))
-        lock = _locked(folder)
+        folder, lock = _made(parent)
     except OSError as error:
         problem = f"no folder can be made for a replay: {error.strerror or error}"
         raise HomeError(home, problem) from error
@@ -47,6 +45,20 @@ def own_folder(home: Path, *, keep: bool) -> Iterator[Path]:
 def kept(folder: Path) -> Path:
     """Return where a folder is at the end that is kept."""
     return folder.with_name(f"{_KEPT}{folder.name.removeprefix(_RUNNING)}")
+
+
+def _made(parent: Path) -> tuple[Path, int]:
+    """Make a folder; return it and its lock.
+
+    One replay after another: a folder that has no lock yet looks like one that a killed one left.
+    """
+    ours = _locked(parent)
+    try:
+        _sweep(parent)
+        folder = Path(tempfile.mkdtemp(prefix=_RUNNING, dir=parent))
+        return folder, _locked(folder)
+    finally:
+        os.close(ours)
 
 
 def _locked(folder: Path) -> int:

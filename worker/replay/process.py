@@ -9,18 +9,16 @@ import pdb  # noqa: T100 - to stop in it is what `--pdb` asks for
 import signal
 import socket
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from telemetry.recorder import Recorder
 from telemetry.recorder.exceptions import message
 from telemetry.reports.wording import printable
 from worker.engines.base import Engine
-from worker.errors import EXIT_CONFIGURATION, EXIT_GPU, WorkerError
-from worker.messages import Channel, Ready, TroubleTeller, Unready
+from worker.messages import Channel, TroubleTeller
 from worker.observer import ChannelObserver
 from worker.output.storage import LocalStorage
-from worker.process import TaskProcess, begin, engine_of
+from worker.process import TaskProcess, begin, ready_engine
 from worker.replay import order as orders
 from worker.replay.order import Order
 from worker.replay.restored import RestoredDefaults
@@ -50,14 +48,14 @@ def main(argv: list[str]) -> int:
     order = orders.read(Path(argv[2]))
     channel = Channel.of_task_process(end)
     recorder, leaves_stacks = begin(order.configure, channel)
-    engine = _engine(order, channel, recorder)
+    engine = ready_engine(order.configure, channel, recorder)
     if isinstance(engine, int):
         recorder.close(exit_code=engine)
         return engine
     process = ReplayProcess(
         configure=order.configure,
         channel=TroubleTeller(channel, recorder),
-        engine=engine,
+        engine=_restored(engine, order),
         recorder=recorder,
         storage=LocalStorage(Path(order.configure.outputs)),
         leaves_stacks=leaves_stacks,
@@ -69,21 +67,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _engine(order: Order, channel: Channel, recorder: Recorder) -> Engine | int:
-    """Make the engine and prove its device; where it cannot be, the exit code."""
-    name = order.configure.engine
-    try:
-        engine = engine_of(order.configure)
-        device = engine.device()
-    except (ImportError, WorkerError) as exc:
-        recorder.error(exc)
-        problem = f"the engine {name!r} cannot start here: {exc}"
-        channel.send(Unready(problem=problem, exit_code=EXIT_CONFIGURATION))
-        return EXIT_CONFIGURATION
-    if not device.ready:
-        channel.send(Unready(problem=device.problem, exit_code=EXIT_GPU))
-        return EXIT_GPU
-    channel.send(Ready(device={**asdict(device), "facts": dict(device.facts)}))
+def _restored(engine: Engine, order: Order) -> Engine:
+    """Have an engine answer with the defaults that are recorded, where they could be restored."""
     if order.defaults is None:
         return engine
     values = dict(order.defaults.values)

@@ -2,10 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
+from telemetry.reports.company import DifferenceFound
 from telemetry.reports.completeness import completeness
-from telemetry.reports.findings import DifferenceFound, ReplayFound
+from telemetry.reports.findings import ReplayFound
 from telemetry.reports.progress import moment
 from telemetry.reports.wording import value_text
 from worker.messages import Progress
@@ -13,12 +17,12 @@ from worker.replay import comparison, conclusions
 from worker.replay import verdict as verdicts
 from worker.replay.again import Again, Setup, do_again
 from worker.replay.claims import Claimed
-from worker.replay.defaults import defaults_seen
+from worker.replay.defaults import DefaultsSeen, defaults_seen
 from worker.replay.folder import kept, own_folder
 from worker.replay.inputs import InputSeen, Surroundings, inputs_of
 from worker.replay.remembered import remember
 from worker.replay.subject import Subject
-from worker.replay.verdict import Replayed
+from worker.replay.verdict import Replayed, Verdict
 
 _LONGEST_VALUE = 60
 
@@ -46,33 +50,75 @@ def replay(
             snapshot=subject.snapshot,
             show=show,
         )
-    found = _report(subject, claimed, inputs, again, setup, str(kept(folder)) if setup.keep else "")
-    if found.conclusive:
-        shown = ReplayFound(at=found.at, same=found.verdict == verdicts.SAME, says=found.says)
-        fingerprint = subject.failure.fingerprint if subject.failure else ""
-        remember(setup.home, subject.row.id, shown, fingerprint=fingerprint)
-    return found
+    done = _Done(subject=subject, claimed=claimed, setup=setup, inputs=inputs, again=again)
+    found = _report(done, _concluded(done), str(kept(folder)) if setup.keep else "")
+    return replace(found, forgotten=_remembered(found, done)) if found.conclusive else found
 
 
-def _report(
-    subject: Subject,
-    claimed: Claimed,
-    inputs: Sequence[InputSeen],
-    again: Again,
-    setup: Setup,
-    kept_at: str,
-) -> Replayed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """A replay that is done: what was to be replayed, and what became of it."""
+
+    subject: Subject
+    claimed: Claimed
+    setup: Setup
+    inputs: Sequence[InputSeen]
+    again: Again
+
+    @property
+    def device(self) -> Mapping[str, Any]:
+        """What it computed on; empty where it did not come so far."""
+        return self.again.ran.device or {}
+
+    @property
+    def waited(self) -> bool:
+        """Whether CUDA's calls waited for their kernels."""
+        of_cuda = self.device.get("kind") == "cuda" or verdicts.is_of_cuda(self.again.failure)
+        return self.setup.blocking and of_cuda
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Concluded:
+    """The verdict on a replay, and all that it hangs on; named as in `Replayed`."""
+
+    verdict: Verdict
+    conclusive: bool
+    missing: list[str]
+    altered: list[str]
+    differences: list[DifferenceFound]
+    defaults: DefaultsSeen
+
+
+def _concluded(done: _Done) -> _Concluded:
+    """Judge a replay, and say how much its verdict may say."""
+    subject, again = done.subject, done.again
     then, now = subject.failure, again.failure
-    missing = _missing(claimed, inputs, again)
-    device: dict[str, Any] = dict(again.ran.device or {})
-    blocking = setup.blocking and (device.get("kind") == "cuda" or verdicts.is_of_cuda(now))
-    verdict = verdicts.judged(then, now, problem=again.problem, missing=missing, blocking=blocking)
+    missing = _missing(done)
+    verdict = verdicts.judged(
+        then, now, problem=again.problem, missing=missing, blocking=done.waited
+    )
+    if verdict == verdicts.UNKNOWN and now is not None and not missing:
+        missing = [now.message]
     defaults = defaults_seen(subject.snapshot, subject.attempt, again.attempt)
     changed = comparison.surroundings(subject.attempt, again.attempt)
-    inexact = [*claimed.altered, *([] if defaults.exact else [defaults.says]), *map(_told, changed)]
-    if blocking and verdict != verdicts.SAME:
-        inexact.append("CUDA's calls waited for their kernels, which changes who comes first")
-    conclusive = verdicts.is_conclusive(verdict, then, [*inexact, *missing])
+    altered = [*done.claimed.altered, *([] if defaults.exact else [defaults.says])]
+    altered += map(_told, changed)
+    if done.waited and verdict != verdicts.SAME:
+        altered.append("CUDA's calls waited for their kernels, which changes who comes first")
+    return _Concluded(
+        verdict=verdict,
+        conclusive=verdicts.is_conclusive(verdict, then, now, [*altered, *missing]),
+        missing=missing,
+        altered=altered,
+        differences=_differences(subject, again) + changed,
+        defaults=defaults,
+    )
+
+
+def _report(done: _Done, concluded: _Concluded, kept_at: str) -> Replayed:
+    """Put what was concluded beside what it was concluded from."""
+    subject, again, verdict = done.subject, done.again, concluded.verdict
+    then, now = subject.failure, again.failure
     return Replayed(
         task=subject.row.id,
         asked=subject.asked,
@@ -80,32 +126,58 @@ def _report(
         attempt=subject.row.attempt,
         verdict=verdict,
         as_recorded=verdict == verdicts.SAME or (verdict == verdicts.NONE and then is None),
-        says=conclusions.said(
-            verdict,
-            then,
-            now,
-            seconds=again.ran.seconds,
-            missing=missing,
-            blocking=blocking,
-        ),
-        means=conclusions.meaning(verdict, then, conclusive=conclusive, inexact=inexact),
+        says=_says(done, concluded),
+        means=_means(done, concluded),
         recorded=verdicts.seen(then),
         replayed=verdicts.seen(now),
-        differences=_differences(subject, again) + changed,
-        missing=[] if verdict == verdicts.SAME else missing,
-        altered=inexact,
-        inputs=list(inputs),
-        defaults=defaults,
+        differences=concluded.differences,
+        missing=concluded.missing,
+        altered=concluded.altered,
+        inputs=list(done.inputs),
+        defaults=concluded.defaults,
         record=_record(subject),
-        params_from=claimed.source,
-        engine=subject.engine or setup.configure.engine,
-        device=_named(device),
-        blocking=_blocking(setup, heeded=blocking),
+        params_from=done.claimed.source,
+        engine=subject.engine or done.setup.configure.engine,
+        device=_named(done.device),
+        blocking=_blocking(done),
         at=moment(time.time_ns()),
         seconds=again.ran.seconds,
         seconds_then=_seconds_then(subject),
-        conclusive=conclusive,
+        conclusive=concluded.conclusive,
         kept=kept_at,
+    )
+
+
+def _remembered(found: Replayed, done: _Done) -> str:
+    """Keep what was found for the next investigation; say why it cannot be, or ""."""
+    shown = ReplayFound(at=found.at, same=found.verdict == verdicts.SAME, says=found.says)
+    failure = done.subject.failure
+    fingerprint = failure.fingerprint if failure else ""
+    try:
+        remember(done.setup.home, found.task, shown, fingerprint=fingerprint)
+    except OSError as error:
+        why = error.strerror or str(error)
+        return f"the next investigation will not know of this replay: it cannot be kept: {why}"
+    return ""
+
+
+def _says(done: _Done, concluded: _Concluded) -> str:
+    return conclusions.said(
+        concluded.verdict,
+        done.subject.failure,
+        done.again.failure,
+        seconds=done.again.ran.seconds,
+        missing=concluded.missing,
+        blocking=done.waited,
+    )
+
+
+def _means(done: _Done, concluded: _Concluded) -> str:
+    return conclusions.meaning(
+        concluded.verdict,
+        done.subject.failure,
+        conclusive=concluded.conclusive,
+        inexact=[*concluded.altered, *concluded.missing],
     )
 
 
@@ -114,20 +186,18 @@ def _named(device: Mapping[str, Any]) -> str:
     return name if kind.casefold() in name.casefold() else f"{kind} {name}"
 
 
-def _blocking(setup: Setup, *, heeded: bool) -> str:
-    if not setup.blocking:
+def _blocking(done: _Done) -> str:
+    if not done.setup.blocking:
         return ""
-    return "CUDA's calls waited for their kernels" if heeded else "no CUDA was used: nothing waited"
+    waited = "CUDA's calls waited for their kernels"
+    return waited if done.waited else "no CUDA was used: nothing waited"
 
 
-def _missing(claimed: Claimed, inputs: Sequence[InputSeen], again: Again) -> list[str]:
-    """Name what is not there any more: what the task asked for, then what the replay stopped at."""
-    missing = [again.problem] if again.problem else []
-    missing += claimed.missing
-    missing += [f"{one.kind} {one.source!r} {one.why_not}" for one in inputs if one.why_not]
-    now = again.failure
-    if now is not None and verdicts.is_of(now, verdicts.OF_INPUTS) and not missing:
-        missing.append(now.message)
+def _missing(done: _Done) -> list[str]:
+    """Name what is not there any more, of all that the task is known to ask for."""
+    missing = [done.again.problem] if done.again.problem else []
+    missing += done.claimed.missing
+    missing += [f"{one.kind} {one.source!r} {one.why_not}" for one in done.inputs if one.why_not]
     return missing
 
 

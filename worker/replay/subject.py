@@ -41,7 +41,7 @@ def subject_of(case: Case) -> Subject:
     Raises `NothingToReplay` for a task that never ran, or runs now.
     """
     row = case.task
-    attempt = None if case.model is None else Attempt(case.model, row)
+    attempt = Attempt.of(case.model, row)
     _check_over(row, attempt)
     return Subject(
         row=row,
@@ -57,8 +57,9 @@ def _check_over(row: TaskRow, attempt: Attempt | None) -> None:
     begun = attempt is not None and attempt.begin is not None
     if not begun and row.status != TaskStatus.COMPLETE and not _own_error(row):
         why = f": {row.error_message}" if row.error_message else ""
+        ran = f"left no record of attempt {row.attempt}" if row.attempt > 1 else "never ran"
         raise NothingToReplay(
-            f"task {row.id} ({row.status}) never ran, so there is nothing to replay{why}"
+            f"task {row.id} ({row.status}) {ran}, so there is nothing to replay{why}"
         )
     if attempt is not None and row.status == TaskStatus.IN_PROGRESS and _runs(attempt):
         raise NothingToReplay(

@@ -1,11 +1,16 @@
 """The verdict on a replay: the same failure, another, none, or that it cannot be told."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
-from telemetry.reports.findings import DifferenceFound, FailureFound, Location
+from telemetry import death
+from telemetry.reports.company import DifferenceFound
+from telemetry.reports.findings import FailureFound, Location
+from worker.errors import InputError, ModelUnavailable, OutputError, TaskCancelled
+from worker.inputs.fetch import NotInCache
 from worker.replay.defaults import DefaultsSeen
 from worker.replay.inputs import InputSeen
 
@@ -16,10 +21,22 @@ NONE: Final = "it did not fail"
 UNKNOWN: Final = "cannot be replayed"
 
 # What these say lies outside of the process: in a file, on the disk, in a download.
-OF_INPUTS: Final = ("NotInCache", "InputError", "ModelUnavailable")
-_OF_SURROUNDINGS: Final = (*OF_INPUTS, "OutputError", "TaskCancelled")
-# Deaths that come from outside, whatever the process does.
-_FROM_OUTSIDE: Final = ("sigkill", "oom", "sigterm", "sigint", "lost", "stopped")
+OF_INPUTS: Final = tuple(each.__name__ for each in (NotInCache, InputError, ModelUnavailable))
+_OF_SURROUNDINGS: Final = (*OF_INPUTS, OutputError.__name__, TaskCancelled.__name__)
+# What may come from outside, whatever the process does: another program has the memory of the GPU,
+# or somebody ends it. The names are those of `telemetry.death`, the queue and torch.
+_FROM_OUTSIDE: Final = (
+    "sigkill",
+    "oom",
+    "sigterm",
+    "sigint",
+    death.LOST,
+    death.STOPPED,
+    "WorkerLost",
+    "OutOfMemoryError",
+)
+# What CUDA itself says; hints of torch and numbers of the moment follow.
+_OF_CUDA: Final = re.compile(r"CUDA(?: driver)? error: (.+?)(?: when calling |\n|$)")
 
 
 class FailureSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +67,8 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
         recorded: The recorded failure; None where there was none.
         replayed: The failure in the replay; None where there was none.
         differences: `this` is then, `other` is now.
-        missing: What the record, the queue or the cache has not any more, a sentence each.
+        missing: What the record, the queue or the cache has not any more, a sentence each; of a
+            failure that came before it was asked for, too.
         altered: What was not as it was then, a sentence each: the replay may differ by it.
         inputs: The inputs that the task names.
         defaults: The model's defaults.
@@ -63,6 +81,8 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
         seconds: How long the task took; `seconds_then` how long it took then, None if unknown.
         conclusive: Whether something follows for the process that ran the task then.
         kept: The replay's own folder, where it was kept.
+        forgotten: Why the next investigation will not know of this replay although something
+            follows from it, or "".
     """
 
     task: str
@@ -90,6 +110,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     seconds_then: float | None
     conclusive: bool
     kept: str = ""
+    forgotten: str = ""
 
 
 def judged(
@@ -113,36 +134,58 @@ def judged(
         return UNKNOWN
     if now is None:
         return NONE
-    if then is not None and is_same(then, now, blocking=blocking):
+    same = then is not None and is_same(then, now, blocking=blocking)
+    of_inputs = is_of(now, OF_INPUTS)
+    # With an input missing the task had another one, and what that fails of is another matter.
+    if same and not (of_inputs and missing):
         return SAME
-    return UNKNOWN if missing or is_of(now, OF_INPUTS) else ANOTHER
+    return UNKNOWN if missing or of_inputs else ANOTHER
 
 
 def is_same(then: FailureFound, now: FailureFound, *, blocking: bool) -> bool:
-    """Whether two failures are one: by their fingerprint, where both have one."""
-    if blocking and then.type == now.type and is_of_cuda(then) and is_of_cuda(now):
-        return True
+    """Whether two failures are one: by their fingerprint, where both have one.
+
+    Inputs fail in one function of many causes, and CUDA at any: there the words decide, too.
+    """
+    if is_of(now, OF_INPUTS) and then.message != now.message:
+        return False
+    if is_of_cuda(then) or is_of_cuda(now):
+        if _words_of_cuda(then) != _words_of_cuda(now):
+            return False
+        if blocking and then.type == now.type:
+            return True
     if then.fingerprint and now.fingerprint:
         return then.fingerprint == now.fingerprint
     return _told(then) == _told(now)
 
 
-def is_conclusive(verdict: Verdict, then: FailureFound | None, inexact: Sequence[str]) -> bool:
+def is_conclusive(
+    verdict: Verdict,
+    then: FailureFound | None,
+    now: FailureFound | None,
+    inexact: Sequence[str],
+) -> bool:
     """Whether the verdict says something of the process that ran the task then.
 
-    The same failure always does. That it did not fail, only where everything was as it was then,
-    and where what failed then was in the process.
+    Nothing does of a failure that may have come from outside. The same failure does, where
+    everything was as it was then or it has the same words; that it did not fail, only where
+    everything was, and where what failed then was in the process.
     """
-    if verdict == SAME:
-        return True
-    if verdict != NONE or then is None or inexact:
+    if then is None or is_from_outside(then):
         return False
-    return then.type not in _FROM_OUTSIDE and not is_of(then, _OF_SURROUNDINGS)
+    if verdict == SAME and now is not None:
+        return not inexact or then.message == now.message
+    return verdict == NONE and not inexact and not is_of(then, _OF_SURROUNDINGS)
 
 
 def is_of(failure: FailureFound, kinds: Sequence[str]) -> bool:
     """Whether a failure's type is one of these classes."""
     return failure.type.rpartition(".")[2] in kinds
+
+
+def is_from_outside(failure: FailureFound) -> bool:
+    """Whether a failure may come from outside of the process, whatever that does."""
+    return is_of(failure, _FROM_OUTSIDE)
 
 
 def is_of_cuda(failure: FailureFound | None) -> bool:
@@ -156,6 +199,14 @@ def seen(failure: FailureFound | None) -> FailureSeen | None:
         return None
     facts: dict[str, Any] = {name: getattr(failure, name) for name in FailureSeen.__struct_fields__}
     return FailureSeen(**facts)
+
+
+def _words_of_cuda(failure: FailureFound) -> str:
+    """Return what CUDA says, without what is around it; "" of what is no error of CUDA."""
+    if not is_of_cuda(failure):
+        return ""
+    found = _OF_CUDA.search(failure.message)
+    return found[1] if found else failure.message.partition("\n")[0].partition(". ")[0]
 
 
 def _told(failure: FailureFound) -> tuple[str, str, str]:

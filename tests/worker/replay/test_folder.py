@@ -21,6 +21,16 @@ with own_folder(Path(sys.argv[1]), keep=False) as folder:
 """
 
 
+LOOP = """
+import sys
+from pathlib import Path
+from worker.replay.folder import own_folder
+for _ in range(300):
+    with own_folder(Path(sys.argv[1]), keep=False) as folder:
+        (folder / "order.json").write_text("it is there")
+"""
+
+
 def left(home: Path) -> list[str]:
     """Return what is in the folder of replays."""
     return sorted(path.name for path in (home / FOLDER).iterdir())
@@ -77,6 +87,23 @@ def test_what_a_killed_replay_left_is_removed_by_the_next(tmp_path: Path) -> Non
         for each in replays:
             each.kill()
             each.communicate(timeout=60)
+
+
+def test_two_that_begin_at_once_leave_each_other_alone(tmp_path: Path) -> None:
+    """Neither takes the other's new folder for one that a killed replay left."""
+    replays = [
+        subprocess.Popen(
+            [sys.executable, "-c", LOOP, str(tmp_path)], stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    try:
+        said = [each.communicate(timeout=60)[1] for each in replays]
+    finally:
+        for each in replays:
+            each.kill()
+    assert said == ["", "", ""]
+    assert left(tmp_path) == []
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:

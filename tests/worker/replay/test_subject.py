@@ -78,6 +78,30 @@ def test_the_failure_is_that_of_the_record(tmp_path: Path) -> None:
     assert found.type == "LookupError"
 
 
+def test_of_another_attempt_than_the_rows_nothing_is_taken(tmp_path: Path) -> None:
+    """The attempt before may have failed in another way: then the row alone tells."""
+    recorded(tmp_path)
+    found = subject(tmp_path, attempt=2, error=FAILED)
+    assert found.attempt is None
+    assert found.failure is not None
+    assert found.failure.type == "KeyError"
+
+
+def test_the_failure_is_the_one_that_the_row_names(tmp_path: Path) -> None:
+    """Another error of the record is not told in its place."""
+    recorded(tmp_path)
+    found = subject(tmp_path, attempt=1, error={**FAILED, "event_id": "2" * 32}).failure
+    assert found is not None
+    assert (found.type, found.fingerprint) == ("KeyError", "592c49f2bd5b84cf")
+
+
+def test_a_newer_attempt_without_a_record_is_refused(tmp_path: Path) -> None:
+    """There is nothing of it to do again."""
+    recorded(tmp_path)
+    with pytest.raises(NothingToReplay, match="left no record of attempt 2"):
+        subject(tmp_path, attempt=2, status="In Progress")
+
+
 def test_a_task_that_is_complete_has_no_failure(tmp_path: Path) -> None:
     """Though an attempt before its last may have had one."""
     recorded(tmp_path)
