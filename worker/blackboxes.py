@@ -5,21 +5,15 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, Self
 from uuid import UUID
 
+from worker.output.storage import black_box_of
 from worker.settings import Settings
 from worker.store.base import TaskStore
 
-NAME: Final = "failure.blackbox"
 END_WAIT_S: Final = 1.0  # what is not written then is in the journals all the same
 _log = logging.getLogger(__name__)
-
-
-def black_box_of(settings: Settings, task_id: UUID) -> Path:
-    """Return where a task's black box is kept."""
-    return settings.outputs_dir / str(task_id) / NAME
 
 
 class BlackBoxes:
@@ -66,6 +60,6 @@ def _keep(settings: Settings, store: TaskStore, task_id: UUID) -> None:
     from telemetry.reports.sources import blackbox
     from worker.casework import gather
 
-    path = black_box_of(settings, task_id)
+    path = black_box_of(settings.outputs_dir, task_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     blackbox.write(gather(settings, store, store.get(task_id), compared=False), path)

@@ -1,15 +1,17 @@
 """Failures grouped by fingerprint: one line for one cause, however many tasks it has struck."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from telemetry.reports.findings import Location
 
+UNTOLD: Final = "untold"  # the kind of a failure that nobody wrote down
+
 
 class FailedOnce(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt that failed, as the queue keeps it; `when` is ISO 8601 in UTC."""
+    """One attempt that failed, as the queue keeps it; `when` is ISO 8601 in UTC, or ""."""
 
     task: str
     task_type: str
@@ -24,7 +26,8 @@ class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
     """Attempts that failed in one way; lists are newest first, without repeats.
 
     The place, the message and the sentence are the newest's. `is_new` is whether it has failed
-    under `release` alone; None where an attempt does not say its release.
+    under `release` alone; None where an attempt does not say its release. Of kind "untold" are the
+    tasks that another application set to Failed; `first` and `last` are "" where no time is told.
     """
 
     fingerprint: str
@@ -63,6 +66,8 @@ def grouped(attempts: Sequence[FailedOnce], *, release: str, since: str = "") ->
 
 def _key(failure: Mapping[str, Any]) -> str:
     """Return what failures of one cause share; one without a fingerprint goes by its type."""
+    if failure.get("kind") == UNTOLD:
+        return UNTOLD
     return str(failure.get("fingerprint") or f"type {failure.get('type', '')}")
 
 
@@ -71,6 +76,7 @@ def _group(members: Sequence[FailedOnce], release: str) -> FailureGroup:
     releases = _distinct(str(one.failure.get("release") or "") for one in members)
     unsaid = any(not one.failure.get("release") for one in members)
     line = newest.get("line")
+    times = [one.when for one in members if one.when]
     return FailureGroup(
         fingerprint=_text(newest, "fingerprint"),
         kind=_text(newest, "kind"),
@@ -80,13 +86,13 @@ def _group(members: Sequence[FailedOnce], release: str) -> FailureGroup:
         place=_text(newest, "place"),
         location=Location(
             file=_text(newest, "file"),
-            line=line if isinstance(line, int) else 0,
+            line=line if type(line) is int else 0,
             function=_text(newest, "function"),
         ),
         stage=_text(newest, "stage"),
         count=len(members),
-        first=members[-1].when,
-        last=members[0].when,
+        first=min(times, default=""),
+        last=max(times, default=""),
         tasks=_distinct(one.task for one in members),
         task_types=_distinct(one.task_type for one in members),
         workers=_distinct(one.worker for one in members),

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from telemetry.reports.sources import blackbox
-from worker.blackboxes import BlackBoxes, black_box_of
+from worker.blackboxes import BlackBoxes
 from worker.errors import QueueUnavailable
+from worker.output.storage import black_box_of
 from worker.settings import Settings
 from worker.settings.home import prepare_home
 from worker.store.base import ClaimRequest
@@ -55,7 +56,7 @@ def test_a_failed_task_has_one_beside_its_outputs(
     task_id = failed(opener())
     with BlackBoxes(settings, opener) as boxes:
         boxes.keep(task_id)
-    case = blackbox.read(black_box_of(settings, task_id))
+    case = blackbox.read(black_box_of(settings.outputs_dir, task_id))
     assert (case.task.id, case.task.status) == (str(task_id), "Failed")
     assert "black box" in case.source
 
@@ -76,7 +77,7 @@ def test_one_that_cannot_be_written_costs_the_next_one_nothing(
         boxes.keep(uuid4())
         boxes.keep(task_id)
     assert "the disk is gone" in caplog.text
-    assert black_box_of(settings, task_id).is_file()
+    assert black_box_of(settings.outputs_dir, task_id).is_file()
 
 
 def test_who_wants_none_gets_none(settings: Settings, opener: Callable[[], LocalStore]) -> None:
@@ -84,4 +85,4 @@ def test_who_wants_none_gets_none(settings: Settings, opener: Callable[[], Local
     task_id = failed(opener())
     with BlackBoxes(settings.model_copy(update={"black_boxes": False}), opener) as boxes:
         boxes.keep(task_id)
-    assert not black_box_of(settings, task_id).exists()
+    assert not black_box_of(settings.outputs_dir, task_id).exists()

@@ -38,7 +38,8 @@ def failures(
 
     A fingerprint is made of the exception's type, the innermost function of ours
     and the stage, so one cause is one entry whatever the line number. An entry
-    says whether it is new in the release that runs here.
+    says whether it is new in the release that runs here. Tasks that another
+    application set to Failed are an entry of their own.
 
     [bold]Examples[/]
 
@@ -47,7 +48,7 @@ def failures(
       loop26 failures --since 2026-02-24 --json
     """
     from telemetry.reports.failures import grouped
-    from worker.casework import failed_attempts
+    from worker.casework.failed_attempts import failed_attempts
     from worker.composition import release_of
 
     began = moment_of(since)
@@ -105,7 +106,8 @@ def _entry(group: "FailureGroup", release: str, *, every: bool) -> "list[Rendera
     from telemetry.reports.terminal.blocks import styled
     from telemetry.reports.wording import one_line
 
-    said = f"{group.type}: {group.message}" if group.kind != "death" else group.message
+    told = (group.type, group.message) if group.kind != "death" else (group.message,)
+    said = ": ".join(filter(None, told))
     location = group.location
     where = f"{location.file}:{location.line} in {location.function}" if location.file else ""
     facts = [
@@ -137,7 +139,7 @@ def _entry(group: "FailureGroup", release: str, *, every: bool) -> "list[Rendera
 
 def _times(group: "FailureGroup") -> str:
     if group.first == group.last:
-        return f"at {group.last}"
+        return f"at {group.last}" if group.last else ""
     return f"first {group.first}, last {group.last}"
 
 

@@ -10,11 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.paper import printable
+from worker.store.contexts import trace_id_of
+from worker.store.rows import UNSAID
 from worker.wording import clock, quiet_for, status_style
 
 if TYPE_CHECKING:
     from worker.store.base import Event
     from worker.task import Task
+
+
+_LONGEST_S = 1e9  # longer than anything is quiet: the seconds may be another application's
 
 
 def table_of(tasks: "Iterable[Task]") -> Table:
@@ -25,7 +30,7 @@ def table_of(tasks: "Iterable[Task]") -> Table:
     for task in tasks:
         table.add_row(
             str(task.id)[:13],
-            task.task_type,
+            Text(printable(task.task_type)),
             Text(task.status, style=status_style(task.status)),
             str(task.attempts),
             _local(task.created_at),
@@ -68,7 +73,7 @@ def _facts(task: "Task") -> Table:
         "orchestrator": task.parent_id,
         "project": task.project_id,
         "idempotency key": task.idempotency_key,
-        "trace": (task.process_context or task.trace_context or "--").split("-")[1],
+        "trace": trace_id_of(task.process_context) or trace_id_of(task.trace_context),
     }
     return _pairs(facts)
 
@@ -79,7 +84,9 @@ def _pairs(facts: Mapping[str, Any]) -> Table:
     grid.add_column(overflow="fold")
     for name, value in facts.items():
         if value not in (None, "", [], {}):
-            grid.add_row(name, value if isinstance(value, Text) else Text(_plain(value)))
+            grid.add_row(
+                Text(printable(name)), value if isinstance(value, Text) else Text(_plain(value))
+            )
     return grid
 
 
@@ -87,7 +94,8 @@ def _history(events: "Sequence[Event]") -> Table:
     grid = Table.grid(padding=(0, 2))
     for event in events:
         data = "  ".join(f"{name}={_plain(value)}" for name, value in event.data.items() if value)
-        grid.add_row(Text(_local(event.at), style="dim"), event.name, Text(data, overflow="fold"))
+        name = Text(printable(event.name))
+        grid.add_row(Text(_local(event.at), style="dim"), name, Text(data, overflow="fold"))
     return grid
 
 
@@ -104,11 +112,17 @@ def _what_came_of(task: "Task") -> str:
 def _progress(progress: Mapping[str, Any] | None) -> str:
     if not progress:
         return ""
-    steps = f", step {progress['step']} of {progress['steps']}" if progress.get("steps") else ""
-    share = f", {progress['fraction']:.0%}" if progress.get("fraction") is not None else ""
-    silence = quiet_for(progress.get("quiet_s", 0))
-    quiet = f", {silence}" if silence else ""
-    return f"{progress.get('stage', '')}{steps}{share}{quiet}"
+    step, steps, share, quiet_s = (
+        value if isinstance(value := progress.get(name), int | float) else None
+        for name in ("step", "steps", "fraction", "quiet_s")
+    )
+    said = [
+        _plain(progress.get("stage", "")),
+        f"step {step or 0} of {steps}" if steps else "",
+        f"{share:.0%}" if share is not None else "",
+        quiet_for(min(quiet_s or 0, _LONGEST_S)),
+    ]
+    return ", ".join(filter(None, said))
 
 
 def _took(task: "Task") -> str:
@@ -118,7 +132,7 @@ def _took(task: "Task") -> str:
 
 
 def _local(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return "" if at is None or at == UNSAID else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _plain(value: Any) -> str:

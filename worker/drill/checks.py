@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from telemetry.reports.findings import FrameFound, Investigation
+from telemetry.reports.findings import FailureFound, FrameFound, Investigation
+from telemetry.reports.sentences import root_exception
 from telemetry.reports.wording import one_line, value_text
 from worker.drill.planted import Place, Planted
 from worker.drill.running import Drilled
@@ -115,7 +116,7 @@ def _seen(planted: Planted, drilled: Drilled) -> _Seen | None:
     if failure is None:
         return None
     if planted.swallowed:
-        return _cause(drilled, failure.caused_by)
+        return _cause(failure)
     frames = failure.frames
     return _Seen(
         type=failure.type,
@@ -130,21 +131,20 @@ def _seen(planted: Planted, drilled: Drilled) -> _Seen | None:
     )
 
 
-def _cause(drilled: Drilled, cause: Mapping[str, Any]) -> _Seen | None:
-    """Return the exception that the engine kept to itself, which the failure names as its cause."""
-    if not cause:
+def _cause(failure: FailureFound) -> _Seen | None:
+    """Return the exception that the engine kept to itself, as the report tells of it."""
+    root = failure.root
+    if root is None:
         return None
-    model = drilled.case.model
-    errors = [one for one in model.errors if one.event_id == cause["event_id"]] if model else []
-    frames = errors[-1].chain[0].frames if errors and errors[-1].chain else []
+    shown = root_exception(failure)
     return _Seen(
-        type=str(cause["type"]),
-        known_as=str(cause["place"]),
+        type=root.type,
+        known_as=root.place,
         place=Place(
-            file=str(cause["file"]), line=int(cause["line"]), function=str(cause["function"])
+            file=root.location.file, line=root.location.line, function=root.location.function
         ),
-        values=frames[-1].locals if frames else {},
-        expression=str(cause.get("expression", "")),
+        values=_locals(shown.frames) if shown else {},
+        expression=root.expression,
     )
 
 

@@ -27,6 +27,7 @@ from worker.drill.running import (
     work,
 )
 from worker.engines.drill.models import INCIDENT
+from worker.output.storage import black_box_of
 from worker.settings import Settings
 from worker.store.local import LocalStore
 from worker.task import INDIVIDUAL_SEGMENT, ORCHESTRATOR, SEGMENT, NewTask
@@ -91,7 +92,7 @@ def incident(
     refused = work(settings, tell)
     whole = look(settings, again.id, refused=refused)
     before_the_cut(first, whole)
-    cut_record(settings.spool_dir, str(again.id))
+    cut_record(settings, again.id)
     # Looked at once more: by now the second is known as the same failure.
     return Incident(
         planted=defect,
@@ -103,15 +104,18 @@ def incident(
     )
 
 
-def cut_record(spool: Path, task_id: str) -> None:
+def cut_record(settings: Settings, task_id: UUID) -> None:
     """Cut the record of a task where the incident's was cut: what LOOP 26 said is the last of it.
+
+    Its black box goes: it stands for a machine that has lost both.
 
     The index stays, and finds what is left. What backends have acknowledged stays acknowledged:
     nobody ships the rest again.
 
     Raises `DrillStopped` where there is no such record.
     """
-    directory, end = _after_the_cut(spool, task_id)
+    directory, end = _after_the_cut(settings.spool_dir, str(task_id))
+    black_box_of(settings.outputs_dir, task_id).unlink(missing_ok=True)
     for number, path in journal_files(directory).items():
         if number == end.file:
             os.truncate(path, end.offset)

@@ -43,9 +43,9 @@ def _of(part: str, checks: Sequence[Check]) -> list[Check]:
 
 
 def _of_first(happened: Incident) -> list[Check]:
-    found, first = happened.first.found, happened.first.task
+    found = happened.first.found
     failure = found.failure
-    felled = [one for one in found.relatives if str(first.id) in one.because]
+    felled = [one for one in found.relatives if one.felled]
     message = failure.message if failure else ""
     emptied = [one for one in (failure.values if failure else []) if one.value == ""]
     origin = f"{value_text(emptied[0].value)}, {emptied[0].origin}" if emptied else "not told"

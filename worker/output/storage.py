@@ -13,6 +13,12 @@ from worker.errors import OutputError
 
 # A killed worker's folder may be another worker's that lives: only age tells, and a day is long.
 STALE_S = 24 * 3600.0
+BLACK_BOX = "failure.blackbox"
+
+
+def black_box_of(outputs_dir: Path, task_id: UUID) -> Path:
+    """Return where the black box of a task that failed is kept: beside its outputs."""
+    return outputs_dir / str(task_id) / BLACK_BOX
 
 
 @dataclass(frozen=True, slots=True)

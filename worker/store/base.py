@@ -239,8 +239,20 @@ class TaskStore(Protocol):
         """
         ...
 
-    def last_complete(self, task_type: str, model: str) -> Task | None:
-        """The newest Complete task of a type that names this model; None without one."""
+    def untold_failures(self, *, limit: int) -> list[Task]:
+        """List Failed tasks whose history does not say so, newest first.
+
+        Another application set them to it.
+        """
+        ...
+
+    def last_complete(
+        self, task_type: str, model: str, *, before: datetime | None = None
+    ) -> Task | None:
+        """The newest Complete task of a type that names this model; None without one.
+
+        `before` is the moment that it ended before; any, where it is None.
+        """
         ...
 
     def record_worker(

@@ -90,6 +90,8 @@ class Database:
         )
         try:
             connection.row_factory = sqlite3.Row
+            # Another application may have written what is no text: the rest is read all the same.
+            connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             # Looked at before anything is changed: it may be somebody else's.
             current = schema.is_current(connection, self._path)
             self._use_write_ahead_log(connection)

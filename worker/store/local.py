@@ -30,7 +30,7 @@ from worker.store.rows import (
 from worker.store.transaction import Transaction
 from worker.task import Claim, Failure, NewTask, Task, TaskStatus
 
-_AFTER_ALL = "9999"  # times are ISO 8601 and sort as text
+_AFTER_ALL = "\U0010ffff"  # times are ISO 8601 and sort as text; what is none is before it, too
 
 
 class LocalStore:
@@ -251,10 +251,23 @@ class LocalStore:
             rows = found.fetchall()
         return [failed_attempt_of(row) for row in rows]
 
-    def last_complete(self, task_type: str, model: str) -> Task | None:
+    def untold_failures(self, *, limit: int) -> list[Task]:
+        """List tasks that another application set to Failed; see `TaskStore.untold_failures`."""
+        with self._read() as transaction:
+            rows = transaction.run("list_untold_failures", limit=limit).fetchall()
+        return [task_of(row) for row in rows]
+
+    def last_complete(
+        self, task_type: str, model: str, *, before: datetime | None = None
+    ) -> Task | None:
         """Find the newest Complete task of a type and a model; see `TaskStore.last_complete`."""
         with self._read() as transaction:
-            row = transaction.one("select_last_complete", task_type=task_type, model=model or None)
+            row = transaction.one(
+                "select_last_complete",
+                task_type=task_type,
+                model=model or None,
+                before=_AFTER_ALL if before is None else time_text(before.timestamp()),
+            )
         return None if row is None else task_of(row)
 
     def record_worker(

@@ -1,14 +1,22 @@
-"""What stands in a row of the queue, in Python's types and back."""
+"""What stands in a row of the queue, in Python's types and back.
+
+Other applications write rows, too: what makes no sense there counts as not said.
+"""
 
 import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from worker.store.base import Event, FailedAttempt
 from worker.task import Dependency, Task, TaskStatus
+
+UNSAID: Final = datetime(1970, 1, 1, tzinfo=UTC)  # stands for a moment that a row does not tell
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)  # a local time may be a day later
+_DEEPEST: Final = 64  # whoever copies or prints a value goes into it, some calls a level
+_LARGEST: Final = 2**53  # of a count
 
 # Made once: `json.dumps` with options makes one a call.
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -46,9 +54,9 @@ def task_of(row: sqlite3.Row) -> Task:
     return Task(
         id=UUID(row["id"]),
         task_type=row["task_type"],
-        params=json.loads(row["params"]),
+        params=_object(row["params"]) or {},
         status=TaskStatus(row["status"]),
-        dependant_on=tuple(map(UUID, json.loads(row["dependant_on"]))),
+        dependant_on=_ids(row["dependant_on"]),
         parent_id=_uuid(row["parent_id"]),
         project_id=_uuid(row["project_id"]),
         idempotency_key=row["idempotency_key"],
@@ -62,8 +70,8 @@ def task_of(row: sqlite3.Row) -> Task:
         error=_object(row["error"]),
         result_data=_object(row["result_data"]),
         progress=_object(row["progress"]),
-        created_at=datetime.fromisoformat(row["created_at"]),
-        updated_at=datetime.fromisoformat(row["updated_at"]),
+        created_at=_time(row["created_at"]) or UNSAID,
+        updated_at=_time(row["updated_at"]) or UNSAID,
         generation_started_at=_time(row["generation_started_at"]),
         generation_processed_at=_time(row["generation_processed_at"]),
     )
@@ -74,7 +82,7 @@ def dependency_of(row: sqlite3.Row) -> Dependency:
     return Dependency(
         id=UUID(row["id"]),
         task_type=row["task_type"],
-        params=json.loads(row["params"]),
+        params=_object(row["params"]) or {},
         output_location=row["output_location"],
     )
 
@@ -84,25 +92,26 @@ def event_of(row: sqlite3.Row) -> Event:
     return Event(
         seq=row["seq"],
         task_id=UUID(row["task_id"]),
-        at=datetime.fromisoformat(row["at"]),
+        at=_time(row["at"]) or UNSAID,
         name=row["name"],
-        data=json.loads(row["data"]),
+        data=_object(row["data"]) or {},
     )
 
 
 def failed_attempt_of(row: sqlite3.Row) -> FailedAttempt:
     """Read an event that tells of a failure, with what its task is."""
-    data = json.loads(row["data"])
+    data = _object(row["data"]) or {}
+    failure = data.get("failure")
     return FailedAttempt(
         task_id=UUID(row["task_id"]),
         task_type=row["task_type"],
         model=str(row["model"] or ""),
         status=TaskStatus(row["status"]),
-        at=datetime.fromisoformat(row["at"]),
+        at=_time(row["at"]) or UNSAID,
         name=row["name"],
-        attempt=int(data.get("attempt") or 0),
-        worker_id=str(data.get("worker_id") or ""),
-        failure=dict(data["failure"]),
+        attempt=_count(data.get("attempt")),
+        worker_id=_text(data.get("worker_id")),
+        failure=failure if isinstance(failure, dict) else {},
     )
 
 
@@ -110,16 +119,59 @@ def _uuid(text: str | None) -> UUID | None:
     return None if text is None else UUID(text)
 
 
+def _ids(text: str) -> tuple[UUID, ...]:
+    """Read a list of task ids."""
+    found = _value(text)
+    return tuple(filter(None, map(_id, found))) if isinstance(found, list) else ()
+
+
+def _id(value: Any) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    """Read a moment; one that names no zone is UTC."""
+    try:
+        found = datetime.fromisoformat(text or "")
+        at = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return at if UNSAID <= at < _LATEST else None
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and 0 <= value < _LARGEST else 0
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
     """Read a JSON object; what another application may have put in its place counts as none."""
-    if text is None:
-        return None
+    found = None if text is None else _value(text)
+    return found if isinstance(found, dict) else None
+
+
+def _value(text: str) -> Any:
+    """Read JSON; None where it is none, and in place of what is nested too deep."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    # Brackets within texts count, too: whether it is that deep is seen then.
+    is_flat = text.count("{") + text.count("[") <= _DEEPEST
+    return found if is_flat else _cut(found, _DEEPEST)
+
+
+def _cut(value: Any, levels: int) -> Any:
+    if not isinstance(value, dict | list):
+        return value
+    if not levels:
+        return None
+    if isinstance(value, list):
+        return [_cut(one, levels - 1) for one in value]
+    return {name: _cut(one, levels - 1) for name, one in value.items()}

@@ -203,7 +203,7 @@ def test_a_waiting_task_has_not_failed(run: Run, store: LocalStore) -> None:
     """What it does is told, and the code is that of a good answer."""
     result = run("investigate", str(insert(store)))
     assert result.code == 0
-    assert "it has not failed: it waits in the queue" in " ".join(result.out.split())
+    assert "it has not run: it waits in the queue" in " ".join(result.out.split())
 
 
 def test_a_running_task_has_not_failed(run: Run, store: LocalStore) -> None:
@@ -230,7 +230,7 @@ def test_a_cancelled_task_did_not_fail(run: Run, store: LocalStore) -> None:
     store.cancel(task_id, reason="no need\x1b[2J")
     result = run("investigate", str(task_id))
     assert result.code == 0
-    assert "it did not fail: no need" in " ".join(result.out.split())
+    assert "it was not run: no need" in " ".join(result.out.split())
     assert "\x1b" not in result.out
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from telemetry.reports.findings import FrameFound
+from telemetry.reports.findings import ExceptionFound, FrameFound, RootCauseFound
 from worker.drill.checks import of_failure
 from worker.drill.planted import Planted, planted
 from worker.drill.running import Drilled
@@ -126,3 +126,28 @@ def test_a_swallowed_exception_is_looked_for_behind_the_failure() -> None:
     what = planted("swallowed")
     drilled = complete(drilled_without_a_record(row_error(what)), what)
     assert wrong(drilled, what) == ["failure"]
+
+
+def test_the_locals_of_a_swallowed_exception_must_be_in_the_report() -> None:
+    """That the record holds them helps nobody who reads the report."""
+    what = planted("swallowed")
+    told = "the video could not be generated; IndexError"
+    drilled = complete(drilled_without_a_record({**row_error(what), "expression": ""}), what)
+    failure = drilled.found.failure
+    assert failure is not None
+    frame = msgspec.structs.replace(failure.frames[0], locals=dict(what.values))
+    behind = ExceptionFound(
+        type=what.type, module="builtins", message="x", relation="handled before", frames=[frame]
+    )
+    root = RootCauseFound(
+        type=what.type,
+        message="x",
+        relation="handled before",
+        place=what.known_as,
+        location=failure.location,
+    )
+    task = replace(drilled.task, error_message=told)
+    for chain, expected in (([behind], []), ([], ["locals"])):
+        changed = msgspec.structs.replace(failure, frames=[], chain=chain, root=root)
+        found = msgspec.structs.replace(drilled.found, failure=changed)
+        assert wrong(replace(drilled, found=found, task=task), what) == expected

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,9 +14,17 @@ from telemetry.shipper.follower import Mark, Shipped, journal_bytes, read_shippe
 from telemetry.shipper.spool import is_shipped, leftovers
 from worker.drill.incident import cut_record
 from worker.drill.running import DrillStopped
+from worker.output.storage import black_box_of
+from worker.settings import Settings
+from worker.settings.configuration import load
 
 TASK = "78cd8678-9fa3-4d06-a081-dd8fc90ff35f"
 _log = logging.getLogger("worker.params.resolve")
+
+
+def home(folder: Path) -> Settings:
+    """Return the settings of a home."""
+    return load({"home": folder}).settings
 
 
 def record(spool: Path, *, loops: int = 32) -> Path:
@@ -44,9 +53,9 @@ def read(spool: Path) -> TraceModel:
 
 def test_what_loop_26_said_is_the_last_of_it(tmp_path: Path) -> None:
     """The task is still found by the index; its end, and its process's, are gone."""
-    directory = record(tmp_path)
-    cut_record(tmp_path, TASK)
-    model = read(tmp_path)
+    directory = record(home(tmp_path).spool_dir)
+    cut_record(home(tmp_path), UUID(TASK))
+    model = read(home(tmp_path).spool_dir)
     assert model.logs[-1].message.startswith("LOOP [26/32]")
     (part,) = model.processes
     assert (part.end, part.tasks[0][1]) == (None, None)
@@ -56,23 +65,35 @@ def test_what_loop_26_said_is_the_last_of_it(tmp_path: Path) -> None:
 
 def test_nobody_closes_or_ships_it_again(tmp_path: Path) -> None:
     """What was acknowledged before stays so: a backend would get its spans twice."""
-    directory = record(tmp_path)
+    directory = record(home(tmp_path).spool_dir)
     size = journal_bytes(directory)
     shipped = Shipped(marks={"traces": Mark(1, size, 1)}, settled={"sentry": size})
     write_shipped(directory, shipped)
-    cut_record(tmp_path, TASK)
+    cut_record(home(tmp_path), UUID(TASK))
     assert journal_bytes(directory) < size
     assert is_shipped(directory, ["traces", "sentry"])
     assert read_shipped(directory).marks == shipped.marks
-    assert leftovers(tmp_path) == []
+    assert leftovers(home(tmp_path).spool_dir) == []
 
 
 def test_a_record_without_that_line_is_not_cut(tmp_path: Path) -> None:
     """And one of another task neither."""
-    directory = record(tmp_path, loops=9)
+    directory = record(home(tmp_path).spool_dir, loops=9)
     size = journal_bytes(directory)
     with pytest.raises(DrillStopped, match="LOOP"):
-        cut_record(tmp_path, TASK)
+        cut_record(home(tmp_path), UUID(TASK))
     with pytest.raises(DrillStopped):
-        cut_record(tmp_path, "another")
-    assert journal_bytes(process_directories(tmp_path)[0]) == size
+        cut_record(home(tmp_path), uuid4())
+    assert journal_bytes(process_directories(home(tmp_path).spool_dir)[0]) == size
+
+
+def test_the_black_box_is_lost_with_it(tmp_path: Path) -> None:
+    """Else it would show what the journal has lost; another task's stays."""
+    settings = home(tmp_path)
+    record(settings.spool_dir)
+    boxes = [black_box_of(settings.outputs_dir, one) for one in (UUID(TASK), uuid4())]
+    for box in boxes:
+        box.parent.mkdir(parents=True)
+        box.write_bytes(b"whole")
+    cut_record(settings, UUID(TASK))
+    assert [box.exists() for box in boxes] == [False, True]

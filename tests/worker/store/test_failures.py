@@ -1,5 +1,6 @@
 """Attempts that failed, and the last task that went well: what every store answers."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from worker.errors import Fenced
 from worker.store.base import FailedAttempt
+from worker.store.rows import UNSAID
 from worker.task import Failure, TaskStatus
 
 from .conftest import BEGINNING, Queue
@@ -255,3 +257,81 @@ def test_the_last_that_went_well_went_well_last(queue: Queue) -> None:
     found = queue.store.last_complete("t2v", "")
     assert found is not None
     assert found.id == first
+
+
+def test_the_last_that_went_well_before_a_moment_ended_before_it(queue: Queue) -> None:
+    """One that ended at it is none of them."""
+    first, second = queue.insert(), queue.insert()
+    queue.run()
+    queue.advance(10)
+    queue.run()
+    moment = NOW + timedelta(seconds=10)
+    for before, wanted in ((moment, first), (moment + timedelta(microseconds=1), second)):
+        found = queue.store.last_complete("t2v", "", before=before)
+        assert found is not None
+        assert found.id == wanted
+    assert queue.store.last_complete("t2v", "", before=NOW) is None
+
+
+# Tasks that another application set to Failed.
+
+
+def test_a_task_that_was_set_to_failed_is_untold(
+    queue: Queue, raw: sqlite3.Connection, failure: Failure
+) -> None:
+    """Neither one that failed by itself, nor those that fell with it; not one that waits."""
+    fail(queue, failure)
+    queue.journey(2)
+    queue.store.fail(queue.claim().token, failure)
+    queue.insert()
+    ours = queue.insert()
+    raw.execute("UPDATE tasks SET status = 'Failed' WHERE id = ?", (str(ours),))
+    assert [one.id for one in queue.store.untold_failures(limit=10)] == [ours]
+
+
+def test_a_task_that_was_tried_before_it_was_set_to_failed_is_untold(
+    queue: Queue, raw: sqlite3.Connection, failure: Failure
+) -> None:
+    """What its first attempt failed with is told; its end is not."""
+    task_id = queue.insert()
+    queue.store.record_death(queue.claim().token, failure, max_deaths=3)
+    queue.claim()
+    raw.execute("UPDATE tasks SET status = 'Failed' WHERE id = ?", (str(task_id),))
+    assert [one.id for one in queue.store.untold_failures(limit=10)] == [task_id]
+    assert told(queue.store.failures()) == [("died", 1)]
+
+
+# What another application wrote.
+
+
+@pytest.mark.parametrize(
+    ("data", "attempt"),
+    [
+        ('{"failure": {"type": "OSError"}, "attempt": "x", "worker_id": 7}', 0),
+        ('{"failure": {"type": "OSError"}, "attempt": true}', 0),
+        ('{"failure": {"type": "OSError"}, "attempt": 3}', 3),
+    ],
+)
+def test_an_attempt_of_nonsense_is_not_said(
+    queue: Queue, raw: sqlite3.Connection, data: str, attempt: int
+) -> None:
+    """Its failure is."""
+    task_id = queue.insert()
+    raw.execute(
+        "INSERT INTO events (task_id, seq, at, name, data) VALUES (?, 9, 'once', 'failed', ?)",
+        (str(task_id), data),
+    )
+    [found] = queue.store.failures()
+    assert (found.attempt, found.worker_id, found.failure) == (attempt, "", {"type": "OSError"})
+    assert queue.store.events(task_id)[-1].at == UNSAID
+
+
+def test_a_value_within_too_many_others_is_not_said(queue: Queue, raw: sqlite3.Connection) -> None:
+    """What is beside it is."""
+    task_id = queue.insert()
+    deep = '{"a":' * 300 + "1" + "}" * 300
+    error = f'{{"type": "OSError", "deep": {deep}}}'
+    raw.execute("UPDATE tasks SET error = ? WHERE id = ?", (error, str(task_id)))
+    found = queue.store.get(task_id).error or {}
+    assert found["type"] == "OSError"
+    assert str(found["deep"]).count("{") == 63

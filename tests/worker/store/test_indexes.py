@@ -54,6 +54,6 @@ def test_failures_are_found_among_many_events(
 
 def test_the_last_good_run_is_found_by_its_index(raw: sqlite3.Connection) -> None:
     """Without reading or sorting all that went well."""
-    plan = _plan(raw, "select_last_complete", task_type="t2v", model="wan")
+    plan = _plan(raw, "select_last_complete", task_type="t2v", model="wan", before="9999")
     assert "SEARCH tasks USING INDEX tasks_complete" in plan
     assert "TEMP B-TREE" not in plan

@@ -335,3 +335,11 @@ def test_a_row_that_could_not_be_read_back_is_refused(
     """No row that another application inserts can make every worker's claim fail."""
     with pytest.raises(sqlite3.IntegrityError):
         _insert_raw(raw, **column)
+
+
+def test_text_that_is_none_is_read_as_far_as_it_is(queue: "Queue", raw: sqlite3.Connection) -> None:
+    """Another application has written it; the other rows are there all the same."""
+    good, bad = queue.insert(), queue.insert()
+    raw.execute("UPDATE tasks SET error_message = CAST(x'61ff' AS TEXT) WHERE id = ?", [str(bad)])
+    found = {task.id: task.error_message for task in queue.store.list_tasks()}
+    assert found == {good: None, bad: "a\N{REPLACEMENT CHARACTER}"}

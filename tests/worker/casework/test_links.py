@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from telemetry.reports.case import TaskRow
-from worker.links import links_of
+from worker.casework.links import links_of
 from worker.settings import Settings
 
 EVENT = "0123456789abcdef0123456789abcdef"

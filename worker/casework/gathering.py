@@ -1,6 +1,5 @@
 """Casework: gathers what an investigation is made from, out of the queue and a record."""
 
-import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,28 +12,26 @@ import msgspec
 from telemetry.errors import TelemetryError
 from telemetry.recorder.attributes import plain
 from telemetry.recorder.redaction import Redactor, redacted
-from telemetry.reports.case import Case, QueueEvent, TaskRow
-from telemetry.reports.failures import FailedOnce
-from telemetry.reports.findings import SameFailureFound
+from telemetry.reports.attempt import WELL, Attempt
+from telemetry.reports.case import Case, QueueEvent, TaskRow, well_formed
+from telemetry.reports.company import SameFailureFound
 from telemetry.reports.trace import Journals, TraceModel
+from worker.casework.attempts import attempts_of
+from worker.casework.kept_records import kept_record, lacks
+from worker.casework.links import links_of
+from worker.casework.queue_facts import model_of, moment_text, root_cause
 from worker.errors import TaskNotFound
-from worker.links import links_of
+from worker.output.storage import black_box_of
 from worker.replay.remembered import recall
 from worker.settings import Settings
 from worker.store.base import Event, FailedAttempt, TaskStore
 from worker.store.contexts import span_id_of, trace_id_of
+from worker.store.rows import UNSAID
 from worker.task import ORCHESTRATOR, Task, TaskStatus
 
 _MOST_RELATIVES = 1000
 _MOST_SAME = 200
 _MOST_BEFORE = 20
-_CASCADED = re.compile(r"Cascaded \w+ from related task ([0-9a-f-]{36})")
-# Of what types the fields of a row's error are, but for the whole numbers and texts of its place.
-_FORMS: Mapping[str, Any] = {
-    **dict.fromkeys(("line", "loop_index", "loop_count", "exit_code"), int),
-    **dict.fromkeys(("caused_by", "root_cause", "record"), dict),
-    "last_words": list,
-}
 _ENDS = (
     "completed",
     "failed",
@@ -72,8 +69,9 @@ def gather(
         compared: Whether the last good run and the failure before are looked for.
     """
     case = _Gathering(settings, store, record).case(task, compared=compared)
-    told = source or f"the journals in {settings.spool_dir}"
-    return replace(case, source=told, unknown=list(unknown))
+    if record is None:
+        return case
+    return replace(case, source=source, unknown=list(unknown))
 
 
 class _Gathering:
@@ -82,32 +80,41 @@ class _Gathering:
         self._store = store
         journals = Journals(settings.spool_dir)
         self._record = record or (lambda row: journals.trace(row.id))
+        self._has_boxes = record is None
         self._redactor = Redactor(record_prompts=settings.record_prompts)
 
     def case(self, asked: Task, *, compared: bool) -> Case:
         root = self._root_of(asked)
+        history = self._store.events(root.id)
         row = self._row(root)
         model = self._record(row)
+        source = f"the journals in {self._settings.spool_dir}"
+        box = kept_record(self._settings, row, model) if self._has_boxes else None
+        if box is not None:
+            model = box.model
+            source += f", and the black box {black_box_of(self._settings.outputs_dir, root.id)}"
         fingerprint = _fingerprint(row, model)
         return Case(
             asked=str(asked.id),
             task=row,
             model=model,
-            source="",
+            source=source,
+            unknown=lacks(box) if box is not None else [],
             links=links_of(self._settings, row),
-            events=[self._event(event) for event in self._store.events(root.id)],
+            events=[self._event(event) for event in history if event.at != UNSAID],
             relatives=[self._row(task) for task in self._relatives(root, asked)],
             same=self._same(root, fingerprint) if fingerprint else [],
-            good=self._good(root) if compared else None,
+            good=self._good(root, row) if compared else None,
             previous=self._previous(row) if compared else None,
             replayed=recall(self._settings.home, row.id, fingerprint=fingerprint),
             replay=self._replay_command(root),
+            attempts=attempts_of(root, history),
         )
 
     def _root_of(self, task: Task) -> Task:
         """Return the task that a cascade began with; the task itself where none struck it."""
         seen = {task.id}
-        while (named := _root_cause(task)) and (root := self._get(named)) is not None:
+        while (named := root_cause(task)) and (root := self._get(named)) is not None:
             if root.id in seen:
                 break
             seen.add(root.id)
@@ -154,11 +161,11 @@ class _Gathering:
             parent_id=str(task.parent_id or ""),
             trace_id=trace_id_of(task.process_context) or trace_id_of(task.trace_context) or "",
             span_id=span_id_of(task.process_context) or "",
-            created=_text(task.created_at),
-            claimed=_text(claimed[-1].at) if claimed else "",
-            returned=_text(ended[-1].at) if ended else "",
+            created=moment_text(task.created_at),
+            claimed=moment_text(claimed[-1].at) if claimed else "",
+            returned=moment_text(ended[-1].at) if ended else "",
             error_message=redacted(task.error_message or ""),
-            error=_error(task),
+            error=_told(task.error or {}),
             params=plain(dict(task.params), self._redactor),
             output=redacted(task.output_location or ""),
             depends_on=[str(needed) for needed in task.dependant_on],
@@ -166,6 +173,9 @@ class _Gathering:
 
     def _event(self, event: Event) -> QueueEvent:
         data = {name: value for name, value in event.data.items() if name != "token"}
+        if "failure" in data:
+            failure = data["failure"]
+            data["failure"] = well_formed(failure) if isinstance(failure, Mapping) else None
         return QueueEvent(
             at_ns=_nanoseconds(event.at), name=event.name, data=plain(data, self._redactor)
         )
@@ -179,8 +189,13 @@ class _Gathering:
             if (one.task_id, one.attempt) != (task.id, task.attempts)
         ]
 
-    def _good(self, task: Task) -> tuple[TaskRow, TraceModel | None] | None:
-        good = self._store.last_complete(task.task_type, _model_of(task))
+    def _good(self, task: Task, row: TaskRow) -> tuple[TaskRow, TraceModel | None] | None:
+        """Return the newest run that went well before this failure; without one, a later one."""
+        asked = (task.task_type, model_of(task))
+        before = datetime.fromisoformat(row.returned) if _has_failed(row) else None
+        good = self._store.last_complete(*asked, before=before)
+        if good is None and before is not None:
+            good = self._store.last_complete(*asked)
         return None if good is None or good.id == task.id else self._recorded(good)
 
     def _previous(self, row: TaskRow) -> tuple[TaskRow, TraceModel | None] | None:
@@ -201,7 +216,7 @@ class _Gathering:
             status=TaskStatus.FAILED.value,
             attempt=failed.attempt,
             worker=failed.worker_id,
-            returned=_text(failed.at),
+            returned=moment_text(failed.at),
             error=_told(failed.failure),
         )
         return then, record if failed.attempt == task.attempts else None
@@ -219,80 +234,33 @@ class _Gathering:
         return f"loop26 --home {home} replay {task.id}"
 
 
-def failed_attempts(store: TaskStore, *, limit: int) -> list[FailedOnce]:
-    """List the newest attempts that failed by themselves."""
-    redactor = Redactor()
-    return [
-        FailedOnce(
-            task=str(one.task_id),
-            task_type=one.task_type,
-            model=one.model,
-            attempt=one.attempt,
-            worker=one.worker_id,
-            when=_text(one.at),
-            failure=plain(one.failure, redactor),
-        )
-        for one in store.failures(limit=limit)
-    ]
-
-
 def same_failure(found: FailedAttempt) -> SameFailureFound:
     """Say of an attempt that failed which it was."""
     return SameFailureFound(
         task=str(found.task_id),
         attempt=found.attempt,
         worker=found.worker_id,
-        when=_text(found.at),
+        when=moment_text(found.at),
     )
-
-
-def _root_cause(task: Task) -> str:
-    """Return the id of the task that this one fell with; "" where it fell with none.
-
-    Other applications say it in the message alone.
-    """
-    root = (task.error or {}).get("root_cause")
-    if isinstance(root, Mapping):
-        return str(root.get("task_id") or "")
-    said = _CASCADED.match(task.error_message or "")
-    return said[1] if said else ""
 
 
 def _fingerprint(row: TaskRow, model: TraceModel | None) -> str:
     """Return the failure's fingerprint; of a death that the row does not know of, the record's."""
     if row.status == TaskStatus.COMPLETE.value:
         return ""
-    errors = model.errors if model is not None else []
-    ours = [one.fingerprint for one in errors if one.task_id == row.id and not one.handled]
-    return str(row.error.get("fingerprint") or next(reversed(ours), ""))
-
-
-def _error(task: Task) -> dict[str, Any]:
-    return _told(task.error or {})
+    attempt = Attempt.of(model, row)
+    error = attempt.error if attempt else None
+    return str(row.error.get("fingerprint") or (error.fingerprint if error else ""))
 
 
 def _told(failure: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row's error without secrets, and without what is not of the form that it should be.
-
-    Other applications write rows, too.
-    """
+    """Return a row's error without secrets; `TaskRow` takes out what is not of its form."""
     found: dict[str, Any] = plain(dict(failure), Redactor())
-    return {
-        name: value
-        for name, value in found.items()
-        if isinstance(value, _FORMS.get(name, str | int | float | list | dict))
-    }
+    return found
 
 
-def _model_of(task: Task) -> str:
-    """Return the model that a task names, as the queue files it."""
-    details = task.params.get("orchestrator_details")
-    nested: Any = details.get("model_name") if isinstance(details, Mapping) else None
-    return str(task.params.get("model_name") or nested or task.params.get("model") or "")
-
-
-def _text(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
+def _has_failed(row: TaskRow) -> bool:
+    return bool(row.returned) and row.status not in WELL
 
 
 def _nanoseconds(at: datetime) -> int:
