@@ -56,7 +56,8 @@ class Attempt:
     def spans(self) -> list[Span]:
         """All spans of the attempt, by their start.
 
-        What it spawned is none of it, though the children's process spans are under its own.
+        What it spawned is none of it, though the children's process spans are under its own. No
+        id is there twice, and none is its own ancestor.
         """
         children: dict[bytes | None, list[Span]] = {}
         for span in self._model.spans:
@@ -67,11 +68,9 @@ class Attempt:
         seen = set(waiting)  # a stranger's span may be its own ancestor
         while waiting:
             for span in children.get(waiting.pop(), []):
-                if span.name.startswith(_PROCESS):
-                    continue
-                found.append(span)
-                if span.span_id not in seen:
+                if not span.name.startswith(_PROCESS) and span.span_id not in seen:
                     seen.add(span.span_id)
+                    found.append(span)
                     waiting.append(span.span_id)
         return sorted(found, key=lambda span: (span.start_ns, span.seq))
 

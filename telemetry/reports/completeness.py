@@ -4,12 +4,16 @@ An incomplete record shows less than what happened: its last record is where the
 says nothing of where the failure is.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from telemetry.reports.attempt import Attempt
+from telemetry.reports.endings import Endings, tail_missing
 from telemetry.reports.findings import CompletenessFound, GapFound
-from telemetry.reports.trace import ProcessPart
+from telemetry.reports.sentences import counted
 from telemetry.spans import CLOSED_BY_END
 
 
@@ -17,7 +21,7 @@ def completeness(
     attempt: Attempt,
     source: str,
     unknown: Sequence[str] = (),
-    counted: Mapping[str, Any] | None = None,
+    by_row: Mapping[str, Any] | None = None,
 ) -> CompletenessFound:
     """Count the attempt's spans, and the records that its processes are known to have lost.
 
@@ -25,14 +29,14 @@ def completeness(
         attempt: The attempt.
         source: Where the record comes from, for people.
         unknown: What such a source cannot know, a sentence each.
-        counted: What the supervisor counted of the task process's record when it settled the
+        by_row: What the supervisor counted of the task process's record when it settled the
             task, as the row has it: the record may have lost something since.
     """
     spans, parts = attempt.spans, attempt.parts
     arrived = sum(span.closed_by == CLOSED_BY_END for span in spans)
     alive = any(part.alive and part.facts.role == "task" for part in parts)
-    unended = len(spans) - arrived
-    still_open = sum(span.end_ns is None for span in spans) if alive else 0
+    endings = Endings(attempt)
+    ended = Counter(endings.how(span) for span in spans)
     gaps = [
         GapFound(process=part.facts.id, first=first, last=last)
         for part in parts
@@ -40,15 +44,16 @@ def completeness(
     ]
     lost = sum(gap.last - gap.first + 1 for gap in gaps)
     damaged = sum(part.damaged_bytes for part in parts)
-    tails = [part.facts.id for part in parts if _tail_missing(part)]
+    tails = [part.facts.id for part in parts if tail_missing(part)]
     # Those that a gap shows are among them.
-    gone = max(0, _gone_since(attempt, counted or {}) - lost)
+    gone = max(0, _gone_since(attempt, by_row or {}) - lost)
     return CompletenessFound(
         source=source,
         begun=len(spans),
         arrived=arrived,
-        cut_off=unended - still_open,
-        open=still_open,
+        cut_off=ended["cut off"],
+        open=ended["open"],
+        unended=ended["unknown"],
         lost=lost + gone,
         damaged_bytes=damaged,
         complete=bool(spans) and not (lost or damaged or tails or gone),
@@ -56,6 +61,12 @@ def completeness(
         gaps=gaps,
         unknown=list(unknown),
     )
+
+
+def nothing_to_record(source: str) -> CompletenessFound:
+    """Return the completeness of the record of a task that no attempt was made at."""
+    says = "it has not run: nothing was to be recorded"
+    return msgspec.structs.replace(nothing_recorded(source), complete=True, says=says)
 
 
 def nothing_recorded(source: str, unknown: Sequence[str] = ()) -> CompletenessFound:
@@ -74,15 +85,9 @@ def nothing_recorded(source: str, unknown: Sequence[str] = ()) -> CompletenessFo
     )
 
 
-def _tail_missing(part: ProcessPart) -> bool:
-    """Whether the record of a dead process ends without saying how: what came last is lost."""
-    ended = part.end is not None or all(end is not None for _, end in part.tasks)
-    return not part.alive and not ended
-
-
-def _gone_since(attempt: Attempt, counted: Mapping[str, Any]) -> int:
+def _gone_since(attempt: Attempt, by_row: Mapping[str, Any]) -> int:
     """Return how many records of the task process were counted at the settle and are not there."""
-    then = counted.get("records")
+    then = by_row.get("records")
     begin = attempt.begin
     if begin is None or not isinstance(then, int):
         return 0
@@ -96,6 +101,14 @@ def _gone_since(attempt: Attempt, counted: Mapping[str, Any]) -> int:
     return max(0, then - sum(now)) if now else 0
 
 
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
 def _says(
     begun: int,
     arrived: int,
@@ -106,22 +119,21 @@ def _says(
     gone: int,
     alive: bool,
 ) -> str:
-    counted = f"{begun:,} spans begun, {arrived:,} ended by their process"
+    told = f"{counted(begun, 'span')} begun, {arrived:,} ended by their process"
     lacks = []
     if lost:
-        lacks.append(f"{lost:,} records are missing")
+        lacks.append(f"{counted(lost, 'record')} {_are(lost)} missing")
     if damaged:
-        lacks.append(f"{damaged:,} bytes are damaged")
+        lacks.append(f"{counted(damaged, 'byte')} {_are(damaged)} damaged")
     if gone:
-        lacks.append(f"{gone:,} records that were there when it was settled are missing")
+        said = counted(gone, "record")
+        lacks.append(f"{said} that {_were(gone)} there when it was settled {_are(gone)} missing")
     if tails:
         lacks.append("its tail is missing: it ends without the end of the task or the process")
     if lacks:
-        return (
-            f"incomplete: {'; '.join(lacks)} ({counted}); where it ends is not where the failure is"
-        )
+        return f"incomplete: {'; '.join(lacks)} ({told}); where it ends is not where the failure is"
     if alive and begun > arrived:
-        return f"complete so far: {counted}, the others are at work; no record is missing"
+        return f"complete so far: {told}, the others are at work; no record is missing"
     if begun > arrived:
-        return f"complete up to the death: {counted}, the death cut off the others"
-    return f"complete: {counted}; no record is missing" if begun else "no span is recorded"
+        return f"complete up to the death: {told}, the death cut off the others"
+    return f"complete: {told}; no record is missing" if begun else "no span is recorded"

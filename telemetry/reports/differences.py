@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from telemetry.reports.attempt import Attempt
-from telemetry.reports.findings import DifferenceFound, EnvironmentFound, ParamFound
+from telemetry.reports.company import DifferenceFound
+from telemetry.reports.findings import EnvironmentFound, ParamFound
 from telemetry.reports.trace import ProcessPart
 
 # They differ from run to run, and explain nothing.

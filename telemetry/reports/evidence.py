@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from telemetry.records import Error, Frame
+from telemetry import names
+from telemetry.records import Error, Frame, Status
 from telemetry.reports.attempt import Attempt
 from telemetry.reports.case import QueueEvent
 from telemetry.reports.findings import (
@@ -16,8 +17,14 @@ from telemetry.reports.findings import (
     LoopFound,
     ReplayFound,
     StageFound,
+    Verdict,
 )
-from telemetry.spans import CLOSED_BY_END
+from telemetry.spans import CLOSED_BY_END, Span
+
+RULED_OUT: Final = "ruled out"
+CONFIRMED: Final = "confirmed"
+OPEN: Final = "not decidable"
+Said = tuple[Verdict, str]  # a verdict, and by which fact
 
 _RAISED: Final = ("exception", "refused")
 TEXT_ALONE: Final = "Reported"  # the type of an error of which an engine passed on a text
@@ -72,10 +79,7 @@ class Evidence:
     def frames(self) -> Sequence[FrameFound | Frame]:
         """The frames of the failure and of all that is behind it."""
         chain = [frame for one in self.failure.chain for frame in one.frames]
-        behind = [
-            frame for one in (self.behind.chain if self.behind else []) for frame in one.frames
-        ]
-        return [*(chain or self.failure.frames), *behind]
+        return chain or self.failure.frames
 
     @property
     def left_out(self) -> int:
@@ -97,8 +101,12 @@ class Evidence:
 
         The row keeps its type alone, and an engine may have passed on a text alone.
         """
-        told = all(kind != TEXT_ALONE for kind, _ in self.raised)
-        return self.was_raised and bool(self.failure.chain) and told
+        return self.was_raised and bool(self.failure.chain) and self.text_alone is None
+
+    @property
+    def text_alone(self) -> str | None:
+        """What an engine passed on of an exception that nothing else is known of; None if none."""
+        return next((said for kind, said in self.raised if kind == TEXT_ALONE), None)
 
     @property
     def raised(self) -> list[tuple[str, str]]:
@@ -117,12 +125,32 @@ class Evidence:
         ]
         return (cut[-1].duration_ns or 0) / 1e6 if cut else None
 
+    @property
+    def failed_iteration(self) -> Span | None:
+        """The iteration that the exception was raised in, where the record has its end."""
+        spans = self.attempt.iterations if self.attempt and self.was_raised else []
+        failed = [span for span in spans if span.status == Status.ERROR]
+        ended = [span for span in failed if span.duration_ns is not None]
+        return ended[-1] if ended and ended[-1] is spans[-1] else None
+
+    @property
+    def failed_iteration_ms(self) -> float:
+        """How long that iteration took; 0 where it is not known."""
+        span = self.failed_iteration
+        return (span.duration_ns or 0) / 1e6 if span else 0.0
+
+    @property
+    def failed_iteration_name(self) -> str:
+        """Which iteration that was, by its number and its key."""
+        told = self.failed_iteration.attributes if self.failed_iteration else {}
+        return f"{told.get(names.LOOP_INDEX, '?')} ({told.get(names.PARAM_KEY, '?')})"
+
     def for_want_of(self, what: str) -> str:
         """Say why the record does not decide: what it does not have."""
         if self.attempt is None or not self.completeness.begun:
-            return f"nothing is recorded of this attempt: {what} is not known"
+            return f"nothing is recorded of this attempt, and so not {what}"
         if not self.completeness.complete:
-            return f"the record is incomplete: {what} is not in it"
+            return f"the record is incomplete: it does not have {what}"
         return f"the record does not have {what}"
 
     def _raised(self) -> Iterator[tuple[str, str]]:

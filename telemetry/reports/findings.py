@@ -9,6 +9,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from telemetry.reports.company import (
+    AttemptFound,
+    DifferenceFound,
+    LastGoodFound,
+    RelativeFound,
+    SameFailureFound,
+    TaskFound,
+)
 from telemetry.reports.moments import TimelineFound
 
 Verdict = Literal["ruled out", "confirmed", "not decidable"]
@@ -42,7 +50,10 @@ class FrameFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExceptionFound(msgspec.Struct, frozen=True, kw_only=True):
-    """One exception of a chain; `relation` to the one before it: "cause", "context", "member"."""
+    """One exception of a chain; `relation` to the one before it: "cause", "context", "member".
+
+    One that was "handled before" was not in hand when the failure was raised; it is behind it.
+    """
 
     type: str
     module: str
@@ -59,8 +70,27 @@ class ValueFound(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
 
 
+class RootCauseFound(msgspec.Struct, frozen=True, kw_only=True):
+    """The innermost exception behind a failure, and where it was raised.
+
+    `relation` is "cause" or "context" for the last link of the failure's own chain; else it was
+    "handled before", and `known_by` says how it is known to be behind the failure.
+    """
+
+    type: str
+    message: str
+    relation: str
+    place: str
+    location: Location
+    known_by: str = ""
+    expression: str = ""
+
+
 class FailureFound(msgspec.Struct, frozen=True, kw_only=True):
-    """What failed and where; `place` says how exactly the line is known."""
+    """What failed and where; `place` says how exactly the line is known.
+
+    `values` are of the root cause's lines where the failure's own line names none.
+    """
 
     kind: str
     type: str
@@ -80,6 +110,7 @@ class FailureFound(msgspec.Struct, frozen=True, kw_only=True):
     signal: str
     exit_code: int | None
     last_words: list[str]
+    root: RootCauseFound | None = None
 
 
 class IterationFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +141,11 @@ class StepsFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageFound(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage of the task; `ended`: "ok", "failed", "cut off" by a death, "open" (at work)."""
+    """One stage of the task.
+
+    `ended`: "ok", "failed", "cut off" by a death, "open" (at work: its process lives), "unknown":
+    its process is dead or has gone on, and its end is not in the record; then `ms` is None.
+    """
 
     name: str
     began: str
@@ -139,7 +174,8 @@ class GapFound(msgspec.Struct, frozen=True, kw_only=True):
 class CompletenessFound(msgspec.Struct, frozen=True, kw_only=True):
     """What the record holds. `begun` spans have begun, `arrived` of them have an end in the record.
 
-    `cut_off` spans ended with their process; `lost` records are missing, by sequence number;
+    `cut_off` spans ended with their process, `open` are at work, and of `unended` the end is not in
+    the record; `lost` records are missing, by sequence number;
     `damaged_bytes` are no record. `says` is the conclusion in one sentence, and `unknown` names
     what the source of the record cannot know.
     """
@@ -155,6 +191,7 @@ class CompletenessFound(msgspec.Struct, frozen=True, kw_only=True):
     says: str
     gaps: list[GapFound] = []
     unknown: list[str] = []
+    unended: int = 0
 
 
 class HypothesisFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,40 +200,6 @@ class HypothesisFound(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     verdict: Verdict
     evidence: str
-
-
-class RelativeFound(msgspec.Struct, frozen=True, kw_only=True):
-    """Another task of the journey; `because` says what its end has to do with the failure."""
-
-    id: str
-    type: str
-    status: str
-    because: str
-
-
-class SameFailureFound(msgspec.Struct, frozen=True, kw_only=True):
-    """Another attempt at a task that ended in a failure of this fingerprint."""
-
-    task: str
-    attempt: int
-    worker: str
-    when: str
-
-
-class DifferenceFound(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that differs between two tasks; None where a side does not have it."""
-
-    name: str
-    this: Any
-    other: Any
-
-
-class LastGoodFound(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest task of the same type and model that went well, and what differs from it."""
-
-    id: str
-    when: str
-    differences: list[DifferenceFound]
 
 
 class LinksFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,20 +247,6 @@ class ModelFound(msgspec.Struct, frozen=True, kw_only=True):
     key_params: dict[str, Any] = {}
 
 
-class TaskFound(msgspec.Struct, frozen=True, kw_only=True):
-    """A task; times are "" where the source does not know them."""
-
-    id: str
-    type: str
-    status: str
-    worker: str
-    attempt: int
-    created: str = ""
-    claimed: str = ""
-    returned: str = ""
-    error: str = ""
-
-
 class EnvironmentFound(msgspec.Struct, frozen=True, kw_only=True):
     """Where it ran: versions of what was imported, the device, the host."""
 
@@ -283,6 +272,7 @@ class Investigation(msgspec.Struct, frozen=True, kw_only=True):
     `asked` is the id that was asked for; `task` may be another: the one at the root of it. `says`
     is the answer in one sentence. `tasks` are all that are involved, `task` among them. `previous`
     is the failure before this one, of any kind, and `against_previous` how it compares with it.
+    `attempts` are all at this task, the newest first.
     """
 
     task: TaskFound
@@ -309,3 +299,4 @@ class Investigation(msgspec.Struct, frozen=True, kw_only=True):
     next_steps: list[str]
     replay: str
     replayed: ReplayFound | None = None
+    attempts: list[AttemptFound] = []

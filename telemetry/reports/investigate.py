@@ -3,32 +3,35 @@
 A pure function: the same case gives the same investigation.
 """
 
+import re
+
 import msgspec
 
-from telemetry import names
 from telemetry.records import Error
 from telemetry.reports import differences, progress, timeline
 from telemetry.reports.advice import next_steps
-from telemetry.reports.attempt import Attempt
+from telemetry.reports.attempt import WELL, Attempt
 from telemetry.reports.case import Case, TaskRow
-from telemetry.reports.completeness import completeness, nothing_recorded
+from telemetry.reports.company import (
+    DifferenceFound,
+    LastGoodFound,
+    RelativeFound,
+    SameFailureFound,
+    TaskFound,
+)
+from telemetry.reports.completeness import completeness, nothing_recorded, nothing_to_record
 from telemetry.reports.evidence import Evidence
 from telemetry.reports.fault import failure
 from telemetry.reports.findings import (
     CompletenessFound,
     DefaultsFound,
-    DifferenceFound,
     FailureFound,
     HypothesisFound,
     Investigation,
-    LastGoodFound,
     LoopFound,
     ParamFound,
-    RelativeFound,
-    SameFailureFound,
     StageFound,
     StepsFound,
-    TaskFound,
 )
 from telemetry.reports.hypotheses import hypotheses
 from telemetry.reports.parameters import defaults, model, params
@@ -36,7 +39,7 @@ from telemetry.reports.summary import summary
 from telemetry.reports.trace import TraceModel
 from telemetry.reports.witnesses import witnessed
 
-_WELL = ("Complete", "Cancelled")
+_ENDED_BADLY = ("Failed", "Cancelled")
 _NO_LOOP = LoopFound(completed=0, total=0, last=None, slowest=None)
 _NO_STEPS = StepsFound(completed=0, total=0, phase="", ms=[])
 _NO_DEFAULTS = DefaultsFound(
@@ -46,9 +49,9 @@ _NO_DEFAULTS = DefaultsFound(
 
 def investigate(case: Case) -> Investigation:
     """Find out all that a case tells of its task."""
-    attempt = _attempt(case.task, case.model)
-    error = _error(case.task, case.model, attempt)
-    found = _failure(case.task, error)
+    attempt = Attempt.of(case.model, case.task)
+    error = attempt.error if attempt else None
+    found = _failure(case.task, error, case.model)
     loop = progress.loop(attempt) if attempt else _NO_LOOP
     stages = progress.stages(attempt) if attempt else []
     decided = params(attempt) if attempt else []
@@ -74,7 +77,9 @@ def investigate(case: Case) -> Investigation:
         model=model(attempt, case.task, decided),
         defaults=given,
         environment=differences.environment(attempt),
-        timeline=timeline.timeline(attempt, error, case.events) if attempt else timeline.empty(),
+        timeline=timeline.timeline(attempt, error, case.events, found)
+        if attempt
+        else timeline.empty(),
         tasks=_tasks(case),
         previous=_previous(case),
         against_previous=_against_previous(case, attempt, found, decided),
@@ -82,51 +87,17 @@ def investigate(case: Case) -> Investigation:
         next_steps=next_steps(found, verdicts, record, others, relatives, case.replay)
         if found
         else [],
-        replay=case.replay,
+        replay="" if attempt is None and _has_not_run(case.task) else case.replay,
         replayed=case.replayed,
+        attempts=case.attempts,
     )
 
 
-def _attempt(row: TaskRow, trace: TraceModel | None) -> Attempt | None:
-    if trace is None:
-        return None
-    attempt = Attempt(trace, row)
-    if attempt.root is not None:
-        number = attempt.root.attributes.get(names.TASK_ATTEMPT)
-        if isinstance(number, int) and number < row.attempt:
-            return None  # of an earlier attempt, which says nothing of the newest
-    return attempt if attempt.spans or attempt.error or attempt.begin else None
-
-
-def _error(row: TaskRow, trace: TraceModel | None, attempt: Attempt | None) -> Error | None:
-    """Return the error that the row names; where it names none, the attempt's own newest.
-
-    An earlier attempt at the task may have failed, too, and in another way.
-    """
-    if row.status in _WELL or attempt is None or trace is None:
-        return None
-    ours = [error for error in trace.errors if error.task_id == row.id]
-    named = str(row.error.get("event_id") or "")
-    if named and any(error.event_id for error in ours):  # not every source keeps the ids
-        return next((error for error in ours if error.event_id == named), None)
-    found = [error for error in ours if not error.handled and _is_of(error, attempt, trace)]
-    return found[-1] if found else None
-
-
-def _is_of(error: Error, attempt: Attempt, trace: TraceModel) -> bool:
-    """Whether an error is of this attempt: by its span; without one, by its time."""
-    if any(span.span_id == error.span_id for span in attempt.spans):
-        return True
-    begun = attempt.root.start_ns if attempt.root else attempt.begin.at_ns if attempt.begin else 0
-    is_of_another = any(span.span_id == error.span_id for span in trace.spans)
-    return not is_of_another and error.at_ns >= begun
-
-
-def _failure(row: TaskRow, error: Error | None) -> FailureFound | None:
+def _failure(row: TaskRow, error: Error | None, model: TraceModel | None) -> FailureFound | None:
     """Return what the task failed with, or its newest attempt where it is queued again."""
-    if row.status in _WELL:
+    if row.status in WELL:
         return None
-    found = failure(error, row)
+    found = failure(error, row, model.errors if model else ())
     if found is None and row.status == "Failed" and row.error_message:
         # Another application's words are all there is.
         found = failure(None, msgspec.structs.replace(row, error={"message": row.error_message}))
@@ -134,13 +105,19 @@ def _failure(row: TaskRow, error: Error | None) -> FailureFound | None:
 
 
 def _completeness(case: Case, attempt: Attempt | None) -> CompletenessFound:
+    if attempt is None and _has_not_run(case.task):
+        return nothing_to_record(case.source)
     if attempt is None or case.model is None:
         return nothing_recorded(case.source, case.unknown)
     counted = case.task.error.get("record")
-    found = completeness(
-        attempt, case.source, case.unknown, counted if isinstance(counted, dict) else None
-    )
-    return witnessed(found, attempt, case.model)
+    counted = counted if isinstance(counted, dict) else None
+    found = completeness(attempt, case.source, case.unknown, counted)
+    return witnessed(found, attempt, case.model, counted)
+
+
+def _has_not_run(row: TaskRow) -> bool:
+    """Whether no attempt was made at a task: it waits, or was cancelled before the first."""
+    return row.status in ("Queued", "Cancelled") and not row.attempt and not row.claimed
 
 
 def _hypotheses(
@@ -198,13 +175,25 @@ def _tasks(case: Case) -> list[TaskFound]:
 
 
 def _relative(row: TaskRow, task: TaskRow) -> RelativeFound:
-    return RelativeFound(id=row.id, type=row.type, status=row.status, because=_because(row, task))
+    felled = _is_felled(row, task)
+    because = f"{row.status.lower()} because of {task.id}" if felled else _because(row)
+    return RelativeFound(
+        id=row.id, type=row.type, status=row.status, because=because, felled=felled
+    )
 
 
-def _because(row: TaskRow, task: TaskRow) -> str:
+def _is_felled(row: TaskRow, task: TaskRow) -> bool:
+    """Whether a task ended because of another; other applications say it in the message alone."""
+    if row.status not in _ENDED_BADLY:
+        return False
     root = row.error.get("root_cause")
-    if isinstance(root, dict) and root.get("task_id") == task.id:
-        return f"{row.status.lower()} because of {task.id}"
+    if isinstance(root, dict):
+        return root.get("task_id") == task.id
+    cascaded = rf"Cascaded \w+ from related task {re.escape(task.id)}\b"
+    return re.match(cascaded, row.error_message) is not None
+
+
+def _because(row: TaskRow) -> str:
     if row.status == "Complete":
         return "was complete: not touched by it"
     if row.status == "Failed":
@@ -221,7 +210,8 @@ def _last_good(
     return LastGoodFound(
         id=row.id,
         when=row.returned,
-        differences=_differences(attempt, decided, _attempt(row, trace)),
+        differences=_differences(attempt, decided, Attempt.of(trace, row)),
+        later=case.task.status not in WELL and "" < case.task.returned < row.returned,
     )
 
 
@@ -267,8 +257,8 @@ def _against_previous(
     if case.previous is None or found is None:
         return []
     row, trace = case.previous
-    other = _attempt(row, trace)
-    before = _failure(row, _error(row, trace, other))
+    other = Attempt.of(trace, row)
+    before = _failure(row, other.error if other else None, trace)
     told = [
         DifferenceFound(name=name, this=this, other=_crash(before).get(name, ""))
         for name, this in _crash(found).items()

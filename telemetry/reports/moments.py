@@ -14,7 +14,12 @@ class MomentFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BarFound(msgspec.Struct, frozen=True, kw_only=True):
-    """One span as the picture of the timeline shows it; milliseconds from the timeline's start."""
+    """One span as the picture of the timeline shows it; milliseconds from the timeline's start.
+
+    `ended`: "ok", "failed", "cut off" by a death, "open" (at work: its process lives), "unknown":
+    its end is not in the record. Of that one `end_ms` is when its process is last known to have
+    written in it: at the latest its last record that arrived.
+    """
 
     name: str
     kind: str
@@ -33,7 +38,12 @@ class SampleFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimelineFound(msgspec.Struct, frozen=True, kw_only=True):
-    """The attempt, from its begin; `failed_ms` is the moment of the failure or death."""
+    """The attempt, from its begin; `failed_ms` is the moment of the failure or death.
+
+    `failed_by` says who tells that moment: "record", "row" (the queue's row alone knows it: when
+    the task was returned), "" without one. `record_ends_ms` is the last record that arrived of a
+    process that is dead and left no end: where the record ends, and not where it failed.
+    """
 
     began: str
     length_ms: float
@@ -41,3 +51,5 @@ class TimelineFound(msgspec.Struct, frozen=True, kw_only=True):
     bars: list[BarFound]
     memory_bytes: list[SampleFound]
     around: list[MomentFound]
+    failed_by: str = ""
+    record_ends_ms: float | None = None

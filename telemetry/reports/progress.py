@@ -7,6 +7,7 @@ from typing import Any
 from telemetry import names
 from telemetry.records import Status
 from telemetry.reports.attempt import Attempt
+from telemetry.reports.endings import Endings
 from telemetry.reports.findings import IterationFound, LoopFound, StageFound, StepsFound
 from telemetry.spans import CLOSED_BY_END, Span
 
@@ -14,12 +15,13 @@ from telemetry.spans import CLOSED_BY_END, Span
 def stages(attempt: Attempt) -> list[StageFound]:
     """Return the attempt's stages, in order."""
     begun = [span for span in attempt.spans if names.STAGE_NAME in span.attributes]
+    endings = Endings(attempt)
     return [
         StageFound(
             name=str(span.attributes[names.STAGE_NAME]),
             began=moment(span.start_ns),
-            ms=_ms(span),
-            ended=ended_how(span),
+            ms=None if endings.end_ns(span) is None else _ms(span),
+            ended=endings.how(span),
         )
         for span in begun
     ]
@@ -52,14 +54,20 @@ def steps(attempt: Attempt) -> StepsFound:
 
 
 def moment(at_ns: int) -> str:
-    """Write a time as ISO 8601 in UTC, to the microsecond."""
+    """Write a time as ISO 8601 in UTC, to the microsecond; "" for one that no calendar has."""
     seconds, nanoseconds = divmod(at_ns, 10**9)
-    at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000)
+    try:
+        at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000)
+    except (ValueError, OverflowError, OSError):
+        return ""
     return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def ended_how(span: Span) -> str:
-    """Say how a span ended: "ok", "failed", "cut off" by a death, "open"."""
+    """Say how a span by itself ended: "ok", "failed", "cut off" by a death, "open".
+
+    What its process recorded after it may say more: see `Endings`.
+    """
     if span.closed_by == CLOSED_BY_END:
         return "failed" if span.status == Status.ERROR else "ok"
     return "cut off" if span.closed_by else "open"

@@ -8,25 +8,38 @@ from typing import Any, Final
 
 from telemetry.reports.findings import (
     CompletenessFound,
+    ExceptionFound,
     FailureFound,
     FrameFound,
     Investigation,
     Location,
     ParamFound,
-    RelativeFound,
+    RootCauseFound,
     StageFound,
 )
+from telemetry.reports.spoken import told_of
 from telemetry.reports.wording import one_line, value_text
 
 _LONGEST_NAME: Final = 60
 _NOBODYS: Final = {"", "model", "system"}  # layers that no task wrote
 _LONGEST_PLACE: Final = 300
+_LONGEST_CAUSE: Final = 400
 _WITHOUT_EXCEPTION: Final = {"death", "hang"}
 _HOW_KNOWN: Final = {
     "stopped at": "the innermost line of Python when it ended; native code may be below it",
     "opened at": "not the line of the failure: it opened what was at work then",
     "reported at": "not the line of the failure: only its text was passed on, told here",
 }
+_HANDLED: Final = "handled before"  # the relation of one that is not in the chain itself
+# What an exception of a chain is to the one before it.
+_RELATIONS: Final = {
+    "": "ended as",
+    "cause": "caused by",
+    "context": "while handling",
+    "member": "member of its group",
+    _HANDLED: "handled before, and behind it",
+}
+NO_PLACE: Final = "not known: nothing that arrived names it"
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -55,6 +68,78 @@ def how_known(place: str) -> str:
     return _HOW_KNOWN.get(place, "")
 
 
+def relation_text(relation: str) -> str:
+    """Say what an exception of a chain is to the one before it."""
+    return _RELATIONS.get(relation, "beside")
+
+
+def root_first(failure: FailureFound) -> RootCauseFound | None:
+    """Return the root cause, where it says more than the failure's own place: not of a death."""
+    return failure.root if failure.kind not in _WITHOUT_EXCEPTION else None
+
+
+def root_text(root: RootCauseFound) -> str:
+    """Tell the root cause with its place: caused by KeyError: 'a', raised at file:line in f."""
+    said = _named(root)
+    said = f"behind it: {said}" if root.relation == _HANDLED else f"caused by {said}"
+    where = place_text(root.location, root.place or "raised at")
+    return f"{said}, {where}" if where else said
+
+
+def root_step(root: RootCauseFound) -> str:
+    """Say where to begin: at the place of the root cause."""
+    where, said = place_text(root.location), _named(root)
+    if root.relation != _HANDLED:
+        return f"Open {where}, the root cause: {said}."
+    known = f" ({one_line(root.known_by, _LONGEST_NAME)})" if root.known_by else ""
+    return f"Open {where}, behind the failure{known}: {said}."
+
+
+def root_known(failure: FailureFound) -> str:
+    """Say how it is known that the root cause is behind the failure; "" where its chain says so."""
+    root = root_first(failure)
+    if root is None or root.relation != _HANDLED or not root.known_by:
+        return ""
+    return f"how that is known: {one_line(root.known_by, _LONGEST_NAME)}"
+
+
+def _named(root: RootCauseFound) -> str:
+    said = one_line(": ".join(filter(None, (root.type, root.message))), _LONGEST_CAUSE)
+    if root.expression and told_of([(root.type, root.message)]) == "was None":
+        said = f"{said}; {one_line(root.expression, 80)} was None"
+    return said
+
+
+def root_frame(failure: FailureFound) -> FrameFound | None:
+    """Return the frame that raised the root cause; None where the record does not have it."""
+    found = root_exception(failure)
+    return innermost(found.frames[-1:], failure.root.location) if found and failure.root else None
+
+
+def root_exception(failure: FailureFound) -> ExceptionFound | None:
+    """Return the exception of the chain that is the root cause, where its frames are recorded."""
+    if failure.root is None:
+        return None
+    ended = ((one, innermost(one.frames[-1:], failure.root.location)) for one in failure.chain)
+    found = [one for one, frame in ended if frame and one.frames != failure.frames]
+    return found[-1] if found else None
+
+
+def other_exceptions(failure: FailureFound) -> list[ExceptionFound]:
+    """Return the exceptions of the chain whose frames are not those of the failure itself."""
+    if len(failure.chain) == 1 and not failure.chain[0].relation:
+        return []
+    return [one for one in failure.chain if one.frames != failure.frames]
+
+
+def handled_text(failure: FailureFound) -> str:
+    """Say what was handled before and how that is known; "" where it is told as the root cause."""
+    root, cause = root_first(failure), failure.caused_by
+    place = str(cause.get("file") or ""), cause.get("line") or 0
+    told = root is not None and (root.location.file, root.location.line) == place
+    return cause_text(cause) if cause and not told else ""
+
+
 def cause_text(cause: Mapping[str, Any]) -> str:
     """Say what was handled before and is behind the failure, and how that is known."""
     line = cause.get("line")
@@ -75,7 +160,8 @@ def death_text(failure: FailureFound) -> str:
     """Say by which signal, or with which code, the process ended; "" of one that did not."""
     code = "" if failure.exit_code is None else f"exit code {failure.exit_code}"
     said = ", ".join(filter(None, (failure.signal, code)))
-    return f"it died: {said}" if said else ""
+    how = "its supervisor ended it" if failure.kind == "hang" else "it died"
+    return f"{how}: {said}" if said else ""
 
 
 def no_value(found: Investigation, failure: FailureFound) -> str:
@@ -93,6 +179,8 @@ def no_stack(failure: FailureFound) -> str:
     """Say why there is no stack."""
     if failure.kind in _WITHOUT_EXCEPTION:
         return "none: the process ended without leaving a stack"
+    if failure.place == "reported at":
+        return "none: only the text of an exception was passed on, and not the exception"
     return "none is in the record: what is told above is what the queue's row kept"
 
 
@@ -111,8 +199,13 @@ def asked_text(one: ParamFound, longest: int) -> str:
 
 def ended_text(stage: StageFound, found: Investigation) -> str:
     """Say how a stage ended; that it is open, only of a task that is at work."""
-    lost = stage.ended == "open" and found.failure is not None
+    lost = stage.ended == "unknown" or (stage.ended == "open" and found.failure is not None)
     return "its end is not in the record" if lost else stage.ended
+
+
+def has_run(found: Investigation) -> bool:
+    """Whether an attempt was made at the task: else nothing was to be recorded."""
+    return bool(found.completeness.begun) or not found.completeness.complete
 
 
 def loop_known(found: Investigation) -> bool:
@@ -125,7 +218,8 @@ def loop_text(found: Investigation) -> str:
     """Say how far the loop got; of a record with holes only that it holds no more."""
     loop = found.loop
     if not loop.total:
-        return "loop: no iteration is in the record"
+        begun = found.completeness.complete
+        return f"loop: no iteration {'was begun' if begun else 'is in the record'}"
     if loop_known(found):
         return f"loop: {loop.completed:,} of {loop.total:,} iterations ended well"
     return (
@@ -138,18 +232,20 @@ def steps_text(found: Investigation) -> str:
     """Say how far denoising got; of a record with holes only that it holds no more."""
     steps = found.steps
     if not steps.total:
-        return "steps: none of denoising is in the record"
-    said = f"steps: {steps.completed:,} of {steps.total:,} of denoising ended well"
+        begun = found.completeness.complete
+        return f"denoising: no step {'was begun' if begun else 'is in the record'}"
+    said = f"denoising: {steps.completed:,} of {steps.total:,} steps ended well"
     if not found.completeness.complete and steps.completed < steps.total:
-        said = f"steps: {steps.completed:,} of {steps.total:,} of denoising are in the record"
+        said = f"denoising: {steps.completed:,} of {steps.total:,} steps are in the record"
     return f"{said}, in phase {one_line(steps.phase, _LONGEST_NAME)}" if steps.phase else said
 
 
 def counts_text(record: CompletenessFound) -> str:
     """Say what a record holds and lacks, in numbers."""
+    unended = f", {record.unended:,} without an end in the record" if record.unended else ""
     return (
         f"spans: {record.begun:,} begun, {record.arrived:,} arrived, {record.cut_off:,} cut off, "
-        f"{record.open:,} at work; records: {record.lost:,} lost; "
+        f"{record.open:,} at work{unended}; records: {record.lost:,} lost; "
         f"{record.damaged_bytes:,} bytes damaged"
     )
 
@@ -181,14 +277,12 @@ def conclusions(found: Investigation) -> Iterator[str]:
     )
 
 
-def fell_with(relative: RelativeFound, found: Investigation) -> bool:
-    """Whether a relative ended because of the task, and not by itself."""
-    return f"because of {found.task.id}" in relative.because
-
-
 def facts(found: Investigation) -> Iterator[str]:
     """Say in a few words each when and where it ran, and how much is known and concerned."""
     task, failure = found.task, found.failure
+    if not has_run(found):
+        yield "no attempt was made at it"
+        return
     when = one_line(failure.at if failure else task.returned, _LONGEST_NAME)
     worker = f" on {one_line(task.worker, _LONGEST_NAME)}" if task.worker else ""
     yield ", ".join(filter(None, (when, f"attempt {task.attempt}{worker}")))
@@ -200,5 +294,5 @@ def facts(found: Investigation) -> Iterator[str]:
         yield "record complete"
     if found.same_failure:
         yield f"{counted(len(found.same_failure), 'other attempt')} failed so"
-    if fell := sum(fell_with(one, found) for one in found.relatives):
+    if fell := sum(one.felled for one in found.relatives):
         yield f"{counted(fell, 'other task')} fell with it"

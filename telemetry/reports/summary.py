@@ -5,6 +5,7 @@ from typing import Any
 
 from telemetry.reports.case import Case
 from telemetry.reports.findings import CompletenessFound, FailureFound, LoopFound, StageFound
+from telemetry.reports.sentences import handled_text, root_first, root_text
 from telemetry.reports.wording import duration, one_line
 
 _UNTOLD = "it failed, and nobody wrote down why"
@@ -19,6 +20,8 @@ def summary(
 ) -> str:
     """Say what became of a task, in one sentence, on one line."""
     if failure is None:
+        if record.complete and not record.begun:
+            return one_line(_not_run(case))
         return one_line(_without_failure(case, stages))
     said = _what(failure)
     if loop.total and loop.completed == loop.total:
@@ -27,7 +30,7 @@ def summary(
         said = f"{said}, with {loop.completed} of {loop.total} iterations of the loop done"
     if failure.stage:
         said = f"{said}, in stage {failure.stage}"
-    if failure.caused_by:
+    if failure.caused_by and handled_text(failure):
         said = f"{said}; {_cause(failure.caused_by)}"
     if case.task.status not in ("Failed", ""):
         said = f"{said}; the task is {case.task.status} again"
@@ -41,12 +44,17 @@ def _what(failure: FailureFound) -> str:
         said = ": ".join(filter(None, (failure.type, failure.message)))
         said = said or failure.sentence or _UNTOLD
     said = one_line(said, 400)
-    if failure.expression and "None" in failure.message:
+    root = root_first(failure)
+    told = root is not None and bool(root.expression)  # then the root cause says it
+    if failure.expression and "None" in failure.message and not told:
         said = f"{said}; {one_line(failure.expression, 80)} was None"
+    if root is not None:
+        said = f"{said}; {root_text(root)}"
     location = failure.location
     if location.file:
         where = f"{location.file}:{location.line} in {location.function}"
-        said = f"{said}; {failure.place or 'at'} {one_line(where, 300)}"
+        own = "the failure itself " if root is not None else ""
+        said = f"{said}; {own}{failure.place or 'at'} {one_line(where, 300)}"
     return said
 
 
@@ -55,6 +63,12 @@ def _cause(cause: Mapping[str, Any]) -> str:
     where = f"{cause.get('file', '')}:{cause.get('line', 0)} in {cause.get('function', '')}"
     said = f"behind it is {cause.get('type', '')}: {cause.get('message', '')}"
     return one_line(f"{said}, raised at {where}" if cause.get("file") else said, 500)
+
+
+def _not_run(case: Case) -> str:
+    if case.task.status == "Queued":
+        return "it has not run: it waits in the queue"
+    return f"it was not run: {case.task.error_message or 'it was cancelled'}"
 
 
 def _without_failure(case: Case, stages: list[StageFound]) -> str:
@@ -72,6 +86,9 @@ def _without_failure(case: Case, stages: list[StageFound]) -> str:
         if any(one.parent_id == case.task.id for one in case.relatives)
         else "it is at work; nothing has failed so far",
     }.get(status, f"it is {status}")
+    if status == "Complete":
+        tries = (f"; attempt {one.attempt} {one.says}" for one in case.attempts[1:])
+        said += next(tries, "")
     if timed:
         whole = sum(one.ms or 0 for one in timed)
         share = 100 * (timed[0].ms or 0) / whole if whole else 0

@@ -3,14 +3,17 @@
 import heapq
 import math
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from telemetry import names
 from telemetry.records import Error
 from telemetry.reports.attempt import Attempt
 from telemetry.reports.case import QueueEvent
+from telemetry.reports.endings import Endings
+from telemetry.reports.findings import FailureFound
 from telemetry.reports.moments import BarFound, MomentFound, SampleFound, TimelineFound
-from telemetry.reports.progress import ended_how, moment
+from telemetry.reports.progress import moment
 from telemetry.reports.trace import ProcessPart
 from telemetry.reports.wording import duration, one_line
 from telemetry.spans import Span
@@ -36,32 +39,47 @@ _LABELS: Final = (
     names.STEP_PHASE,
     names.TASK_ID,
 )
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# When it was, which of the same instant it was, what it is, what it says, and who said it.
+_Told = tuple[int, int, str, str, str]
 
 
 def timeline(
-    attempt: Attempt, error: Error | None, events: Iterable[QueueEvent] = ()
+    attempt: Attempt,
+    error: Error | None,
+    events: Iterable[QueueEvent] = (),
+    failure: FailureFound | None = None,
 ) -> TimelineFound:
     """Return the attempt's spans as bars, memory by step, and what is around its failure.
 
     Args:
         attempt: The attempt; one without any span has an empty timeline.
-        error: What it failed with, where it did.
+        error: What it failed with, where it did and that is recorded.
         events: The task's history in the queue.
+        failure: What is found of its failure: where no error is recorded, by the queue's row.
     """
     spans = attempt.spans
     if not spans:
         return empty()
+    endings = Endings(attempt)
     start_ns = spans[0].start_ns
-    failed_ns = error.at_ns if error else start_ns
-    last_ns = max(failed_ns, *(span.end_ns or span.start_ns for span in spans))
-    middle_ns = failed_ns if error else last_ns
+    by_row = failure if error is None else None
+    failed_ns = error.at_ns if error else _row_ns(by_row, start_ns)
+    last_ns = max(failed_ns or start_ns, *(endings.seen_ns(span) for span in spans))
+    middle_ns = last_ns if failed_ns is None else failed_ns
+    told = [*_moments(attempt, error, events, endings)]
+    if by_row is not None and failed_ns is not None:
+        told.append((failed_ns, 2, "failure", _of_row(by_row), ""))
+    ends_ns = endings.record_ends_ns
     return TimelineFound(
         began=moment(start_ns),
         length_ms=(last_ns - start_ns) / 1e6,
-        failed_ms=(failed_ns - start_ns) / 1e6 if error else None,
-        bars=_bars(spans, start_ns, last_ns),
+        failed_ms=None if failed_ns is None else (failed_ns - start_ns) / 1e6,
+        bars=_bars(spans, start_ns, endings),
         memory_bytes=_memory(spans, start_ns),
-        around=_around(attempt, error, events, middle_ns),
+        around=_around(told, middle_ns),
+        failed_by="" if failed_ns is None else "record" if error else "row",
+        record_ends_ms=None if ends_ns is None else (ends_ns - start_ns) / 1e6,
     )
 
 
@@ -72,22 +90,21 @@ def empty() -> TimelineFound:
     )
 
 
-def _bars(spans: list[Span], start_ns: int, last_ns: int) -> list[BarFound]:
+def _bars(spans: list[Span], start_ns: int, endings: Endings) -> list[BarFound]:
     depths: dict[bytes, int] = {}
     bars = []
     for span in spans:
         depth = depths.get(span.parent_id or b"", -1) + 1
         depths[span.span_id] = depth
-        end_ns = span.end_ns if span.end_ns is not None else last_ns
         bars.append(
             BarFound(
                 name=span.name,
                 kind=_kind(span),
                 label=_label(span),
                 start_ms=(span.start_ns - start_ns) / 1e6,
-                end_ms=(end_ns - start_ns) / 1e6,
+                end_ms=(endings.seen_ns(span) - start_ns) / 1e6,
                 depth=depth,
-                ended=ended_how(span),
+                ended=endings.how(span),
             )
         )
     return bars
@@ -128,10 +145,26 @@ def _memory(spans: list[Span], start_ns: int) -> list[SampleFound]:
     return samples
 
 
-def _around(
-    attempt: Attempt, error: Error | None, events: Iterable[QueueEvent], middle_ns: int
-) -> list[MomentFound]:
-    told = sorted(_moments(attempt, error, events))
+def _row_ns(failure: FailureFound | None, start_ns: int) -> int | None:
+    """Return when a task failed as its row has it; None where that is no time after its start."""
+    try:
+        at = datetime.fromisoformat(failure.at if failure else "")
+        since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
+    except (ValueError, OverflowError):
+        return None
+    at_ns = since // timedelta(microseconds=1) * 1000
+    return at_ns if at_ns >= start_ns else None
+
+
+def _of_row(failure: FailureFound) -> str:
+    said = (
+        ": ".join(filter(None, (failure.type, failure.message))) or failure.sentence or "it failed"
+    )
+    return f"{said}, as the queue's row has it"
+
+
+def _around(moments: Iterable[_Told], middle_ns: int) -> list[MomentFound]:
+    told = sorted(moments)
     before = [one for one in told if one[0] <= middle_ns][-_BEFORE:]
     after = heapq.nsmallest(_AFTER, (one for one in told if one[0] > middle_ns))
     return [
@@ -146,15 +179,11 @@ def _around(
     ]
 
 
-# When it was, which of the same instant it was, what it is, what it says, and who said it.
-_Told = tuple[int, int, str, str, str]
-
-
 def _moments(
-    attempt: Attempt, error: Error | None, events: Iterable[QueueEvent]
+    attempt: Attempt, error: Error | None, events: Iterable[QueueEvent], endings: Endings
 ) -> Iterator[_Told]:
     for part in attempt.parts:
-        yield from _of_part(attempt, part, error)
+        yield from _of_part(attempt, part, error, endings)
     if error is not None:
         where = f" ({error.place} {error.file}:{error.line} in {error.function})"
         text = f"{error.type}: {error.message}{where if error.file else ''}"
@@ -163,12 +192,14 @@ def _moments(
         yield event.at_ns, 3, "queue", _of_event(event), ""
 
 
-def _of_part(attempt: Attempt, part: ProcessPart, error: Error | None) -> Iterator[_Told]:
+def _of_part(
+    attempt: Attempt, part: ProcessPart, error: Error | None, endings: Endings
+) -> Iterator[_Told]:
     role = part.facts.role
     ours = {span.span_id for span in attempt.spans}
     for span in part.spans:
         if span.span_id in ours:
-            yield from _of_span(span, role)
+            yield from _of_span(span, role, endings)
     for log in part.logs:
         if log.span_id in ours:
             yield log.at_ns, 1, "log", f"{log.logger}: {log.message}", role
@@ -179,14 +210,13 @@ def _of_part(attempt: Attempt, part: ProcessPart, error: Error | None) -> Iterat
             yield found.at_ns, 2, kind, f"{found.type}: {found.message}", role
 
 
-def _of_span(span: Span, role: str) -> Iterator[_Told]:
+def _of_span(span: Span, role: str, endings: Endings) -> Iterator[_Told]:
     label = _label(span)
     named = f"{span.name} ({label})" if label else span.name
     yield span.start_ns, 0, "begin", named, role
-    if span.end_ns is not None:
-        how = ended_how(span)
-        took = duration((span.end_ns - span.start_ns) / 1e6)
-        yield span.end_ns, 3, "end", f"{named}: {how} after {took}", role
+    if (end_ns := endings.end_ns(span)) is not None:
+        took = duration((end_ns - span.start_ns) / 1e6)
+        yield end_ns, 3, "end", f"{named}: {endings.how(span)} after {took}", role
 
 
 def _of_event(event: QueueEvent) -> str:

@@ -26,7 +26,7 @@ class AttemptRead(NamedTuple):
     task_id: str
     attempt: int
     records: int
-    tasks_before: int
+    tasks_before: int = 0  # older black boxes do not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +199,7 @@ def _read_part(directory: Path, entries: Sequence[IndexEntry], trace_id: str) ->
     for entry in entries:
         if entry.trace_id == trace_id:
             part.collect(reader, entry, tasks_before=len(before - {entry.task_id}))
+            part.look_before(directory, entry)
         before.add(entry.task_id)
     return ProcessPart(
         facts=reader.facts,
@@ -208,7 +209,7 @@ def _read_part(directory: Path, entries: Sequence[IndexEntry], trace_id: str) ->
         errors=tuple(part.errors),
         tasks=tuple(part.tasks),
         end=part.end,
-        gaps=tuple(reader.gaps),
+        gaps=tuple(sorted({*reader.gaps, *part.lost_begins})),
         damaged_bytes=reader.damaged_bytes,
         read=tuple(part.read),
     )
@@ -225,6 +226,9 @@ class _Collected:
         self.tasks: list[tuple[TaskBegin, TaskEnd | None]] = []
         self.end: ProcessEnd | None = None
         self.read: list[AttemptRead] = []
+        self.lost_begins: list[tuple[int, int]] = []
+        self._first_seq = 0
+        self._has_begin = False
 
     def collect(self, reader: JournalReader, entry: IndexEntry, *, tasks_before: int) -> None:
         """Read the range of one attempt at a task.
@@ -233,19 +237,34 @@ class _Collected:
         it reaches to the end of the journal, or to the next task: its own end was lost.
         """
         folder = Folder()
-        count = 0
+        count = self._first_seq = 0
         for record in reader.read(start=entry.first, stop=entry.last):
             if isinstance(record.body, TaskBegin) and folder.task is not None:
                 break
             count += 1
+            self._first_seq = self._first_seq if count > 1 else record.seq
             self.spans += self._ours(folder.feed(record))
         self.spans += self._ours(folder.open_spans)
         self.logs += [log for log in folder.logs if log.trace_id in (self._trace_id, None)]
         self.errors += folder.errors
         self.end = folder.end or self.end
         self.read.append(AttemptRead(entry.task_id, entry.attempt, count, tasks_before))
+        self._has_begin = folder.task is not None
         if folder.task is not None:
             self.tasks.append((folder.task, folder.task_end))
+
+    def look_before(self, directory: Path, entry: IndexEntry) -> None:
+        """Count what was lost at the begin of a range just read, where it lacks the task's own.
+
+        A reader that is sent to a range does not know which number comes first in it: that follows
+        the last before it.
+        """
+        if self._has_begin or not self._first_seq:
+            return
+        before = JournalReader(directory).read(stop=entry.first)
+        last = max((record.seq for record in before), default=0)
+        if last + 1 < self._first_seq:
+            self.lost_begins.append((last + 1, self._first_seq - 1))
 
     def _ours(self, spans: Iterable[Span]) -> list[Span]:
         return [span for span in spans if span.trace_id == self._trace_id]

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 from telemetry.reports.comparison import words
 from telemetry.reports.comparison.pictures import pictures
 from telemetry.reports.comparison.value import (
+    SIDES,
     ComparedFound,
     Comparison,
     CrashPoint,
@@ -19,6 +20,7 @@ from telemetry.reports.html.parts import (
     Section,
     contents,
     facts,
+    first_upper,
     fold,
     mark,
     moment,
@@ -76,21 +78,17 @@ def _head(found: Comparison) -> Html:
     return tag(
         "header",
         tag("p", "loop26 comparison ", mark(found.alike, mood), class_="kicker"),
-        tag("h1", breakable(_first_upper(cut(found.says, 600)))),
+        tag("h1", breakable(first_upper(cut(found.says, 600)))),
         _notice(found.caveats),
         facts((name, _task(side)) for name, side in (("A", found.a), ("B", found.b))),
         class_=f"answer {mood}",
     )
 
 
-def _first_upper(sentence: str) -> str:
-    return f"{sentence[:1].upper()}{sentence[1:]}"
-
-
 def _notice(caveats: Sequence[str]) -> Html | None:
     if not caveats:
         return None
-    listed = (tag("p", _first_upper(cut(one, 600))) for one in caveats)
+    listed = (tag("p", first_upper(cut(one, 600))) for one in caveats)
     return tag("div", listed, class_="notice", role="note")
 
 
@@ -110,7 +108,7 @@ def _divergences(found: Comparison) -> Section:
     told = found.divergences
     title = "The first divergence"
     if not told:
-        return section("divergence", title, muted(_first_upper(words.no_divergence(found))))
+        return section("divergence", title, muted(first_upper(words.no_divergence(found))))
     # Where the ways part is the last: it is told, however many there are before it.
     cut_off = len(told) > _MOST_DIVERGENCES
     shown = [*told[: _MOST_DIVERGENCES - 1], told[-1]] if cut_off else told
@@ -143,12 +141,12 @@ def _crash(found: Comparison) -> Section:
 def _point(name: str, side: SideFound) -> Content:
     crash = side.crash
     if crash is None:
-        return tag("h3", name), tag("p", _first_upper(side.says))
+        return tag("h3", name), tag("p", first_upper(side.says))
     failure = crash.failure
     where = place_text(failure.location, failure.place) or failure.sentence
     return (
         tag("h3", name, ": ", tag("code", breakable(cut(where, 400)))),
-        tag("p", _first_upper(crash.pattern)),
+        tag("p", first_upper(crash.pattern)),
         _around(crash, name),
     )
 
@@ -190,10 +188,7 @@ def _params_table(rows: Sequence[ParamCompared], label: str) -> Html:
     told = [
         row(
             tag("code", breakable(cut(one.name, 80))),
-            *(
-                tag("code", words.param_cell(one, side, _LONGEST), class_="value")
-                for side in words.SIDES
-            ),
+            *(tag("code", words.param_cell(one, side, _LONGEST), class_="value") for side in SIDES),
             words.both(one, "type"),
             words.both(one, "source"),
             _how(one),
@@ -211,7 +206,7 @@ def _defaults(found: Comparison) -> Section:
             tag("code", breakable(cut(one.name, 80))),
             *(
                 tag("code", words.default_cell(one, side, _LONGEST), class_="value")
-                for side in words.SIDES
+                for side in SIDES
             ),
             _how(one),
         )
@@ -231,21 +226,21 @@ def _timings(found: Comparison) -> Section:
     rows = [
         row(
             cut(one.name, 80),
-            *(tag("span", words.took(one, side, found), class_="figure") for side in words.SIDES),
+            *(tag("span", words.took(one, side, found), class_="figure") for side in SIDES),
             tag("span", words.ratio(one), class_="figure"),
             _how(one),
         )
         for one in found.timings
     ]
     listed = table(["Part", "A", "B", "B / A", ""], rows, label="Timings")
-    return section("timings", "Timings", muted(f"{_first_upper(words.threshold())}."), listed)
+    return section("timings", "Timings", muted(f"{first_upper(words.threshold())}."), listed)
 
 
 def _facts(rows: Sequence[ComparedFound], label: str, *, plain: bool = True) -> Html:
     told = [
         row(
             cut(one.name, 80),
-            *(_cell(words.cell(one, side, _LONGEST, plain=plain)) for side in words.SIDES),
+            *(_cell(words.cell(one, side, _LONGEST, plain=plain)) for side in SIDES),
             _how(one),
         )
         for one in rows

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from telemetry.reports.comparison import words
 from telemetry.reports.comparison.value import (
+    SIDES,
     ComparedFound,
     Comparison,
     CrashPoint,
@@ -121,7 +122,7 @@ def _param(row: ParamCompared, longest: int) -> tuple[str, ...]:
     return (
         words.mark(row),
         md.code(row.name, 80),
-        *(md.code(words.param_cell(row, side, longest), longest) for side in words.SIDES),
+        *(md.code(words.param_cell(row, side, longest), longest) for side in SIDES),
         md.prose(words.both(row, "type")),
         md.prose(words.both(row, "source")),
         md.prose(row.why, 80),
@@ -148,7 +149,7 @@ def _defaults(found: Comparison, longest: int) -> Iterator[Block]:
 
 
 def _default(row: ComparedFound, longest: int) -> tuple[str, ...]:
-    cells = (md.code(words.default_cell(row, side, longest), longest) for side in words.SIDES)
+    cells = (md.code(words.default_cell(row, side, longest), longest) for side in SIDES)
     return (words.mark(row), md.code(row.name, 80), *cells, md.prose(row.why, 80))
 
 
@@ -158,7 +159,7 @@ def _timings(found: Comparison) -> Iterator[Block]:
         (
             words.mark(one),
             md.code(one.name, 80),
-            *(words.took(one, side, found) for side in words.SIDES),
+            *(words.took(one, side, found) for side in SIDES),
             words.ratio(one),
             md.prose(one.why, 80),
         )
@@ -173,10 +174,7 @@ def _facts(rows: Sequence[ComparedFound], longest: int, *, plain: bool = True) -
         (
             words.mark(one),
             md.prose(one.name, 80),
-            *(
-                md.code(words.cell(one, side, longest, plain=plain), longest)
-                for side in words.SIDES
-            ),
+            *(md.code(words.cell(one, side, longest, plain=plain), longest) for side in SIDES),
         )
         for one in _first(rows)
     ]

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from telemetry.reports.comparison.rows import SIDES
 from telemetry.reports.comparison.side import Compared
 from telemetry.reports.comparison.significance import hidden, impersonal, same, type_name
-from telemetry.reports.comparison.value import ParamCompared, ParamSide, Side
+from telemetry.reports.comparison.value import SIDES, ParamCompared, ParamSide, Side
 from telemetry.reports.findings import ParamFound
 
 LAYER: Final = "layer"  # how one differs that has the same value from another layer

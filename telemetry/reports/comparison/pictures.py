@@ -46,7 +46,8 @@ def _figure(name: str, side: SideFound, scale: Scale, *, near: bool = False) -> 
     picture = timeline.svg(
         drawn, scale, label=cut(f"Timeline of {name}. {side.says}", 600), failed_as=failed_as
     )
-    return tag("figure", tag("figcaption", named, what), picture, class_="drawing")
+    meant = None if near else timeline.legend(drawn, failed_as)
+    return tag("figure", tag("figcaption", named, what), meant, picture, class_="drawing")
 
 
 def _near(found: Comparison) -> list[Scale]:

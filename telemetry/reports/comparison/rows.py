@@ -5,17 +5,15 @@ from typing import Any, Final
 
 from telemetry import names
 from telemetry.reports import differences
-from telemetry.reports.comparison.side import Compared
+from telemetry.reports.comparison.side import OVER, Compared
 from telemetry.reports.comparison.significance import hidden, impersonal, same, type_name
-from telemetry.reports.comparison.value import ComparedFound, Side
+from telemetry.reports.comparison.value import SIDES, ComparedFound, Side
 from telemetry.reports.findings import FailureFound
 from telemetry.reports.parameters import asked_params, value_of
 from telemetry.reports.progress import ended_how, moment
 from telemetry.reports.sentences import place_text
 from telemetry.reports.wording import duration
 
-SIDES: Final[tuple[Side, Side]] = ("a", "b")
-_OVER: Final = ("Complete", "Failed", "Cancelled")
 _IDS: Final = "differs between any two tasks"
 _TIME: Final = "a time of day"
 _LOAD: Final = names.engine("load")
@@ -79,7 +77,7 @@ def lifecycle(views: Sequence[Compared]) -> list[ComparedFound]:
         told("model load", [load[0] for load in loads], "which of them came first to the model"),
         told("model loaded", [load[1] for load in loads], _TIME),
         told("failed", [_failed_at(view) for view in views], _TIME),
-        told("returned", [_at(row.returned, row.status in _OVER) for row in rows], _TIME),
+        told("returned", [_at(row.returned, row.status in OVER) for row in rows], _TIME),
         told("worker", [_at(row.worker, row.status != "Queued") for row in rows], _IDS),
     ]
 

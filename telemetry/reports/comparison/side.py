@@ -19,7 +19,7 @@ from telemetry.reports.wording import duration, one_line
 
 _BEFORE: Final = 8  # records around a failure that are told
 _AFTER: Final = 4
-_OVER: Final = ("Complete", "Failed", "Cancelled")
+OVER: Final = ("Complete", "Failed", "Cancelled")  # statuses that stay
 _DEATHS: Final = ("death", "hang")
 _TASK_PROCESS: Final = "task"
 _TOLD: Final = ("begin", "end", "log", "handled")
@@ -51,7 +51,7 @@ class Compared:
     @property
     def over(self) -> bool:
         """Whether its attempt is over."""
-        return self.row.status in _OVER or self.found.failure is not None
+        return self.row.status in OVER or self.found.failure is not None
 
     @property
     def track(self) -> Track:
@@ -62,9 +62,7 @@ class Compared:
 
 def compared(case: Case) -> Compared:
     """Look at one task."""
-    attempt = Attempt(case.model, case.task) if case.model is not None else None
-    if attempt is not None and not (attempt.spans or attempt.error or attempt.begin):
-        attempt = None
+    attempt = Attempt.of(case.model, case.task)
     return Compared(case=case, attempt=attempt, found=investigate(case))
 
 

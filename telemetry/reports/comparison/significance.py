@@ -20,52 +20,71 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from telemetry.recorder.assignments import REDACTED
+from telemetry.recorder.hidden_prompts import PROMPT_HIDDEN
 from telemetry.reports.case import TaskRow
+from telemetry.reports.wording import CUT
 
 LEAST_RATIO: Final = 1.5
 LEAST_MS: Final = 250.0
+_DEEPEST: Final = 64
 # What the recorder writes in place of what it must not write.
-_HIDDEN: Final = ("[prompt hidden]", "[redacted]")
+_HIDDEN: Final = (PROMPT_HIDDEN, REDACTED)
 
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values are the same and of the same type: 1 is neither 1.0 nor True."""
-    match one, other:
-        case Mapping(), Mapping():
-            return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-        case ((list() | tuple()), (list() | tuple())):
-            return len(one) == len(other) and all(map(same, one, other))
-        case float(), float():
-            return one == other or (math.isnan(one) and math.isnan(other))
-    return type(one) is type(other) and bool(one == other)
+    waiting = [(one, other)]
+    while waiting:
+        one, other = waiting.pop()
+        match one, other:
+            case Mapping(), Mapping():
+                if one.keys() != other.keys():
+                    return False
+                waiting += [(one[key], other[key]) for key in one]
+            case ((list() | tuple()), (list() | tuple())):
+                if len(one) != len(other):
+                    return False
+                waiting += zip(one, other, strict=True)
+            case float(), float() if math.isnan(one) and math.isnan(other):
+                continue
+            case _ if type(one) is not type(other) or one != other:
+                return False
+    return True
 
 
-def impersonal(value: Any, row: TaskRow) -> Any:
+def impersonal(value: Any, row: TaskRow, depth: int = 0) -> Any:
     """Return a value with the task's own id and worker taken out, which every task has others of.
 
-    Of a path through the task's folder the same is left for any two tasks.
+    Of a path through the task's folder the same is left for any two tasks. What is nested deeper
+    than any recorder writes is cut off.
     """
+    if depth > _DEEPEST:
+        return CUT
     match value:
         case str():
             for own, word in ((row.id, "<task>"), (row.worker, "<worker>")):
                 value = value.replace(own, word) if own else value
             return value
         case list() | tuple():
-            return [impersonal(one, row) for one in value]
+            return [impersonal(one, row, depth + 1) for one in value]
         case Mapping():
-            return {key: impersonal(one, row) for key, one in value.items()}
+            return {key: impersonal(one, row, depth + 1) for key, one in value.items()}
     return value
 
 
 def hidden(value: Any) -> bool:
     """Whether a value was not recorded as it was: two that were hidden look alike."""
-    match value:
-        case str():
-            return any(word in value for word in _HIDDEN)
-        case list() | tuple():
-            return any(map(hidden, value))
-        case Mapping():
-            return any(map(hidden, value.values()))
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                if any(word in text for word in _HIDDEN):
+                    return True
+            case (list() | tuple()) as items:
+                waiting += items
+            case Mapping() as table:
+                waiting += table.values()
     return False
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from telemetry.reports.comparison import words
 from telemetry.reports.comparison.value import (
+    SIDES,
     ComparedFound,
     Comparison,
     CrashPoint,
@@ -156,7 +157,7 @@ def _param(row: ParamCompared, longest: int) -> tuple[Text | str, ...]:
 def _defaults(found: Comparison, *, everything: bool) -> Group:
     built = found.defaults[: words.BUILT]
     keys = found.defaults[words.BUILT :]
-    if all(len(one.unknown) == len(words.SIDES) for one in found.defaults):
+    if all(len(one.unknown) == len(SIDES) for one in found.defaults):
         return blocks.section("Model defaults", [blocks.said("they are in neither record")])
     drawn: list[RenderableType] = [_facts(built, everything=everything)]
     shown = _shown(keys, everything=everything)
@@ -208,7 +209,7 @@ def _facts(
     for one in rows:
         style = _MATTERS if one.matters else ""
         texts = [words.mark(one), one.name]
-        texts += [words.cell(one, side, longest, plain=plain) for side in words.SIDES]
+        texts += [words.cell(one, side, longest, plain=plain) for side in SIDES]
         drawn.append([Text(text, style=style) for text in texts])
     return blocks.table(drawn, ("", "", "A", "B"), whole=everything)
 

@@ -5,20 +5,16 @@ microseconds, durations milliseconds. What a side does not know is named in `unk
 value like any other.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
-from telemetry.reports.findings import (
-    CompletenessFound,
-    FailureFound,
-    LoopFound,
-    StepsFound,
-    TaskFound,
-)
+from telemetry.reports.company import TaskFound
+from telemetry.reports.findings import CompletenessFound, FailureFound, LoopFound, StepsFound
 from telemetry.reports.moments import MomentFound, TimelineFound
 
 Side = Literal["a", "b"]
+SIDES: Final[tuple[Side, Side]] = ("a", "b")
 Alike = Literal[
     "the same failure",
     "different failures",

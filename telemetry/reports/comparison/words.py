@@ -22,7 +22,6 @@ from telemetry.reports.moments import MomentFound
 from telemetry.reports.sentences import counted
 from telemetry.reports.wording import cut, duration, one_line, value_text
 
-SIDES: Final[tuple[Side, Side]] = ("a", "b")
 BUILT: Final = 5  # so many rows tell how the defaults are built; those of the keys follow
 _UNKNOWN: Final = "unknown"
 _NONE: Final = "-"

@@ -4,35 +4,41 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from telemetry.reports.findings import (
-    CompletenessFound,
     FailureFound,
     FrameFound,
     Investigation,
+    Location,
     ValueFound,
 )
 from telemetry.reports.html.markup import Content, Html, breakable, tag
-from telemetry.reports.html.parts import Section, facts, mark, moment, muted, section, value
+from telemetry.reports.html.parts import (
+    Section,
+    facts,
+    first_upper,
+    mark,
+    moment,
+    muted,
+    section,
+    value,
+)
 from telemetry.reports.html.source import listing
-from telemetry.reports.wording import cut, value_text
+from telemetry.reports.sentences import (
+    NO_PLACE,
+    conclusions,
+    handled_text,
+    how_known,
+    innermost,
+    no_value,
+    place_text,
+    root_first,
+    root_frame,
+    root_known,
+    root_text,
+)
+from telemetry.reports.wording import cut, one_line, value_text
 
 _LONGEST_ANSWER: Final = 400
 _MOST_WORDS: Final = 20
-# How exactly a place is known, and what may be read from it.
-_KNOWN: Final = {
-    "raised at": "Recorded where the exception was raised, with the exception itself in hand.",
-    "reported at": (
-        "The engine passed on a text and no exception: this line reported it, and what went wrong "
-        "is below this line."
-    ),
-    "stopped at": (
-        "The innermost line of Python of the thread that stopped, from the stack that the process "
-        "left."
-    ),
-    "opened at": (
-        "The process left no stack. This line opened the innermost span that had not ended: it "
-        "failed somewhere below this line."
-    ),
-}
 _MOODS: Final = {"Complete": "good", "Failed": "bad"}
 
 
@@ -49,8 +55,8 @@ def head(found: Investigation) -> Html:
             class_="kicker",
         ),
         tag("h1", breakable(_headline(found))),
-        _notice(found.completeness, failure),
-        _place(failure) if failure else None,
+        _notice(found),
+        _place(failure, _headline(found)) if failure else None,
         _facts(found),
         class_=f"answer {mood}",
     )
@@ -60,16 +66,12 @@ def _headline(found: Investigation) -> str:
     """Return the answer; one that begins with the name of an exception is left as it is."""
     said = cut(found.says, _LONGEST_ANSWER)
     named = found.failure is not None and found.failure.kind not in ("death", "hang")
-    return said if named else _first_upper(said)
+    return said if named else first_upper(said)
 
 
-def _first_upper(sentence: str) -> str:
-    return f"{sentence[:1].upper()}{sentence[1:]}"
-
-
-def sections(failure: FailureFound) -> list[Section]:
-    """Return the source lines around the failing one, and the value that decided it."""
-    return [_where(failure), _value(failure)]
+def sections(found: Investigation, failure: FailureFound) -> list[Section]:
+    """Return the source lines around the failure's place, and the value that decided it."""
+    return [_where(failure), _value(found, failure)]
 
 
 def status_mood(status: str) -> str:
@@ -77,88 +79,73 @@ def status_mood(status: str) -> str:
     return _MOODS.get(status, "open")
 
 
-def _place(failure: FailureFound) -> Html:
-    location = failure.location
-    where = (
-        (
-            failure.place or "at",
-            " ",
-            _file_line(failure),
-            " in ",
-            tag("code", breakable(cut(location.function, 200))),
-        )
-        if location.file
-        else ("No line of code is known.",)
-    )
-    known = _KNOWN.get(failure.place) if location.file else None
+def _place(failure: FailureFound, headline: str) -> Html:
+    """Return the exact place; what was raised there, where the headline does not say it."""
+    known = how_known(failure.place) if failure.location.file else ""
+    behind, root, why = handled_text(failure), root_first(failure), root_known(failure)
     return tag(
         "div",
-        tag(
-            "p",
-            tag("strong", cut(failure.type, 200)),
-            " ",
-            tag("span", cut(failure.message, 800)),
-            class_="raised",
-        ),
-        tag("p", where, class_="where"),
-        tag("p", known, class_="known") if known else None,
-        _handled_before(failure),
+        None if one_line(_raised(failure), 800) in headline else _what(failure),
+        tag("p", first_upper(cut(root_text(root), 1000)), class_="raised") if root else None,
+        tag("p", first_upper(why), ".", class_="known") if why else None,
+        tag("p", _spot(failure.location, failure.place), class_="where"),
+        tag("p", first_upper(known), ".", class_="known") if known else None,
+        tag("p", "An exception before it: ", cut(behind, 800), class_="known") if behind else None,
         class_="error",
     )
 
 
-def _file_line(failure: FailureFound) -> Html:
-    location = failure.location
-    path = PurePosixPath(cut(location.file, 300))
+def _raised(failure: FailureFound) -> str:
+    return ": ".join(filter(None, (failure.type, failure.message)))
+
+
+def _what(failure: FailureFound) -> Html:
+    return tag(
+        "p",
+        tag("strong", cut(failure.type, 200)),
+        " ",
+        tag("span", cut(failure.message, 800)),
+        class_="raised",
+    )
+
+
+def _spot(location: Location, place: str) -> Content:
+    """Write a place as `place_text` does, the name of the file and the line set off."""
+    if not location.file:
+        return f"The place is {NO_PLACE}."
+    file, function = one_line(location.file, 300), one_line(location.function, 200)
+    return (
+        f"{one_line(place, 60)} ".lstrip(),
+        _file_line(file, location.line),
+        (" in ", tag("code", breakable(function))) if function else None,
+    )
+
+
+def _file_line(file: str, line: int) -> Html:
+    path = PurePosixPath(file)
     parent = "" if str(path.parent) == "." else f"{path.parent}/".replace("//", "/")
-    name = tag("b", f"{path.name}:{location.line}")
+    name = tag("b", f"{path.name}:{line}")
     return tag("code", tag("span", breakable(parent), class_="folder"), name)
 
 
-def _handled_before(failure: FailureFound) -> Html | None:
-    """Say which exception is behind this one, where one was handled before."""
-    cause = failure.caused_by
-    if not cause:
+def _notice(found: Investigation) -> Html | None:
+    """Say what an incomplete record lacks, what may be concluded from it, and what may not."""
+    if found.completeness.complete:
         return None
-    told = " ".join(str(cause.get(key, "")) for key in ("type", "message")).strip()
-    where = f"{cause.get('place', '')} {cause.get('file', '')}:{cause.get('line', '')}".strip()
-    function = cause.get("function", "")
-    within = tag("code", cut(str(function), 120))
-    said = ("Behind it: ", tag("strong", cut(told, 400)), f" {cut(where, 300)} in ", within)
-    return tag("p", said, class_="known")
-
-
-def _notice(completeness: CompletenessFound, failure: FailureFound | None) -> Html | None:
-    if completeness.complete:
-        return None
+    lacking = found.completeness.says.removeprefix("incomplete: ")
     return tag(
         "div",
         tag("p", tag("strong", "\N{WARNING SIGN} The record is incomplete.")),
-        tag("p", cut(_first_upper(completeness.says.removeprefix("incomplete: ")), 600)),
-        tag("p", tag("b", "What may be concluded: "), _conclusion(failure)),
+        tag("p", cut(first_upper(lacking), 600)),
+        map(_conclusion, conclusions(found)),
         class_="notice",
         role="note",
     )
 
 
-def _conclusion(failure: FailureFound | None) -> str:
-    counts = (
-        "Numbers of iterations, steps and records on this page are the least that happened: the "
-        "last record received is not the place of a failure."
-    )
-    if failure is None:
-        return f"that something failed is not recorded; it may be among what is missing. {counts}"
-    if failure.frames:
-        return (
-            "the place is certain: it is from the record of the error itself, which arrived "
-            f"whole. {counts}"
-        )
-    if failure.location.file:
-        return (
-            "the place is what the task's row, or the death, kept of it; the stack and the "
-            f"values are not in this record. {counts}"
-        )
-    return f"that it failed, and not where. {counts}"
+def _conclusion(sentence: str) -> Html:
+    about, colon, said = sentence.partition(":")
+    return tag("p", tag("b", about, colon), said)
 
 
 def _facts(found: Investigation) -> Html:
@@ -191,33 +178,33 @@ def _facts(found: Investigation) -> Html:
 
 
 def _where(failure: FailureFound) -> Section:
-    frame = _failing_frame(failure)
+    frame, behind = innermost(failure.frames, failure.location), root_frame(failure)
     body: list[Content] = []
+    if failure.root and behind and behind.source:
+        body.append(_figure(root_text(failure.root), behind, failure.root.expression))
     if frame and frame.source:
-        said = f"{frame.file}, line {frame.line}, as it was when it failed"
-        body = [tag("figure", tag("figcaption", said), listing(frame, failure.expression))]
-    else:
-        body = [muted("The record holds no source lines of this place.")]
+        said = f"{place_text(failure.location, failure.place)}; the source is as it was then"
+        own = f"the failure itself {said}" if body else said
+        body.append(_figure(own, frame, failure.expression))
+    elif not body:
+        body.append(muted("The record holds no source lines of this place."))
     if failure.last_words:
         words = failure.last_words[-_MOST_WORDS:]
         body += [
             tag("h3", "Last words of the process"),
             tag("pre", "\n".join(cut(word, 300) for word in words), class_="words", tabindex=0),
         ]
-    return section("where", "Where it failed", *body, short="Source")
+    return section("where", "Where", *body, short="Source")
 
 
-def _failing_frame(failure: FailureFound) -> FrameFound | None:
-    """Return the frame of the failure's place, the innermost where several are."""
-    location = failure.location
-    frames = list(reversed(failure.frames))
-    same = [one for one in frames if (one.file, one.line) == (location.file, location.line)]
-    return next(iter(same or frames), None)
+def _figure(said: str, frame: FrameFound, expression: str) -> Html:
+    caption = tag("figcaption", said)
+    return tag("figure", caption, listing(frame, expression))
 
 
-def _value(failure: FailureFound) -> Section:
+def _value(found: Investigation, failure: FailureFound) -> Section:
     if not failure.values:
-        body = muted("The record does not hold the values of the failing line.")
+        body = muted(first_upper(no_value(found, failure)), ".")
     else:
         body = tag("ol", map(_step, failure.values), class_="trail")
     return section("value", "Which value did it, and where it came from", body, short="Value")

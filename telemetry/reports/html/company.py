@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from telemetry.reports.findings import (
+from telemetry.reports.company import (
+    AttemptFound,
     DifferenceFound,
-    EnvironmentFound,
-    Investigation,
     LastGoodFound,
     RelativeFound,
     SameFailureFound,
     TaskFound,
 )
+from telemetry.reports.findings import EnvironmentFound, Investigation
 from telemetry.reports.html.answer import status_mood
 from telemetry.reports.html.markup import Content, Html, breakable, link, tag
 from telemetry.reports.html.parts import (
@@ -77,13 +77,31 @@ def _failure(one: SameFailureFound) -> Html:
     return row(_task_id(one.task), one.attempt, tag("code", cut(one.worker, 120)), moment(one.when))
 
 
+def attempts(found: Sequence[AttemptFound]) -> Section:
+    """Return how each attempt at the task ended, the newest first."""
+    shown, word = first_of(found, _MOST, "attempts")
+    rows = [
+        row(
+            one.attempt,
+            tag("span", cut(one.says, _LONGEST), class_="said"),
+            tag("code", cut(one.worker, 120)),
+            moment(one.when),
+        )
+        for one in shown
+    ]
+    listed = table(["Attempt", "What became of it", "Worker", "When"], rows, label="Attempts",
+                   class_="wordy")  # fmt: skip
+    return section("attempts", "Attempts", listed, word)
+
+
 def last_good(found: LastGoodFound | None) -> Section:
     """Return the newest run of the same type and model that went well, and what differs."""
     title = "Last good run"
     if found is None:
         none = muted("No task of this type and model is known to have gone well.")
         return section("good", title, none)
-    said = tag("p", "Task ", _task_id(found.id), ", ", moment(found.when))
+    later = ", which ended after this failure: none is known before" if found.later else ""
+    said = tag("p", "Task ", _task_id(found.id), ", ", moment(found.when), later)
     differing = _differences(found.differences, "This task", "The good run")
     return section("good", title, said, differing)
 

@@ -42,6 +42,7 @@ def completeness(found: CompletenessFound) -> Section:
         ("ended by their process", found.arrived, False),
         ("cut off", found.cut_off, found.cut_off > 0),
         ("still open", found.open, False),
+        ("without an end in it", found.unended, found.unended > 0),
         ("records missing", found.lost, found.lost > 0),
         ("bytes damaged", found.damaged_bytes, found.damaged_bytes > 0),
     ]

@@ -40,7 +40,7 @@ class Drawn:
 
     @property
     def ended(self) -> str:
-        """How the spans ended: "ok", "failed", "cut off", "open"."""
+        """How the spans ended: "ok", "failed", "cut off", "open", "unknown"."""
         return self.first.ended
 
     @property
@@ -59,10 +59,11 @@ class Drawn:
         bar = self.first
         if self.count == 1:
             took = duration(max(0.0, bar.end_ms - bar.start_ms))
+            ended = bar.ended
+            if ended == "unknown":
+                took, ended = f"at least {took}", "its end is not in the record"
             return " \N{MIDDLE DOT} ".join(
-                part
-                for part in (_named(bar), took, bar.ended, f"at {duration(bar.start_ms)}")
-                if part
+                part for part in (_named(bar), took, ended, f"at {duration(bar.start_ms)}") if part
             )
         slowest = duration(max(0.0, self.slowest.end_ms - self.slowest.start_ms))
         names = f"{_named(bar)} to {_named(self.last)}"

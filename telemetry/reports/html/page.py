@@ -34,12 +34,14 @@ def _sections(found: Investigation) -> Iterator[Section]:
         yield progress.progress(found)
         yield progress.picture(found)
     else:
-        yield from answer.sections(failure)
+        yield from answer.sections(found, failure)
         yield progress.picture(found)
         yield from stack.sections(failure)
         yield progress.progress(found)
     yield parameters.parameters(found.params)
     yield evidence.completeness(found.completeness)
+    if len(found.attempts) > 1:
+        yield company.attempts(found.attempts)
     if failure is not None:
         yield evidence.hypotheses(found.hypotheses)
         yield company.relatives(found.relatives)

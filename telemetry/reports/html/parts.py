@@ -36,9 +36,10 @@ def section(id_: str, title: str, *body: Content, short: str = "") -> Section:
 
 
 def contents(sections: Iterable[Section]) -> Html:
-    """Return the table of contents."""
+    """Return the table of contents, which a narrow screen folds away."""
     entries = (tag("li", tag("a", one.short, href=f"#{one.id}")) for one in sections)
-    return tag("nav", tag("ol", entries), aria_label="Contents", class_="contents")
+    folds = tag("details", tag("summary", "Contents"), tag("ol", entries), open=True)
+    return tag("nav", folds, aria_label="Contents", class_="contents")
 
 
 def table(
@@ -94,6 +95,11 @@ def moment(at: str) -> Content:
     day, _, clock = at.partition("T")
     text = f"{day} {clock.removesuffix('Z')} UTC" if clock.endswith("Z") else at
     return tag("time", text, datetime=at)
+
+
+def first_upper(sentence: str) -> str:
+    """Return a sentence as it stands by itself."""
+    return f"{sentence[:1].upper()}{sentence[1:]}"
 
 
 def muted(*said: Content) -> Html:

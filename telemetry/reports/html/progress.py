@@ -27,6 +27,7 @@ from telemetry.reports.html.parts import (
     table,
 )
 from telemetry.reports.html.scale import Scale, around_failure, steps, usable, whole
+from telemetry.reports.sentences import ended_text, has_run
 from telemetry.reports.wording import cut
 
 _MOST_STAGES: Final = 60
@@ -34,14 +35,15 @@ _MOST_CELLS: Final = 100
 _MOST_STEPS: Final = 200
 _CELL, _COLUMN = 12, 40  # pixels high
 _BETWEEN: Final = 0.6  # percent
-_MOODS: Final = {"ok": "good", "failed": "bad", "cut off": "bad", "open": "open"}
+_MOODS: Final = {"ok": "good", "failed": "bad", "cut off": "bad", "open": "open", "unknown": "open"}
 
 
 def picture(found: Investigation) -> Section:
     """Return the timeline drawn whole, and once more around the failure where that shows more."""
     drawn = found.timeline
     if not drawn.bars:
-        none = muted("Nothing is recorded of this attempt that could be drawn.")
+        nothing = "Nothing is recorded of this attempt that could be drawn."
+        none = muted(nothing if has_run(found) else "It has not run: there is nothing to draw.")
         return section("timeline", "Timeline", none)
     full = whole(drawn)
     near = around_failure(drawn) if found.failure else steps(drawn)
@@ -50,7 +52,7 @@ def picture(found: Investigation) -> Section:
     picture_of_all = timeline.svg(
         drawn, full, label=_described(found), failed_as=failed_as, marked=near
     )
-    figures = [_figure(said, _legend(found), picture_of_all)]
+    figures = [_figure(said, timeline.legend(drawn, failed_as), picture_of_all)]
     if near is not None:
         label = _closer(near, full, failed=found.failure is not None)
         figures.append(_figure(label, timeline.svg(drawn, near, label=label, failed_as=failed_as)))
@@ -84,17 +86,6 @@ def _described(found: Investigation) -> str:
     return cut(f"Timeline of the attempt. Stages: {stages}. {found.says}", 600)
 
 
-def _legend(found: Investigation) -> Html | None:
-    entries = [("failed", "failed"), ("cut-off", "cut off by a death"), ("open", "at work")]
-    ends = {bar.ended.replace(" ", "-") for bar in found.timeline.bars}
-    shown = [
-        tag("li", tag("span", class_=f"swatch {kind}"), word)
-        for kind, word in entries
-        if kind in ends
-    ]
-    return tag("ul", shown, class_="legend") if shown else None
-
-
 def _said_of(shown: Sequence[Lane]) -> Html | None:
     """Say which spans of the whole picture are not drawn one by one."""
     grouped, left_out = sum(one.grouped for one in shown), sum(one.left_out for one in shown)
@@ -117,7 +108,7 @@ def progress(found: Investigation) -> Section:
         "progress",
         title,
         _longest(found.stages) if not found.failure else None,
-        _stages(found.stages),
+        _stages(found),
         tag("h3", "Parameter loop"),
         _loop(found.loop, least),
         tag("h3", "Denoising"),
@@ -143,15 +134,16 @@ def _ms(stage: StageFound) -> float:
     return stage.ms if stage.ms is not None and usable(stage.ms) else 0.0
 
 
-def _stages(stages: Sequence[StageFound]) -> Html:
+def _stages(found: Investigation) -> Html:
+    stages = found.stages
     if not stages:
-        return muted("No stage is recorded.")
+        return muted("No stage is recorded." if has_run(found) else "It has not run.")
     total = sum(_ms(one) for one in stages) or 1.0
     shown, word = first_of(stages, _MOST_STAGES, "stages")
     rows = [
         row(
             cut(one.name, 60),
-            mark(cut(one.ended, 40), _MOODS.get(one.ended, "open")),
+            mark(cut(ended_text(one, found), 40), _MOODS.get(one.ended, "open")),
             NOTHING if one.ms is None else tag("span", lasted(_ms(one)), class_="figure"),
             _share(_ms(one) / total),
             moment(one.began),

@@ -1,5 +1,6 @@
 "use strict";
-// What the page can do beyond showing: filter parameters, open all frames, copy, print unfolded.
+// What the page can do beyond showing: filter parameters, open all frames, copy, print unfolded,
+// fold its contents away on a narrow screen.
 // Without it everything is shown, and nothing is offered that would not work.
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -64,6 +65,15 @@
     opened.forEach((fold) => { fold.open = false; });
     opened = [];
   });
+
+  // As wide as the style has it: there, and not on paper, the contents have a summary to open by.
+  const narrow = matchMedia("screen and (max-width: 37.5rem)");
+  const contents = document.querySelector("nav.contents > details");
+  if (contents) {
+    const suit = () => { contents.open = !narrow.matches; };
+    narrow.addEventListener("change", suit);
+    suit();
+  }
 
   const entries = new Map();
   for (const entry of document.querySelectorAll("nav.contents a")) {

@@ -66,7 +66,8 @@ def whole(*timelines: TimelineFound) -> Scale:
     """Return the scale on which all of these timelines fit, from their begin."""
     ends = [0.0]
     for timeline in timelines:
-        moments = [timeline.length_ms, timeline.failed_ms or 0.0]
+        known = (timeline.failed_ms or 0.0, timeline.record_ends_ms or 0.0)
+        moments = [timeline.length_ms, *known]
         ends += [at for at in (*moments, *(bar.end_ms for bar in timeline.bars)) if usable(at)]
     return Scale(start_ms=0.0, end_ms=max(_LEAST_MS, max(ends) * (1 + _ROOM)))
 

@@ -7,6 +7,7 @@ from telemetry.reports.findings import ExceptionFound, FailureFound, FrameFound
 from telemetry.reports.html.markup import Content, Html, join, tag
 from telemetry.reports.html.parts import (
     Section,
+    first_upper,
     fold,
     mark,
     more,
@@ -17,6 +18,7 @@ from telemetry.reports.html.parts import (
     value,
 )
 from telemetry.reports.html.source import listing
+from telemetry.reports.sentences import no_stack, other_exceptions, relation_text
 from telemetry.reports.wording import cut
 
 _INNERMOST: Final = 40
@@ -26,12 +28,6 @@ _MOST_CHAINED: Final = 10
 # Characters of values in all frames together: what is beyond is named, not shown.
 _ALLOWANCE: Final = 150_000
 _LONGEST_VALUE: Final = 400
-_RELATIONS: Final = {
-    "": "the exception itself",
-    "cause": "its cause (raised from)",
-    "context": "while handling it",
-    "member": "a member of the group",
-}
 
 
 class Allowance:
@@ -50,14 +46,14 @@ def sections(failure: FailureFound) -> list[Section]:
     """Return the stack, and the chain of exceptions where there is more than one."""
     allowance = Allowance()
     found = [_stack(failure, allowance)]
-    if len(failure.chain) > 1:
+    if len(failure.chain) > 1 or other_exceptions(failure):
         found.append(_chain(failure.chain, failure.frames, allowance))
     return found
 
 
 def _stack(failure: FailureFound, allowance: Allowance) -> Section:
     if not failure.frames:
-        none = muted("No stack was recorded: ", _why_none(failure))
+        none = muted(first_upper(no_stack(failure)))
         return section("stack", "Stack and locals", none, short="Stack")
     said = muted("Innermost frame first, with the locals it had. Folded frames open on a click.")
     frames = list(_folds(failure.frames, failure.expression, allowance))
@@ -71,15 +67,6 @@ def _stack(failure: FailureFound, allowance: Allowance) -> Section:
     )
     body = tag("div", frames, class_="frames")
     return section("stack", "Stack and locals", said, buttons, body, short="Stack")
-
-
-def _why_none(failure: FailureFound) -> str:
-    match failure.place:
-        case "opened at":
-            return "the process could not say any more, and its place is that of an open span."
-        case "reported at":
-            return "the engine passed on the text of an exception, and not the exception."
-    return "the record of the error is not among what arrived."
 
 
 def _folds(
@@ -135,7 +122,7 @@ def _chain(
     links = [
         tag(
             "li",
-            tag("p", mark(_RELATIONS.get(one.relation, one.relation[:40]), "quiet")),
+            tag("p", mark(relation_text(one.relation), "quiet")),
             tag("p", tag("strong", cut(one.type, 120)), " ", cut(one.message, 600)),
             _chained(one, shown, allowance),
         )

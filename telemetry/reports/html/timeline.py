@@ -15,6 +15,7 @@ from telemetry.reports.moments import SampleFound, TimelineFound
 from telemetry.reports.wording import duration, size
 
 _HEAD: Final = 26  # above the lanes: what the marked line says
+_SECOND: Final = 17  # above them, too: what a second one says
 _BARE: Final = 4  # the same, where there is no such line
 _TITLE: Final = 19
 _ROW: Final = 22
@@ -22,11 +23,18 @@ _BAR: Final = 18
 _MEMORY: Final = 54
 _AXIS: Final = 24
 _GAP: Final = 7
-_ENDS: Final = {"failed": "failed", "cut off": "cut-off", "open": "open"}
+_ENDS: Final = {"failed": "failed", "cut off": "cut-off", "open": "open", "unknown": "unknown"}
+_MEANT: Final = {
+    "failed": "failed",
+    "cut-off": "cut off by a death",
+    "open": "at work",
+    "unknown": "its end is not in the record",
+}
 _THIN: Final = 0.4  # percent: narrower bars have no edge
 _THINNEST: Final = 0.12  # percent: a bar that took no time is seen all the same
 _WIDE_PX, _NARROW_PX = 900, 320  # how wide the picture is at the least on a desk and on a phone
 _LETTER_PX: Final = 6.9
+_RECORD_ENDS: Final = "the record ends here"
 _Place = dict[str, str | int]
 _MOST_POINTS: Final = 240
 _MIDDLE: Final = 50.0
@@ -49,8 +57,8 @@ def svg(
         failed_as: What the marked line is called: "failed", "died".
         marked: A window that another picture shows in detail.
     """
-    failed_ms = _within(timeline.failed_ms, scale)
-    top = _HEAD if failed_ms is not None else _BARE
+    marks = _marks(timeline, scale, failed_as)
+    top = _HEAD + _SECOND * (len(marks) - 1) if marks else _BARE
     drawn, y = _lanes(lanes(timeline, scale), scale, top)
     memory, y = _memory(timeline.memory_bytes, scale, y)
     return tag(
@@ -59,13 +67,30 @@ def svg(
         _axis(scale, top, y),
         drawn,
         memory,
-        _failure(failed_ms, scale, y, failed_as) if failed_ms is not None else None,
+        (_marked_line(*one, scale, number, y) for number, one in enumerate(marks)),
         class_="timeline",
         role="img",
         aria_label=label,
         width="100%",
         height=y + _AXIS,
     )
+
+
+def legend(timeline: TimelineFound, failed_as: str = "failed") -> Html | None:
+    """Say what the colours and lines of a picture stand for that are not those of what went well.
+
+    Args:
+        timeline: What is drawn.
+        failed_as: As of `svg`.
+    """
+    ends = {_ENDS.get(bar.ended, "") for bar in timeline.bars}
+    entries = [(kind, said) for kind, said in _MEANT.items() if kind in ends]
+    if timeline.record_ends_ms is not None:
+        entries.append(("record-end", f"{_RECORD_ENDS}: not where it {failed_as}"))
+    if timeline.failed_by == "row":
+        entries.append(("by-row", f"{failed_as}, by the queue's row: the record does not have it"))
+    shown = [tag("li", tag("span", class_=f"swatch {kind}"), said) for kind, said in entries]
+    return tag("ul", shown, class_="legend") if shown else None
 
 
 def _lanes(shown: Sequence[Lane], scale: Scale, top: int) -> tuple[Html, int]:
@@ -190,25 +215,32 @@ def _within(ms: float | None, scale: Scale) -> float | None:
     return ms if seen else None
 
 
-def _failure(failed_ms: float, scale: Scale, y: int, failed_as: str) -> Html:
-    x = scale.across(failed_ms)
-    said = f"{failed_as} at {duration(failed_ms)}"
+def _marks(timeline: TimelineFound, scale: Scale, failed_as: str) -> list[tuple[float, str, str]]:
+    """Return the moments that a line marks, what it says, and its class."""
+    found = []
+    if (failed_ms := _within(timeline.failed_ms, scale)) is not None:
+        by_row = ", by the queue's row" if timeline.failed_by == "row" else ""
+        said = f"{failed_as} at {duration(failed_ms)}{by_row}"
+        found.append((failed_ms, said, f"failure{' by-row' if by_row else ''}"))
+    if (ends_ms := _within(timeline.record_ends_ms, scale)) is not None:
+        found.append((ends_ms, _RECORD_ENDS, "record-end"))
+    return found
+
+
+def _marked_line(at_ms: float, said: str, class_: str, scale: Scale, row: int, y: int) -> Html:
+    x = scale.across(at_ms)
     after = x <= _MIDDLE
-    text = (
-        f"\N{BLACK DOWN-POINTING TRIANGLE} {said}"
-        if after
-        else f"{said} \N{BLACK DOWN-POINTING TRIANGLE}"
-    )
-    line = tag("line", x1=f"{x:.3f}%", x2=f"{x:.3f}%", y1=_HEAD - 8, y2=y + 4)
+    sign = "\N{BLACK DOWN-POINTING TRIANGLE}"
+    line = tag("line", x1=f"{x:.3f}%", x2=f"{x:.3f}%", y1=_HEAD - 8 + row * _SECOND, y2=y + 4)
     label = tag(
         "text",
-        text,
+        f"{sign} {said}" if after else f"{said} {sign}",
         x=f"{x:.3f}%",
-        y=12,
+        y=12 + row * _SECOND,
         dx=-5 if after else 5,
         text_anchor="start" if after else "end",
     )
-    return tag("g", tag("title", said), line, label, class_="failure")
+    return tag("g", tag("title", said), line, label, class_=class_)
 
 
 def _text(text: str, x: float, y: int, *, class_: str, centred: bool = False) -> Html:

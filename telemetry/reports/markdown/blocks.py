@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from telemetry.reports.findings import DifferenceFound
+from telemetry.reports.company import DifferenceFound
 from telemetry.reports.wording import cut, one_line, printable, value_text
 
 MOST: Final = 65_536  # characters of a GitHub comment

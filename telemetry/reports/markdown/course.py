@@ -1,9 +1,10 @@
 """How far an attempt got, with which model and parameters, and its record, as Markdown."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from telemetry.reports.company import AttemptFound
 from telemetry.reports.findings import (
     CompletenessFound,
     DefaultsFound,
@@ -18,6 +19,7 @@ from telemetry.reports.sentences import (
     asked_text,
     counts_text,
     ended_text,
+    has_run,
     loop_text,
     steps_text,
     used_text,
@@ -33,7 +35,10 @@ def how_far(found: Investigation) -> Iterator[Block]:
         stages = sorted(stages, key=lambda one: -(one.ms or 0.0))
     if stages:
         yield md.table(("stage", "began", "took", "ended"), (_stage(one, found) for one in stages))
-    yield md.bullets(_loop_and_steps(found))
+    if has_run(found):
+        yield md.bullets(_loop_and_steps(found))
+    else:
+        yield md.paragraph("It has not run.")
 
 
 def model(found: ModelFound, longest: int) -> Iterator[Block]:
@@ -86,6 +91,17 @@ def defaults(found: DefaultsFound, longest: int) -> Iterator[Block]:
             (md.code(name, longest), md.value(one, longest)) for name, one in found.values.items()
         ]
         yield md.folded(f"{len(rows)} values", md.table(("name", "default"), rows, "defaults"))
+
+
+def attempts(found: Sequence[AttemptFound]) -> Iterator[Block]:
+    """Show how each attempt ended, the newest first, where there was more than one."""
+    if len(found) > 1:
+        yield md.heading("Attempts")
+        rows = [
+            (str(one.attempt), md.prose(one.says, 400), md.code(one.worker), md.code(one.when))
+            for one in found
+        ]
+        yield md.table(("attempt", "what became of it", "worker", "when"), rows, "attempts")
 
 
 def record(found: CompletenessFound) -> Iterator[Block]:

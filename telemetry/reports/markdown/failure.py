@@ -15,33 +15,39 @@ from telemetry.reports.markdown import blocks as md
 from telemetry.reports.markdown.blocks import Block
 from telemetry.reports.moments import MomentFound
 from telemetry.reports.sentences import (
-    cause_text,
+    NO_PLACE,
     counted,
     death_text,
+    handled_text,
     how_known,
     innermost,
     no_stack,
     no_value,
+    other_exceptions,
     place_text,
+    relation_text,
+    root_exception,
+    root_first,
+    root_frame,
+    root_known,
+    root_text,
 )
 from telemetry.reports.wording import one_line
 
 _MOST_FRAMES: Final = 24
 _MOST_EXCEPTIONS: Final = 12
 _MOST_WORDS: Final = 40
-_RELATIONS: Final = {
-    "": "ended as",
-    "cause": "caused by",
-    "context": "while handling",
-    "member": "member of its group",
-}
 
 
 def root_cause(found: Investigation, failure: FailureFound, longest: int) -> Iterator[Block]:
     """Tell the place with its source, the values that decided it, and every frame, folded."""
     yield md.heading("Root cause and code location")
     yield md.bullets(_facts(failure))
+    if behind := root_frame(failure):
+        yield source(behind)
     if frame := innermost(failure.frames, failure.location):
+        if behind:
+            yield md.paragraph("The failure itself:")
         yield source(frame)
     if failure.last_words:
         yield md.paragraph("Its last words on stderr:")
@@ -91,7 +97,11 @@ def source(frame: FrameFound) -> Block:
 
 def _facts(failure: FailureFound) -> Iterator[str]:
     place = place_text(failure.location, failure.place)
-    yield f"place: {md.code(place, 700)}" if place else "place: not known, no record names it"
+    if root := root_first(failure):
+        yield md.prose(root_text(root), 1600)
+        if known := root_known(failure):
+            yield md.prose(known)
+    yield f"place: {md.code(place, 700)}" if place else f"place: {NO_PLACE}"
     if place and (known := how_known(failure.place)):
         yield md.prose(known)
     said = ": ".join(filter(None, (failure.type, failure.message)))
@@ -104,8 +114,8 @@ def _facts(failure: FailureFound) -> Iterator[str]:
         yield f"at: {md.code(failure.at)}"
     if died := death_text(failure):
         yield md.prose(died)
-    if failure.caused_by:
-        yield f"an exception before it: {md.prose(cause_text(failure.caused_by))}"
+    if handled := handled_text(failure):
+        yield f"an exception before it: {md.prose(handled)}"
     if failure.fingerprint:
         yield f"fingerprint: {md.code(failure.fingerprint)}"
 
@@ -115,9 +125,11 @@ def _stack(failure: FailureFound, longest: int) -> Iterator[Block]:
     if not failure.frames:
         yield md.paragraph(md.prose(no_stack(failure)))
     yield from _frames(failure.frames, longest)
-    others = [one for one in failure.chain if one.frames != failure.frames]
-    if len(failure.chain) > 1:
+    if others := other_exceptions(failure):
         yield md.bullets(map(_of_chain, others[:_MOST_EXCEPTIONS]))
+    if root := root_exception(failure):
+        yield md.paragraph("The frames of the root cause:")
+        yield from _frames(root.frames, longest)
 
 
 def _frames(frames: list[FrameFound], longest: int) -> Iterator[Block]:
@@ -142,7 +154,7 @@ def _frame(frame: FrameFound, longest: int) -> Block:
 
 def _of_chain(exception: ExceptionFound) -> str:
     said = ": ".join(filter(None, (exception.type, exception.message)))
-    relation = _RELATIONS.get(exception.relation, "beside")
+    relation = relation_text(exception.relation)
     if not exception.frames:
         return f"{relation}: {md.code(said, 600)}"
     last = exception.frames[-1]

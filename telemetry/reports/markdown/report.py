@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from telemetry.reports.findings import Investigation, TaskFound
+from telemetry.reports.company import TaskFound
+from telemetry.reports.findings import Investigation
 from telemetry.reports.markdown import blocks as md
 from telemetry.reports.markdown import course
 from telemetry.reports.markdown.blocks import Block
@@ -12,7 +13,6 @@ from telemetry.reports.sentences import (
     conclusions,
     counted,
     facts,
-    fell_with,
     lacks,
     place_text,
 )
@@ -76,6 +76,7 @@ def _blocks(found: Investigation, longest: int) -> Iterator[Block]:
     yield from course.params(found, longest)
     yield from course.defaults(found.defaults, longest)
     yield from course.record(found.completeness)
+    yield from course.attempts(found.attempts)
     if failure:
         yield from _previous(found, longest)
         yield from _same(found)
@@ -147,7 +148,7 @@ def _same(found: Investigation) -> Iterator[Block]:
         yield md.table(("task", "attempt", "worker", "when"), rows, "attempts")
     else:
         yield md.paragraph("No other attempt is known to have failed in this way.")
-    fell = sum(fell_with(one, found) for one in found.relatives)
+    fell = sum(one.felled for one in found.relatives)
     said = f"{counted(fell, 'other task')} of {len(found.relatives):,} in its journey fell with it."
     yield md.paragraph(said)
 
@@ -158,7 +159,8 @@ def _last_good(found: Investigation, longest: int) -> Iterator[Block]:
     if good is None:
         yield md.paragraph("None is known of this task type and model.")
         return
-    yield md.paragraph(f"{md.code(good.id)}, {md.code(good.when)}. What differs:")
+    later = ", which ended after this failure: none is known before" if good.later else ""
+    yield md.paragraph(f"{md.code(good.id)}, {md.code(good.when)}{later}. What differs:")
     if good.differences:
         yield md.differences(good.differences, "this", "the good one", longest)
     else:

@@ -7,11 +7,13 @@ import msgspec
 
 from telemetry import names
 from telemetry.errors import MalformedOtlp
+from telemetry.reports.wording import CUT
 from telemetry.spans import CLOSED_BY_DEATH, CLOSED_BY_END, Event, Link, Span
 
 _TRACE_ID_BYTES: Final = 16
 _SPAN_ID_BYTES: Final = 8
 _LARGEST: Final = 2**63 - 1
+_DEEPEST: Final = 12  # what lies deeper in an attribute no recorder has written
 # OTLP's JSON has numbers, the JSON mapping of protobuf names; both begin with what is not said.
 _KINDS: Final = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 _STATUSES: Final = ("UNSET", "OK", "ERROR")
@@ -179,20 +181,22 @@ def _links(links: Iterable[_Link]) -> Iterator[Link]:
         yield Link(*ids, _values(one.attributes))
 
 
-def _values(pairs: Iterable[_Pair]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
+def _values(pairs: Iterable[_Pair], depth: int = 0) -> dict[str, Any]:
+    return {pair.key: _value(pair.value, depth) for pair in pairs}
 
 
-def _value(value: _Value) -> Any:
+def _value(value: _Value, depth: int) -> Any:
     """Return a value as it was recorded; one that is none of OTLP's kinds is None."""
     if value.int_value is not None:
         return int(value.int_value)
     if value.double_value is not None:
         return float(value.double_value)  # "NaN" and "Infinity" are texts
+    if depth >= _DEEPEST and (value.array_value or value.kvlist_value):
+        return CUT
     if value.array_value is not None:
-        return [_value(one) for one in value.array_value.values]
+        return [_value(one, depth + 1) for one in value.array_value.values]
     if value.kvlist_value is not None:
-        return _values(value.kvlist_value.values)
+        return _values(value.kvlist_value.values, depth + 1)
     plain = (value.string_value, value.bool_value, value.bytes_value)
     return next((one for one in plain if one is not None), None)
 

@@ -1,11 +1,12 @@
 """How far an attempt got, where its time went, its parameters and its record, for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from telemetry.reports.company import AttemptFound
 from telemetry.reports.findings import (
     CompletenessFound,
     Investigation,
@@ -18,6 +19,7 @@ from telemetry.reports.sentences import (
     counted,
     counts_text,
     ended_text,
+    has_run,
     loop_text,
     steps_text,
     used_text,
@@ -29,9 +31,10 @@ _LONGEST_CELL: Final = 48
 _LONGEST_ALL: Final = 4000
 _BAR_COLUMNS: Final = 24
 _MOST_GAPS: Final = 6
+_MOST_ATTEMPTS: Final = 6
 _MOST_STAGES: Final = 24
 _MOST_PARAMS: Final = 400
-_ENDED_STYLES: Final = {"failed": "red", "cut off": "red", "open": "yellow"}
+_ENDED_STYLES: Final = {"failed": "red", "cut off": "red", "open": "yellow", "unknown": "yellow"}
 
 
 def how_far(found: Investigation, *, everything: bool = False) -> Group:
@@ -42,10 +45,13 @@ def how_far(found: Investigation, *, everything: bool = False) -> Group:
         rows = [(one.name, one.began, _took(one.ms), _ended(one, found)) for one in shown]
         drawn += [blocks.table(rows, ("stage", "began", "took", "ended")), *more]
     else:
-        drawn.append(blocks.said("no stage is in the record"))
+        drawn.append(blocks.said(_no_stage(found)))
     drawn += _loop_and_steps(found)
     if everything and found.timeline.around:
-        drawn.append(blocks.said("the records around the failure, ms from it:", "dim"))
+        said = "the records around the failure, ms from it:"
+        if found.timeline.failed_ms is None:
+            said = "the last records that arrived, ms from the last:"
+        drawn.append(blocks.said(said, "dim"))
         moments = [
             (f"{one.offset_ms:+.3f}", one.kind, Text(one.text)) for one in found.timeline.around
         ]
@@ -57,7 +63,7 @@ def where_time_went(found: Investigation) -> Group:
     """Show the stages, the longest first, each with its part of the whole."""
     drawn: list[RenderableType] = [_bars(found)] if found.stages else []
     if not found.stages:
-        drawn.append(blocks.said("no stage is in the record"))
+        drawn.append(blocks.said(_no_stage(found)))
     drawn += _loop_and_steps(found)
     at_work = any(one.ended == "open" for one in found.stages)
     return blocks.section("Where the time went", drawn, "so far" if at_work else "")
@@ -78,6 +84,18 @@ def parameters(found: Investigation, *, everything: bool = False) -> Group:
         drawn.append(blocks.said(said, "yellow"))
     model = f"of {one_line(found.model.name, 48)}, " if found.model.name else ""
     return blocks.section("Every parameter", drawn, f"{model}in the loop's order")
+
+
+def attempts(found: Sequence[AttemptFound], *, everything: bool = False) -> Group:
+    """Show how each attempt ended, the newest first."""
+    drawn: list[RenderableType] = []
+    shown, more = blocks.first(found, _MOST_ATTEMPTS, "attempts", everything=everything)
+    for one in shown:
+        drawn.append(blocks.said(f"attempt {one.attempt} {one.says}"))
+        drawn.append(
+            blocks.said(f"{one_line(one.when, 40)} on {one_line(one.worker, 60)}", "dim", 4)
+        )
+    return blocks.section("Attempts", drawn + more)
 
 
 def record(completeness: CompletenessFound, *, everything: bool = False) -> Group:
@@ -103,7 +121,13 @@ def record(completeness: CompletenessFound, *, everything: bool = False) -> Grou
     return blocks.section("The record", drawn)
 
 
+def _no_stage(found: Investigation) -> str:
+    return "no stage is in the record" if has_run(found) else "it has not run"
+
+
 def _loop_and_steps(found: Investigation) -> Iterator[RenderableType]:
+    if not has_run(found):
+        return
     yield blocks.said(loop_text(found))
     last, slowest = found.loop.last, found.loop.slowest
     word = "last" if found.completeness.complete else "last that arrived"

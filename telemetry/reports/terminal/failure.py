@@ -15,13 +15,21 @@ from telemetry.reports.findings import (
     Location,
 )
 from telemetry.reports.sentences import (
-    cause_text,
+    NO_PLACE,
     death_text,
+    handled_text,
     how_known,
     innermost,
     no_stack,
     no_value,
+    other_exceptions,
     place_text,
+    relation_text,
+    root_exception,
+    root_first,
+    root_frame,
+    root_known,
+    root_text,
 )
 from telemetry.reports.terminal import blocks
 from telemetry.reports.wording import one_line, value_text
@@ -35,12 +43,6 @@ _MOST_FRAMES: Final = (4, 16)  # of the outermost and of the innermost
 _LONGEST_NAME: Final = 26
 _LONGEST_VALUE: Final = 200
 _LONGEST_ALL: Final = 4000
-_RELATIONS: Final = {
-    "": "ended as",
-    "cause": "caused by",
-    "context": "while handling",
-    "member": "member of its group",
-}
 
 
 def where(failure: FailureFound) -> Group:
@@ -63,32 +65,47 @@ def stack(failure: FailureFound, *, everything: bool = False) -> Group:
     if not failure.frames:
         drawn.append(blocks.said(no_stack(failure)))
     drawn += _frames(failure.frames, everything=everything)
-    if len(failure.chain) > 1:
-        others = [one for one in failure.chain if one.frames != failure.frames]
+    if others := other_exceptions(failure):
+        root = root_exception(failure)
         shown, more = blocks.first(others, _MOST_EXCEPTIONS, "exceptions", everything=everything)
-        drawn += chain.from_iterable(_of_chain(one, everything=everything) for one in shown)
+        drawn += chain.from_iterable(
+            _of_chain(one, framed=one is root, everything=everything) for one in shown
+        )
         drawn += more
     aside = "outermost first" if len(failure.frames) > 1 else ""
     return blocks.section("Every frame with its locals", drawn, aside)
 
 
 def _where(failure: FailureFound) -> Iterator[RenderableType]:
+    root = root_first(failure)
+    if root:
+        yield blocks.said(root_text(root), "bold red")
+        if known := root_known(failure):
+            yield blocks.said(known, "yellow")
+        yield from _root_source(failure)
     place = place_text(failure.location, failure.place)
     if place:
-        yield blocks.said(place, "bold")
+        yield blocks.said(f"the failure itself {place}" if root else place, "bold")
     else:
-        yield blocks.said("the place is not known: nothing that arrived names it", "yellow")
+        yield blocks.said(f"the place is {NO_PLACE}", "yellow")
     if place and (known := how_known(failure.place)):
         yield blocks.said(known, "yellow")
     if frame := innermost(failure.frames, failure.location):
         yield from blocks.source(frame.source, frame.line)
-    if failure.caused_by:
-        yield blocks.said(cause_text(failure.caused_by), "bold red")
+    if handled := handled_text(failure):
+        yield blocks.said(handled, "" if root else "bold red")
+    if not root:
+        yield from _root_source(failure)
     if died := death_text(failure):
         yield blocks.said(died)
     if failure.last_words:
         yield blocks.said("its last words on stderr:", "dim")
         yield from (blocks.kept(word, indent=4) for word in failure.last_words[-8:])
+
+
+def _root_source(failure: FailureFound) -> Iterator[RenderableType]:
+    if frame := root_frame(failure):
+        yield from blocks.source(frame.source, frame.line)
 
 
 def _values(
@@ -156,11 +173,13 @@ def _locals(
     yield from more
 
 
-def _of_chain(exception: ExceptionFound, *, everything: bool) -> Iterator[RenderableType]:
-    said = (_RELATIONS.get(exception.relation, ""), exception.type, exception.message)
+def _of_chain(
+    exception: ExceptionFound, *, framed: bool, everything: bool
+) -> Iterator[RenderableType]:
+    said = (relation_text(exception.relation), exception.type, exception.message)
     yield blocks.said(": ".join(filter(None, said)), "bold")
-    if everything:
-        yield from _frames(exception.frames, everything=True)
+    if everything or framed:
+        yield from _frames(exception.frames, everything=everything)
     elif exception.frames:
         frame = exception.frames[-1]
         location = Location(file=frame.file, line=frame.line, function=frame.function)

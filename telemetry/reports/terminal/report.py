@@ -12,16 +12,12 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from telemetry.reports.findings import (
-    DifferenceFound,
-    FailureFound,
-    HypothesisFound,
-    Investigation,
-    RelativeFound,
-)
-from telemetry.reports.sentences import conclusions, facts, fell_with, lacks
+from telemetry.reports.company import DifferenceFound, RelativeFound
+from telemetry.reports.findings import FailureFound, HypothesisFound, Investigation
+from telemetry.reports.sentences import conclusions, facts, lacks
 from telemetry.reports.terminal import blocks
 from telemetry.reports.terminal.course import (
+    attempts,
     how_far,
     parameters,
     record,
@@ -128,6 +124,8 @@ def _sections(found: Investigation, *, everything: bool) -> Iterator[RenderableT
     if everything:
         yield _ran_on(found)
     yield record(found.completeness, everything=everything)
+    if len(found.attempts) > 1:
+        yield attempts(found.attempts, everything=everything)
     if failure:
         yield _same(found, failure, everything=everything)
     if failure or found.relatives:
@@ -166,8 +164,8 @@ def _same(found: Investigation, failure: FailureFound, *, everything: bool) -> G
 
 def _relatives(found: Investigation, *, everything: bool) -> Group:
     """Show whom the failure took down, then the others of the journey."""
-    fell = [one for one in found.relatives if fell_with(one, found)]
-    others = [one for one in found.relatives if not fell_with(one, found)]
+    fell = [one for one in found.relatives if one.felled]
+    others = [one for one in found.relatives if not one.felled]
     if not found.failure:
         drawn = _grouped(others + fell, everything=everything)
         return blocks.section("Its relatives", drawn)
@@ -205,6 +203,8 @@ def _last_good(found: Investigation, *, everything: bool) -> Group:
         said = "none is known of this task type and model"
         return blocks.section("The last good run", [blocks.said(said)])
     drawn: list[RenderableType] = [blocks.said(f"{one_line(good.id, 60)}, {good.when}")]
+    if good.later:
+        drawn.append(blocks.said("it ended after this failure: none is known before", "dim"))
     if good.differences:
         drawn += differences(good.differences, this="this", other="good", everything=everything)
     else:

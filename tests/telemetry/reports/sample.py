@@ -11,10 +11,16 @@ from typing import Any, Literal, get_type_hints
 
 import msgspec
 
+from telemetry.reports.company import (
+    DifferenceFound,
+    LastGoodFound,
+    RelativeFound,
+    SameFailureFound,
+    TaskFound,
+)
 from telemetry.reports.findings import (
     CompletenessFound,
     DefaultsFound,
-    DifferenceFound,
     EnvironmentFound,
     ExceptionFound,
     FailureFound,
@@ -23,20 +29,16 @@ from telemetry.reports.findings import (
     HypothesisFound,
     Investigation,
     IterationFound,
-    LastGoodFound,
     LinksFound,
     Location,
     LoopFound,
     LoraFound,
     ModelFound,
     ParamFound,
-    RelativeFound,
     ReplayFound,
-    SameFailureFound,
     SourceLine,
     StageFound,
     StepsFound,
-    TaskFound,
     ValueFound,
     Verdict,
 )
@@ -448,7 +450,7 @@ def _cascaded() -> str:
 def _relatives() -> list[RelativeFound]:
     because = f"failed because of {TASK}"
     return [
-        RelativeFound(id=one.id, type=one.type, status=one.status, because=because)
+        RelativeFound(id=one.id, type=one.type, status=one.status, because=because, felled=True)
         for one in [_parent(), *_segments()]
     ]
 

@@ -3,17 +3,12 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from telemetry.reports.advice import next_steps
+from telemetry.reports.company import RelativeFound, SameFailureFound
 from telemetry.reports.completeness import nothing_recorded
-from telemetry.reports.findings import (
-    CompletenessFound,
-    FailureFound,
-    HypothesisFound,
-    RelativeFound,
-    SameFailureFound,
-    ValueFound,
-)
+from telemetry.reports.findings import CompletenessFound, FailureFound, HypothesisFound, ValueFound
 from telemetry.reports.hypotheses import ITERATOR, POLLUTION
 from tests.telemetry.reports.test_summary import fault
 
@@ -31,13 +26,14 @@ def steps(
     *,
     same: int = 0,
     fallen: int = 0,
+    because: str = "failed because of x",
     replay: str = "loop26 replay 1",
 ) -> list[str]:
     """Advise."""
     others = [SameFailureFound(task=f"{n}", attempt=1, worker="", when="") for n in range(same)]
     relatives = [
-        RelativeFound(id=f"{n}", type="", status="Failed", because="failed because of x")
-        for n in range(fallen)
+        RelativeFound(id=f"{n}", type="", status="Failed", because=because, felled=n < fallen)
+        for n in range(fallen + 1)
     ]
     return next_steps(failure, hypotheses or [], record, others, relatives, replay)
 
@@ -75,7 +71,62 @@ def test_the_line_is_opened_and_the_empty_value_is_followed() -> None:
 def test_an_item_that_was_not_there_was_not_none() -> None:
     """A KeyError speaks of the item."""
     found = fault(type="KeyError", message="'a'", expression="d['a']")
-    assert steps(found) == ["Find out why d['a'] was not there."]
+    assert steps(found) == ["Find out why d['a'] was not there: there is no such key."]
+
+
+def test_an_object_without_the_attribute_was_there() -> None:
+    """It was of another type, and that came from somewhere."""
+    found = msgspec.structs.replace(
+        fault(
+            type="AttributeError",
+            message="'generator' object has no attribute 'get'",
+            expression="defs",
+        ),
+        values=[ValueFound(name="defs", value="<generator>", origin="assigned at a.py:7: f()")],
+    )
+    assert steps(found) == [
+        "Find out why defs was a generator, which has no 'get': assigned at a.py:7: f()."
+    ]
+
+
+def test_a_missing_key_is_followed_to_the_empty_name_of_it() -> None:
+    """Where that came from is the question."""
+    found = msgspec.structs.replace(
+        fault(type="KeyError", message="''", expression="d[name]"),
+        values=[ValueFound(name="name", value="", origin="passed at a.py:7")],
+    )
+    assert steps(found) == [
+        "Find out why d[name] was not there: there is no such key; name was '', passed at a.py:7."
+    ]
+
+
+def test_what_was_at_work_is_looked_at_where_it_was_opened() -> None:
+    """The line is not that of the failure."""
+    found = fault(place="opened at", file="steps.py", line=30, function="denoise")
+    assert steps(found) == ["Look at what denoise opened at steps.py:30 was doing."]
+
+
+def test_a_text_that_was_passed_on_is_looked_at_where_it_was_told() -> None:
+    """Nothing more is known of it."""
+    found = fault(place="reported at", file="steps.py", line=30, function="denoise")
+    assert steps(found) == ["Look at what steps.py:30 in denoise reports: its text alone is known."]
+
+
+@pytest.mark.parametrize("kind", ["segfault", "abort"])
+def test_last_words_are_spoken_of_where_they_are_in_the_record(kind: str) -> None:
+    """Not every process gets to say any."""
+    silent = fault(kind="death", type=kind)
+    [step] = steps(msgspec.structs.replace(silent, last_words=["double free"]))
+    assert "its last words" in step
+    assert "not in the record" not in step
+    assert "its last words are not in the record" in steps(silent)[0]
+
+
+def test_a_refused_task_needs_no_replay() -> None:
+    """It would be refused again."""
+    assert steps(fault(kind="refused"), [OPEN]) == [
+        "Correct the task and enqueue it again: it was refused, the worker is well."
+    ]
 
 
 def test_each_death_has_advice_of_its_own() -> None:
@@ -130,6 +181,11 @@ def test_a_journey_that_fell_is_enqueued_again() -> None:
     assert steps(fault(), fallen=13)[-1] == (
         "Then enqueue the journey again: 13 of its tasks fell with this one."
     )
+
+
+def test_a_relatives_own_words_do_not_count_it_among_those_that_fell() -> None:
+    """It failed because of something else."""
+    assert steps(fault(), because="failed because the disk was full") == []
 
 
 def test_texts_of_strangers_stay_on_their_line() -> None:

@@ -1,7 +1,9 @@
 """What failed and where, of the record of a real exception, and of a row alone."""
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from telemetry.recorder import Recorder
@@ -69,3 +71,38 @@ def test_a_row_without_a_record_still_names_the_place() -> None:
 def test_what_did_not_fail_has_no_failure() -> None:
     """Neither record nor row knows of one."""
     assert failure(None, ROW) is None
+
+
+WRONG: list[Any] = [None, True, 1.5, float("inf"), "x", [1], {"a": [1]}, b"x", {1: 2}, [[], "y"]]
+FIELDS = [
+    *("kind", "type", "message", "sentence", "file", "line", "function", "place", "stage"),
+    *("loop_index", "loop_count", "fingerprint", "event_id", "expression", "caused_by", "signal"),
+    *("exit_code", "last_words", "root_cause", "record", "death", "open_spans", "anything"),
+]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_row_that_another_application_wrote_is_told(name: str) -> None:
+    """What is in it of another type than it should be is left out, and the rest is told."""
+    for wrong in WRONG:
+        told = {"type": "KeyError", "message": "x", name: wrong}
+        found = failure(None, TaskRow(id="x", type="t2v", status="Failed", error=told))
+        assert found is not None
+        assert msgspec.convert(msgspec.to_builtins(found), type(found)) == found
+
+
+@pytest.mark.parametrize("name", ["death", "caused_by", "last_words"])
+def test_the_context_of_an_error_may_be_of_any_form(error: Error, name: str) -> None:
+    """A stranger may have written the record."""
+    for wrong in [*WRONG, {"exit_code": "x", "signal": [1]}]:
+        found = failure(msgspec.structs.replace(error, context={name: wrong}), ROW)
+        assert found is not None
+        assert msgspec.convert(msgspec.to_builtins(found), type(found)) == found
+
+
+def test_last_words_are_texts() -> None:
+    """One that is none is not shown."""
+    told = {"type": "SIGSEGV", "last_words": [1, "a", None, {"b": 2}]}
+    found = failure(None, TaskRow(id="x", type="t2v", status="Failed", error=told))
+    assert found is not None
+    assert found.last_words == ["a"]

@@ -23,7 +23,8 @@ from telemetry.death import close_dead, from_returncode
 from telemetry.journal import process_directories
 from telemetry.records import Error
 from telemetry.reports.case import Case, QueueEvent, TaskRow
-from telemetry.reports.findings import Investigation, LinksFound, SameFailureFound
+from telemetry.reports.company import SameFailureFound
+from telemetry.reports.findings import Investigation, LinksFound
 from telemetry.reports.investigate import investigate
 from telemetry.reports.markdown import markdown
 from telemetry.reports.terminal import plain

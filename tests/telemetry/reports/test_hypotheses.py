@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,13 @@ class SimpleLazyObject:
     def __getattr__(self, name: str) -> Any:
         """Fail as the real one does that has nothing to give."""
         raise AttributeError(name)
+
+
+@dataclass
+class Holder:
+    """A value that has a lazy one in a field."""
+
+    config: SimpleLazyObject
 
 
 def parse_phase_config(text: str) -> Any:
@@ -229,6 +236,69 @@ def test_a_process_that_is_killed_in_an_old_iteration_may_have_hung(spool: Path)
     assert "min" in evidence
 
 
+@pytest.mark.parametrize(
+    "raised",
+    [
+        RuntimeError(
+            "[Rank 0] Watchdog caught collective operation timeout: WorkNCCL(OpType=ALLREDUCE) "
+            "ran for 600000 milliseconds before timing out."
+        ),
+        OSError("[Errno 110] Connection timed out"),
+        OSError("<urlopen error timed out>"),
+        OSError("The read operation timed out"),
+    ],
+)
+def test_a_timeout_that_only_the_message_tells_is_confirmed(spool: Path, raised: Exception) -> None:
+    """What watches over a device, or an operating system, has its own words for it."""
+
+    def act() -> None:
+        raise raised
+
+    assert said(raising(spool, act, 5).found(), TIMEOUT)[0] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        ValueError("the timeout parameter is wrong"),
+        RuntimeError("generation failed for a runner who timed out"),
+        Exception("engine: timing out"),
+    ],
+)
+def test_a_message_that_may_speak_of_a_timeout_decides_nothing(
+    spool: Path, raised: Exception
+) -> None:
+    """Whose words they are is not known."""
+
+    def act() -> None:
+        raise raised
+
+    word, evidence = said(raising(spool, act, 5).found(), TIMEOUT)
+    assert word == "not decidable"
+    assert "may speak of a timeout" in evidence
+
+
+def test_a_timeout_in_quotes_is_a_value(spool: Path) -> None:
+    """What Python complains of is quoted by it."""
+
+    def act() -> None:
+        int("timed out")
+
+    assert said(raising(spool, act, 5).found(), TIMEOUT)[0] == "ruled out"
+
+
+def test_an_end_that_nobody_saw_before_the_loop_does_not_rule_out_a_hang(spool: Path) -> None:
+    """A power loss ends a record like that: iterations may have been lost with it."""
+
+    def work(recorder: Recorder) -> None:
+        with recorder.stage("parameters"):
+            dies(recorder)
+
+    word, evidence = said(Attempted(spool=spool).run(work, lost()).found(), TIMEOUT)
+    assert word == "not decidable"
+    assert evidence == "nobody saw when the process ended; no iteration of the loop is recorded"
+
+
 @pytest.mark.parametrize("kind", ["lost", "WorkerLost"])
 def test_an_end_that_nobody_saw_decides_nothing_of_a_hang(spool: Path, kind: str) -> None:
     """When it ended is not known, so how old the iteration was is not either."""
@@ -246,7 +316,7 @@ def test_a_hang_in_a_record_with_a_hole_is_not_decided(spool: Path) -> None:
     word, evidence = said(found, TIMEOUT)
     assert (word, evidence) == (
         "not decidable",
-        "the record is incomplete: the end of the loop is not in it",
+        "the record is incomplete: it does not have the end of the loop",
     )
 
 
@@ -304,7 +374,7 @@ def test_without_any_record_only_the_row_decides(spool: Path) -> None:
     found = Attempted(spool=spool).found({"error": {"kind": "hang", "type": "hang"}})
     assert {one.verdict for one in found.hypotheses} <= {"not decidable", "ruled out"}
     assert said(found, TIMEOUT)[1] == (
-        "nothing is recorded of this attempt: the end of the loop is not known"
+        "nothing is recorded of this attempt, and so not the end of the loop"
     )
 
 
@@ -411,6 +481,23 @@ def test_an_end_that_nobody_saw_before_the_loop_decides_nothing(spool: Path) -> 
     assert said(Attempted(spool=spool).run(work, lost()).found(), PHASES)[0] == "not decidable"
 
 
+@pytest.mark.parametrize("name", [PHASES, LOGGING])
+def test_a_text_alone_does_not_say_what_it_passed_through(spool: Path, name: str) -> None:
+    """An engine has caught it, and passed on what it said: its frames are nobody's."""
+    found = of_a_text(spool, "phase_config: no such phase")
+    word, evidence = said(found, name)
+    assert word == "not decidable"
+    assert "of 'phase_config: no such phase' only the text was passed on" in evidence
+
+
+def of_a_text(spool: Path, text: str) -> Investigation:
+    """Investigate a failure behind which an engine's text is, and nothing else."""
+    attempted = Attempted(spool=spool).run(incident)
+    assert attempted.error is not None
+    behind = {"caused_by": {"type": "Reported", "message": text}}
+    return investigated(attempted, msgspec.structs.replace(attempted.error, context=behind))
+
+
 # Race with a concurrent status update.
 
 
@@ -434,10 +521,65 @@ def test_what_another_wrote_before_or_after_it_is_no_race(spool: Path) -> None:
     )
 
 
-def test_a_late_call_that_was_refused_changed_nothing(spool: Path) -> None:
+def test_a_late_call_of_an_earlier_claim_is_no_race_of_this_one(spool: Path) -> None:
     """A superseded claim may call late: it is fenced."""
-    events = history("claimed", "refused", "failed")
-    assert said(Attempted(spool=spool).run(incident).found(events=events), RACE)[0] == "ruled out"
+    events = [
+        *history("claimed", "worker_lost", worker_id="gpu-1"),
+        *history("claimed", attempt=2, worker_id="gpu-2"),
+        *history("refused", worker_id="gpu-1", call="complete", reason="its lease expired"),
+        *history("failed", attempt=2, worker_id="gpu-2"),
+    ]
+    found = Attempted(spool=spool).run(incident).found(events=events)
+    assert said(found, RACE)[0] == "ruled out"
+
+
+def test_a_refused_call_of_this_very_attempt_is_a_race(spool: Path) -> None:
+    """Another application has set the status to Failed while it ran."""
+    reason = "the task was set to 'Failed' by another application"
+    events = [
+        *history("claimed", "started", worker_id=WORKER),
+        *history("refused", worker_id=WORKER, call="fail", reason=reason),
+    ]
+    word, evidence = said(Attempted(spool=spool).run(incident).found(events=events), RACE)
+    assert word == "confirmed"
+    assert reason in evidence
+
+
+def test_a_second_call_after_its_own_end_is_no_race(spool: Path) -> None:
+    """An answer was lost, and the worker asked again."""
+    events = [
+        *history("claimed", "failed", worker_id=WORKER),
+        *history("refused", worker_id=WORKER, call="complete", reason="it was settled by fail"),
+    ]
+    found = Attempted(spool=spool).run(incident).found(events=events)
+    assert said(found, RACE)[0] == "ruled out"
+
+
+def test_a_second_claim_while_the_first_had_not_ended_is_a_race(spool: Path) -> None:
+    """Another application has set the status to Queued while the first worker ran."""
+    reason = "the task was set to 'In Progress' by another application"
+    events = [
+        *history("claimed", "started", worker_id="gpu-1"),
+        *history("claimed", attempt=2, worker_id="gpu-2"),
+        *history("refused", worker_id="gpu-1", call="complete", reason=reason),
+        *history("failed", attempt=2, worker_id="gpu-2"),
+    ]
+    word, evidence = said(Attempted(spool=spool).run(incident).found(events=events), RACE)
+    assert word == "confirmed"
+    assert evidence == (
+        "it was claimed by gpu-2 (attempt 2) while the claim by gpu-1 (attempt 1) had not ended; "
+        f"gpu-1's call was refused later: {reason}"
+    )
+
+
+@pytest.mark.parametrize(
+    "end", ["failed", "died", "retried", "released", "spawned", "worker_lost", "cascaded"]
+)
+def test_a_second_claim_after_the_first_has_ended_is_no_race(spool: Path, end: str) -> None:
+    """It is the next attempt."""
+    events = [*history("claimed", end), *history("claimed", "failed", attempt=2)]
+    found = Attempted(spool=spool).run(incident).found(events=events)
+    assert said(found, RACE)[0] == "ruled out"
 
 
 def test_the_worker_that_was_lost_is_the_death_itself(spool: Path) -> None:
@@ -578,7 +720,7 @@ def test_no_frame_of_logging_rules_it_out(spool: Path) -> None:
     """The frames are the fact."""
     word, evidence = said(Attempted(spool=spool).run(incident).found(), LOGGING)
     assert word == "ruled out"
-    assert evidence.endswith("frames is of logging or of telemetry")
+    assert evidence.endswith("frames of what was raised is of logging or of telemetry")
 
 
 def test_a_hang_in_logging_is_seen_without_module_names(spool: Path) -> None:
@@ -599,17 +741,56 @@ def test_a_death_without_a_stack_decides_nothing_of_logging(spool: Path) -> None
 # Engine state pollution.
 
 
-def replayed(spool: Path, *, same: bool) -> HypothesisFound:
-    """Return the verdict after a replay."""
+def replayed(spool: Path, *, same: bool, before: int | None = 1) -> HypothesisFound:
+    """Return the verdict after a replay, of a process that had had so many tasks before."""
     seen = ReplayFound(at="2026-02-24T15:00:00Z", same=same, says="it did not fail")
-    return verdict(Attempted(spool=spool).run(incident).found(replayed=seen), POLLUTION)
+    attempted = Attempted(spool=spool).run(incident)
+    return verdict(after_tasks(attempted, before, replayed=seen), POLLUTION)
 
 
 def test_before_a_replay_pollution_is_not_decided(spool: Path) -> None:
     """What its process had run before is told."""
     word, evidence = said(Attempted(spool=spool).run(incident).found(), POLLUTION)
     assert word == "not decidable"
-    assert "it was the first task recorded of its process" in evidence
+    assert evidence.endswith("; it was the first task of its process")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (None, "what its process had run before is not recorded"),
+        (1, "its process had run 1 task before it"),
+        (2, "its process had run 2 tasks before it"),
+    ],
+)
+def test_what_the_process_had_run_before_is_told(
+    spool: Path, count: int | None, words: str
+) -> None:
+    """In numbers, of whatever trace those tasks were."""
+    found = after_tasks(Attempted(spool=spool).run(incident), count)
+    assert said(found, POLLUTION)[1] == f"decided by a replay in a fresh process; {words}"
+
+
+def test_a_record_with_holes_does_not_say_that_it_was_the_first_task(
+    mirage: Investigation,
+) -> None:
+    """What came before may be among what is lost."""
+    assert said(mirage, POLLUTION)[1].endswith(
+        "; no task that its process had run before is in the record, which is incomplete"
+    )
+
+
+def after_tasks(attempted: Attempted, count: int | None, **facts: Any) -> Investigation:
+    """Investigate an attempt whose process had had so many tasks before."""
+    case = attempted.case(**facts)
+    assert case.model is not None
+    parts = tuple(
+        replace(part, read=tuple(one._replace(tasks_before=count or 0) for one in part.read))
+        for part in case.model.processes
+    )
+    if count is None:
+        parts = tuple(replace(part, read=()) for part in parts)
+    return investigate(replace(case, model=replace(case.model, processes=parts)))
 
 
 def test_the_same_failure_in_a_fresh_process_rules_pollution_out(spool: Path) -> None:
@@ -623,7 +804,25 @@ def test_no_failure_in_a_fresh_process_confirms_pollution(spool: Path) -> None:
     """In the replay's own words."""
     found = replayed(spool, same=False)
     assert found.verdict == "confirmed"
-    assert found.evidence.endswith("it did not fail")
+    assert found.evidence.endswith(
+        ": it did not fail; its process had run 1 task before it; a chance of the machine is not "
+        "excluded"
+    )
+
+
+def test_the_first_task_of_a_process_was_polluted_by_none(spool: Path) -> None:
+    """That it does not fail again is chance, the machine's doing or a race."""
+    found = replayed(spool, same=False, before=0)
+    assert found.verdict == "not decidable"
+    assert found.evidence == (
+        "replayed in a fresh process at 2026-02-24T15:00:00Z: it did not fail; but it was the "
+        "first task of its process: chance, the machine or a race may explain it"
+    )
+
+
+def test_a_process_of_which_nothing_is_known_may_have_run_no_task_before(spool: Path) -> None:
+    """Where the source does not know, neither does the verdict."""
+    assert replayed(spool, same=False, before=None).verdict == "not decidable"
 
 
 # A value that is a proxy or lazy object.
@@ -642,6 +841,29 @@ def test_a_failing_line_of_a_lazy_object_itself_is_confirmed(spool: Path) -> Non
     word, evidence = said(raising(spool, looks_into_a_lazy_value).found(), LAZY)
     assert word == "confirmed"
     assert evidence.endswith("in SimpleLazyObject.__getattr__")
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        {"config": SimpleLazyObject()},
+        [1, SimpleLazyObject()],
+        {"models": [{"config": SimpleLazyObject()}]},
+        Holder(config=SimpleLazyObject()),
+    ],
+)
+def test_a_lazy_object_within_a_value_decides_nothing(spool: Path, holder: Any) -> None:
+    """The line may have asked it, or not."""
+
+    def act() -> None:
+        given = holder
+        int(given)
+
+    word, evidence = said(raising(spool, act).found(), LAZY)
+    assert word == "not decidable"
+    assert evidence.startswith("given holds ")
+    assert "SimpleLazyObject" in evidence
+    assert evidence.endswith("whether the line asked it is not known")
 
 
 def test_plain_values_in_the_failing_line_rule_it_out(spool: Path) -> None:

@@ -228,11 +228,7 @@ def test_a_damaged_index_costs_time_alone(spool: Path, content: bytes) -> None:
     attempted = Attempted(spool=spool).run(incident)
     whole = attempted.found(row_of(attempted), events=EVENTS)
     (attempted.task_journal / INDEX).write_bytes(content)
-    found = attempted.found(row_of(attempted), events=EVENTS)
-    if content:
-        assert found == whole
-    else:  # an index without a line tells of no task
-        assert not found.completeness.complete
+    assert attempted.found(row_of(attempted), events=EVENTS) == whole
 
 
 def test_without_an_index_nothing_is_lost(spool: Path) -> None:
@@ -348,6 +344,10 @@ def test_relatives_say_what_their_end_has_to_do_with_the_failure(spool: Path) ->
         relative("b", "Complete"),
         relative("c", "Failed", error={"root_cause": "?"}, error_message="of its own"),
         relative("d", "Queued"),
+        relative("e", "Failed", error_message=f"Cascaded failed from related task {SEGMENT}: no"),
+        relative("f", "Cancelled", error=fallen),
+        relative("g", "Failed", error_message=f"failed because of {SEGMENT}, I think"),
+        relative("h", "Complete", error=fallen),
     ]
     found = Attempted(spool=spool).run(incident).found(relatives=rows)
     assert [one.because for one in found.relatives] == [
@@ -355,9 +355,14 @@ def test_relatives_say_what_their_end_has_to_do_with_the_failure(spool: Path) ->
         "was complete: not touched by it",
         "of its own",
         "is Queued",
+        f"failed because of {SEGMENT}",
+        f"cancelled because of {SEGMENT}",
+        f"failed because of {SEGMENT}, I think",
+        "was complete: not touched by it",
     ]
+    assert [one.id for one in found.relatives if one.felled] == ["a", "e", "f"]
     assert found.next_steps[-1] == (
-        "Then enqueue the journey again: 1 of its tasks fell with this one."
+        "Then enqueue the journey again: 3 of its tasks fell with this one."
     )
 
 

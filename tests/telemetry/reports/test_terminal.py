@@ -196,7 +196,10 @@ def test_whom_it_did_not_take_down_is_told_apart() -> None:
     """A relative may fail by itself, or have been done before."""
     found = sample.incident()
     done = msgspec.structs.replace(
-        found.relatives[0], status="Complete", because="was complete: not touched by it"
+        found.relatives[0],
+        status="Complete",
+        because="was complete: not touched by it",
+        felled=False,
     )
     text = terminal.plain(msgspec.structs.replace(found, relatives=[done, *found.relatives[1:]]))
     assert (
@@ -314,7 +317,7 @@ def test_what_is_at_work_says_so_far() -> None:
     text = terminal.plain(sample.running())
     assert "\nWhere the time went  so far\n" in text
     assert "complete so far: 46 spans begun" in text
-    assert "steps: 2 of 6 of denoising ended well, in phase high noise" in text
+    assert "denoising: 2 of 6 steps ended well, in phase high noise" in text
 
 
 def test_a_replay_that_was_done_is_told() -> None:

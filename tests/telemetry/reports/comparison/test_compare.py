@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -168,7 +169,9 @@ def test_the_error_pattern_is_the_time_since_the_last_record(tmp_path: Path) -> 
     assert crash is not None
     assert crash.last is not None
     assert crash.since_ms is not None
-    assert 0 <= crash.since_ms < 1000
+    raised, last = map(datetime.fromisoformat, (crash.raised, crash.last.at))
+    assert crash.since_ms >= 0
+    assert crash.since_ms == pytest.approx((raised - last) / timedelta(milliseconds=1), abs=0.01)
     assert crash.pattern.startswith("AttributeError was raised ")
     assert crash.pattern.endswith("after loop iteration (3 of 3, steps) ended")
 
@@ -267,3 +270,24 @@ def test_which_side_is_which_changes_no_answer(tmp_path: Path) -> None:
     there, back = compare(a, b), compare(b, a)
     assert there.alike == back.alike
     assert [one.where for one in there.divergences] == [one.where for one in back.divergences]
+
+
+def test_of_another_attempt_than_the_rows_nothing_is_compared(tmp_path: Path) -> None:
+    """Where only the attempt before is recorded, the newest is not."""
+    found = compare(
+        case(tmp_path, BAD, A, attempt=2, error={"kind": "death", "type": "sigkill"}),
+        case(tmp_path, BAD, B),
+    )
+    assert (found.a.recorded, found.b.recorded) == (False, True)
+    assert found.divergences == []
+    assert found.a.crash is not None
+    assert found.a.crash.failure.type == "sigkill"
+
+
+def test_the_failure_is_the_one_that_the_row_names(tmp_path: Path) -> None:
+    """Another error of its record is not told in its place."""
+    named = {"type": "KeyError", "fingerprint": "2" * 16, "event_id": "2" * 32}
+    found = compare(case(tmp_path, BAD, A, error=named), case(tmp_path, BAD, B))
+    assert found.a.crash is not None
+    assert found.a.crash.failure.fingerprint == "2" * 16
+    assert found.a.crash.raised == ""

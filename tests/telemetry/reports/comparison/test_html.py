@@ -16,6 +16,7 @@ from tests.telemetry.reports.html.pages import Read, plain
 ELEMENTS = {
     *("html", "head", "meta", "link", "title", "style", "body", "script", "header", "nav", "main"),
     *("section", "h1", "h2", "h3", "div", "p", "span", "a", "b", "strong", "code", "wbr", "ol"),
+    "ul",
     *("li", "dl", "dt", "dd", "figure", "figcaption", "time", "table", "thead", "tbody", "tr"),
     *("th", "td", "details", "summary", "svg", "g", "rect", "line", "text", "polyline", "circle"),
 }

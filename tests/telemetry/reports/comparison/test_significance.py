@@ -86,3 +86,19 @@ def test_what_the_recorder_hides_is_known_to_be_hidden(text: str) -> None:
 def test_the_type_of_a_snapshot_is_that_of_what_it_was_taken_of(value: Any, name: str) -> None:
     """Of an object, its class."""
     assert type_name(value) == name
+
+
+def nested(depth: int, inner: Any = 1) -> Any:
+    """Return lists and dictionaries within one another."""
+    for number in range(depth):
+        inner = [inner] if number % 2 else {"a": inner}
+    return inner
+
+
+def test_values_nested_without_end_are_compared() -> None:
+    """A stranger's may be nested deeper than a program can call itself."""
+    row = TaskRow(id="task", type="t2v", status="Failed")
+    assert same(nested(5000), nested(5000))
+    assert not same(nested(5000), nested(5000, 2))
+    assert hidden(nested(5000, "[redacted]"))
+    assert same(impersonal(nested(5000), row), impersonal(nested(5000), row))

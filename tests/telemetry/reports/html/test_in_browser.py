@@ -12,6 +12,7 @@ from telemetry.reports.html import page
 from tests.browser import Browser, Scheme
 from tests.telemetry.reports import sample
 from tests.telemetry.reports.html.pages import SAMPLES, planted
+from tests.telemetry.reports.html.scripts import BOXES, CHANGED, FORCED, SHOWN, TEXTS
 
 ROWS = "#parameter-rows > tr"
 VISIBLE_ROWS = (
@@ -19,46 +20,6 @@ VISIBLE_ROWS = (
     ".map((row) => row.querySelector('code').textContent)"
 )
 COUNT = "document.querySelector('#parameters-count').textContent"
-BOXES = """(selector) => [...document.querySelectorAll(selector)].map((one) => {
-  const box = one.getBoundingClientRect();
-  return {x: box.x, right: box.right, width: box.width, height: box.height};
-})"""
-# Every text of the page with its colour, what is behind it, and its size and weight.
-TEXTS = """(() => {
-  const parts = (color) => color.match(/[\\d.]+/g).map(Number);
-  const over = ([r, g, b, a = 1], below) =>
-    [r, g, b].map((part, at) => part * a + below[at] * (1 - a));
-  const behind = (element) => {
-    const bar = element.closest("svg .bar");
-    if (bar) return parts(getComputedStyle(bar.querySelector("rect")).fill);
-    const above = [];
-    for (let one = element; one; one = one.parentElement) {
-      above.push(parts(getComputedStyle(one).backgroundColor));
-    }
-    return above.reverse().reduce((below, color) => over(color, below), [255, 255, 255]);
-  };
-  const light = (color) => {
-    const [r, g, b] = color.map((part) => {
-      const share = part / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const found = [];
-  document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    const text = walker.currentNode.textContent.trim();
-    if (!text || element.closest("script, svg title") || !element.checkVisibility()) continue;
-    const style = getComputedStyle(element);
-    const below = behind(element);
-    const own = over(parts(element.closest("svg") ? style.fill : style.color), below);
-    const [dark, bright] = [light(own), light(below)].sort((a, b) => a - b);
-    found.push([(bright + 0.05) / (dark + 0.05), text.slice(0, 40), element.className.toString()]);
-  }
-  return found;
-})()"""
 
 
 def opened(chromium: Browser, tmp_path: Path, found: Investigation) -> Browser:
@@ -209,10 +170,7 @@ def test_the_replay_command_can_be_copied(chromium: Browser, tmp_path: Path) -> 
     """Or is selected, where the browser does not let a page copy."""
     opened(chromium, tmp_path, sample.incident())
     chromium.click("[data-copy]")
-    said = chromium.evaluate(
-        "new Promise((done) => setTimeout(() =>"
-        "done(document.querySelector('[data-copy]').textContent), 50))"
-    )
+    said = chromium.evaluate(f"({CHANGED})('[data-copy]', 'Copy')")
     assert said in ("Copied", "Selected")
 
 
@@ -232,11 +190,7 @@ def test_the_policy_stops_what_would_get_past_the_escaping(
 ) -> None:
     """A second wall: markup that is put into the page by force does not run."""
     opened(chromium, tmp_path, sample.incident())
-    chromium.evaluate(
-        "document.body.insertAdjacentHTML('beforeend',"
-        '\'<img src="data:," onerror="window.pwned = 1"><p style="color: red" id=forced>x</p>\')'
-    )
-    chromium.evaluate("new Promise((done) => setTimeout(done, 100))")
+    chromium.evaluate(f"({FORCED})()")
     assert chromium.evaluate("typeof window.pwned") == "undefined"
     color = chromium.evaluate("getComputedStyle(document.querySelector('#forced')).color")
     assert color != "rgb(255, 0, 0)"
@@ -315,6 +269,44 @@ def test_every_entry_of_the_contents_leads_somewhere(chromium: Browser, tmp_path
     )
 
 
+@pytest.mark.parametrize("width", [390, 600])
+def test_a_phone_folds_the_contents_away(chromium: Browser, tmp_path: Path, width: int) -> None:
+    """One line, that opens them, is left between the facts and the source."""
+    chromium.view(width)
+    opened(chromium, tmp_path, sample.incident())
+    entry = "document.querySelector('nav a').checkVisibility()"
+    assert not chromium.evaluate(entry)
+    assert boxes(chromium, "nav")[0]["height"] < 70
+    chromium.click("nav summary")
+    assert chromium.evaluate(entry)
+
+
+@pytest.mark.parametrize("width", [700, 1280])
+def test_a_wide_screen_shows_the_contents(chromium: Browser, tmp_path: Path, width: int) -> None:
+    """And nothing that would fold them."""
+    chromium.view(width)
+    opened(chromium, tmp_path, sample.incident())
+    assert chromium.evaluate("document.querySelector('nav a').checkVisibility()")
+    assert not chromium.evaluate("document.querySelector('nav summary').checkVisibility()")
+
+
+def test_contents_suit_a_screen_that_is_turned(chromium: Browser, tmp_path: Path) -> None:
+    """On a wide one nothing is there to open them by."""
+    chromium.view(390)
+    opened(chromium, tmp_path, sample.incident())
+    chromium.view(900)
+    assert chromium.evaluate(f"({SHOWN})('nav a')")
+
+
+def test_without_scripts_a_phone_shows_the_contents(chromium: Browser, tmp_path: Path) -> None:
+    """They are open as they are written, and fold away by their summary."""
+    chromium.view(390)
+    chromium.call("Emulation.setScriptExecutionDisabled", value=True)
+    opened(chromium, tmp_path, sample.incident())
+    chromium.call("Emulation.setScriptExecutionDisabled", value=False)
+    assert chromium.evaluate("document.querySelector('nav a').checkVisibility()")
+
+
 def test_headings_go_down_one_level_at_a_time(chromium: Browser, tmp_path: Path) -> None:
     """One of the first level, and none skipped."""
     opened(chromium, tmp_path, sample.incident())
@@ -337,4 +329,4 @@ def test_a_failure_without_a_stack_has_no_folds_of_frames(
     opened(chromium, tmp_path, bare)
     assert boxes(chromium, "#stack details") == []
     said = chromium.evaluate("document.querySelector('#stack').textContent")
-    assert "No stack was recorded" in said
+    assert "None: the process ended without leaving a stack" in said

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from telemetry.reports.findings import FrameFound, Investigation, LinksFound, ParamFound, SourceLine
-from telemetry.reports.html import document, page
+from telemetry.reports.html import document, page, timeline
 from telemetry.reports.moments import BarFound
 from tests.telemetry.reports import sample
 from tests.telemetry.reports.html.pages import SAMPLES, Read, plain, planted, rendered
@@ -39,14 +39,14 @@ def test_the_answer_stands_first() -> None:
 def test_the_place_is_named_and_how_exactly_it_is_known() -> None:
     """The type, the file, the line, the function, and whether it was raised there."""
     told = plain(rendered("incident"))
-    assert "AttributeError 'NoneType' object has no attribute 'get'" in told
+    assert "AttributeError: 'NoneType' object has no attribute 'get'" in told
     assert "raised at /opt/Wan2GP/ wgp.py:3907 in get_model_min_frames_and_step" in told
-    assert "Recorded where the exception was raised" in told
 
 
 def test_a_line_that_only_opened_a_span_is_not_called_the_place_of_the_failure() -> None:
     """Of a process that could not speak, the failure is somewhere below."""
-    assert "it failed somewhere below this line" in plain(rendered("death"))
+    told = plain(rendered("death"))
+    assert "Not the line of the failure: it opened what was at work then." in told
 
 
 def test_the_sections_are_in_the_order_of_the_questions() -> None:
@@ -75,16 +75,17 @@ def test_the_chain_of_exceptions_is_told_where_there_is_one() -> None:
     failure = msgspec.structs.replace(found.failure, chain=[first, cause])
     text = page(msgspec.structs.replace(found, failure=failure))
     assert "chain" in sections(text)
-    assert "its cause (raised from) KeyError" in plain(text)
+    assert "caused by KeyError" in plain(text)
 
 
 def test_an_incomplete_record_is_said_to_be_incomplete_before_the_place() -> None:
     """With what is missing and what may be concluded."""
     told = plain(rendered("incomplete"))
-    notice, place = told.index("The record is incomplete."), told.index("Recorded where")
+    notice, place = told.index("The record is incomplete."), told.index("raised at /opt/Wan2GP/ ")
     assert notice < place
     assert "41 records are missing" in told[notice:place]
-    assert "the last record received is not the place of a failure" in told[notice:place]
+    assert "What holds: the failure and its place below" in told[notice:place]
+    assert "Where the record ends is not where the task failed" in told[notice:place]
 
 
 def test_what_an_incomplete_record_counts_is_the_least_that_happened() -> None:
@@ -220,3 +221,34 @@ def test_the_shell_takes_any_title_and_body() -> None:
     text = document("a < b", "c & d")
     assert "<title>a &lt; b</title>" in text
     assert "<body>c &amp; d<script>" in text
+
+
+def test_the_head_says_what_was_raised_once() -> None:
+    """The headline has it; the card under it has the exact place."""
+    header = rendered("incident").partition("<header")[2].partition("</header>")[0]
+    told = plain(f"<body>{header}<script>")
+    assert told.count("object has no attribute") == 1
+    assert "wgp.py:3907" in told
+
+
+def test_a_record_that_was_cut_is_marked_and_the_failure_is_by_the_row() -> None:
+    """Nothing of a dead process is drawn as at work; the legend says what the marks are."""
+    found = sample.incident()
+    bars = [
+        msgspec.structs.replace(bar, ended="unknown") if bar.kind == "stage" else bar
+        for bar in found.timeline.bars
+    ]
+    drawn = msgspec.structs.replace(
+        found.timeline, bars=bars, failed_by="row", record_ends_ms=found.timeline.failed_ms
+    )
+    told = plain(page(msgspec.structs.replace(found, timeline=drawn)))
+    assert "by the queue's row" in told
+    assert "the record ends here: not where it failed" in told
+    assert "its end is not in the record" in told
+    assert "at work" not in told
+
+
+def test_both_timelines_of_a_comparison_have_a_legend() -> None:
+    """The marks are the same there."""
+    cut = msgspec.structs.replace(sample.incident().timeline, record_ends_ms=1.0)
+    assert "the record ends here" in plain(f"<body>{timeline.legend(cut)}<script>")

@@ -17,7 +17,8 @@ import pytest
 from telemetry import errors, names, records
 from telemetry.records import ExceptionFacts, Frame
 from telemetry.reports.case import Case, QueueEvent, TaskRow
-from telemetry.reports.findings import LinksFound, SameFailureFound
+from telemetry.reports.company import SameFailureFound
+from telemetry.reports.findings import LinksFound
 from telemetry.reports.sources import blackbox
 from telemetry.reports.sources.cuts import repeated_spans
 from telemetry.reports.sources.msgpack_size import count_values
@@ -311,6 +312,33 @@ def holding(value: Any, case: Case, path: Path) -> Path:
 def test_what_no_report_can_show_is_refused(value: Any, case: Case, tmp_path: Path) -> None:
     """A stranger may have put it in."""
     assert "it holds no case" in refused(holding(value, case, tmp_path / "hostile"))
+
+
+@pytest.mark.parametrize("depth", [90, 900])
+def test_what_is_nested_without_end_is_damage(depth: int, case: Case, tmp_path: Path) -> None:
+    """No recorder writes it, and whoever walks through it might not come back."""
+    value: Any = "[\\"
+    for number in range(depth):
+        value = [value] if number % 2 else {"]": value}
+    assert "nested more than 64 deep" in refused(holding(value, case, tmp_path / "hostile"))
+
+
+def test_many_brackets_in_a_text_are_not_nested(case: Case, tmp_path: Path) -> None:
+    """Nor are many lists beside one another."""
+    value = ["[" * 999 + '\\"{', [[]] * 999]
+    found = blackbox.read(holding(value, case, tmp_path / "odd"))
+    assert found.task.params == {"value": value}
+
+
+def test_of_a_strangers_row_what_is_not_of_its_form_is_left_out(case: Case, tmp_path: Path) -> None:
+    """Also of a relative's."""
+    odd = {"error": {"line": "x", "last_words": [1, "a"], "record": 5}, "span_id": "zz"}
+    built = msgspec.to_builtins(blackbox._Content(written_ns=1, case=case), builtin_types=(bytes,))
+    built["case"]["task"] |= odd
+    built["case"]["relatives"][0] |= odd
+    found = blackbox.read(sealed(tmp_path / "hostile", msgspec.msgpack.encode(built)))
+    for row in (found.task, *found.relatives):
+        assert (row.error, row.span_id) == ({"last_words": ["a"]}, "")
 
 
 @pytest.mark.parametrize(

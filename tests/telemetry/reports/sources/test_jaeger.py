@@ -23,6 +23,7 @@ from telemetry.reports.sources.exported_trace import trace_of
 from telemetry.reports.sources.otlp_reading import read_spans
 from telemetry.reports.sources.stack_text import read_stack
 from telemetry.reports.trace import TraceModel, otlp_json, read_trace
+from telemetry.reports.wording import CUT
 from telemetry.spans import Span
 
 TRACE: Final = "0af7651916cd43dd8448eb211c80319c"
@@ -384,6 +385,22 @@ def test_a_value_has_the_kind_it_was_recorded_with(written: dict[str, Any], valu
     ((_, (found,)),) = read_spans(msgspec.json.encode(document))
     assert found.attributes == {"x": value}
     assert type(found.attributes["x"]) is type(value)
+
+
+@pytest.mark.parametrize("form", ["arrayValue", "kvlistValue"])
+def test_what_is_nested_without_end_is_cut_off(form: str) -> None:
+    """No recorder writes it, and whoever walks through it might not come back."""
+    value: dict[str, Any] = {"stringValue": "x"}
+    for _ in range(200):
+        inner: Any = {"key": "k", "value": value} if form == "kvlistValue" else value
+        value = {form: {"values": [inner]}}
+    span = {"traceId": TRACE, "spanId": "a" * 16, "attributes": [{"key": "x", "value": value}]}
+    document = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    ((_, (found,)),) = read_spans(msgspec.json.encode(document))
+    depth, told = 0, found.attributes["x"]
+    while isinstance(told, dict | list):
+        depth, told = depth + 1, told["k"] if isinstance(told, dict) else told[0]
+    assert (depth, told) == (12, CUT)
 
 
 def test_the_number_of_its_record_is_an_attribute_of_a_span() -> None:
