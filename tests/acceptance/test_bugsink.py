@@ -81,7 +81,7 @@ def test_a_report_links_to_the_event(home: Home, server: Bugsink) -> None:
     """Its page is there, by the id that the row has."""
     home.environment["SENTRY_DSN"] = server.dsn
     home.run("tasks")
-    task_id = home.insert(seed="some")
+    task_id = home.insert(model_name="nobody")  # an issue that no other test here makes
     home.work_until_idle()
     error = error_of(home, task_id)
     issues_of(server, [error])
