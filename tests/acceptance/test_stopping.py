@@ -1,11 +1,11 @@
 """Stopping: a drain loses nothing, a cancel is seen within a step, exit codes say why."""
 
-import os
 import signal
 import time
 from pathlib import Path
 
 from tests.acceptance.home import Home, a_quick_task, a_slow_task, wait_for
+from tests.acceptance.injection import STAGES, inject
 from worker.task import TaskStatus
 
 
@@ -63,19 +63,10 @@ def test_a_cancelled_task_stops_within_a_step_and_the_process_stays(home: Home) 
 
 def test_a_task_that_kills_its_process_fails_at_the_limit(home: Home) -> None:
     """Each death is counted and recorded; at `max_deaths` the task fails and says of what."""
-    (task_id,) = home.enqueue(a_slow_task())
+    (task_id,) = home.enqueue(a_quick_task())
+    for _ in (1, 2):
+        inject(home, STAGES["generate"], "sigkill")
     worker = home.worker("--set", "max_deaths=2")
-    for death in (1, 2):
-        wait_for(lambda n=death: home.task(task_id).attempts == n, f"attempt {death}")
-        wait_for(
-            lambda: (
-                (home.task(task_id).progress or {}).get("stage") == "generate"
-                and worker.task_process()
-            ),
-            "generation",
-        )
-        os.kill(worker.task_process(), signal.SIGKILL)
-        wait_for(lambda n=death: home.task(task_id).deaths == n, f"death {death}")
     assert worker.process.wait(timeout=120) == 0
     task = home.task(task_id)
     assert task.status is TaskStatus.FAILED
@@ -84,6 +75,7 @@ def test_a_task_that_kills_its_process_fails_at_the_limit(home: Home) -> None:
     assert task.error["stage"] == "generate"
     assert task.error["place"] == "opened at"
     assert Path(task.error["file"]).name == "denoise.py"
+    assert (task.attempts, task.deaths) == (2, 2)
     assert task.error["loop_index"] == task.error["loop_count"] == 32
     assert home.told(task_id).count("died") == 2
 
