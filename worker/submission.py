@@ -80,10 +80,12 @@ def submit(tasks: Sequence[NewTask], *, store: TaskStore, recorder: Recorder) ->
                 # journey. A journal has one task in hand at a time, so several cannot be.
                 scopes.enter_context(_task(recorder, journey[0], trace_id))
             span = scopes.enter_context(_send(recorder, store, journey, trace_id))
-            ids = span.get_span_context()
-            traceparent = f"00-{ids.trace_id:032x}-{ids.span_id:016x}-01"
+            here = span.get_span_context()
+            traceparent = f"00-{here.trace_id:032x}-{here.span_id:016x}-01"
             sent |= {task.id: replace(task, trace_context=traceparent) for task in journey}
-        return store.insert([sent[task.id] for task in tasks])
+        ids = store.insert([sent[task.id] for task in tasks])
+        span.set_attributes(store.answer)
+        return ids
 
 
 def journeys(tasks: Sequence[NewTask]) -> list[list[NewTask]]:

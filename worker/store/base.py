@@ -1,11 +1,12 @@
 """The promise that every store of tasks keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from worker.store.diagnosis import Diagnosis
 from worker.task import Claim, Failure, NewTask, Task, TaskStatus
 
 
@@ -103,6 +104,18 @@ class TaskStore(Protocol):
     Safe to use from several threads and processes at once. Raises `QueueUnavailable` when the
     store cannot be reached.
     """
+
+    def check(self) -> list[str]:
+        """See that the queue can be worked on; return what an operator should know of it.
+
+        Raises `QueueIncompatible`, `QueueForbidden`.
+        """
+        ...
+
+    @property
+    def answer(self) -> Mapping[str, str | int | float]:
+        """What is known of how this thread's last call was answered: attributes for its span."""
+        ...
 
     queue: str
     """Name of the queue, as in the span `receive <queue>`."""
@@ -221,6 +234,10 @@ class TaskStore(Protocol):
         """List tasks, newest first (children of one parent: in the order of insertion)."""
         ...
 
+    def has_open(self, task_types: Sequence[str]) -> bool:
+        """Whether a task of one of these types is queued or running, here or elsewhere."""
+        ...
+
     def events(self, task_id: UUID) -> list[Event]:
         """The task's history, oldest first; empty for a task that is not there."""
         ...
@@ -253,6 +270,10 @@ class TaskStore(Protocol):
 
         `before` is the moment that it ended before; any, where it is None.
         """
+        ...
+
+    def diagnose(self) -> Diagnosis:
+        """Say what stands in the queue that should not, and how it is kept."""
         ...
 
     def record_worker(

@@ -7,7 +7,7 @@ from typing import Any
 from worker.store.base import ClaimRequest
 from worker.store.contexts import context_of, trace_id_of
 from worker.store.ownership import owned
-from worker.store.rows import dependency_of, task_of
+from worker.store.rows import dependency_of, id_of, object_of, task_of, text_of
 from worker.store.transaction import Transaction
 from worker.task import Claim, Dependency
 
@@ -64,7 +64,7 @@ def _renewed(transaction: Transaction, request: ClaimRequest) -> Claim:
     before = transaction.one(
         "select_previous_context", task_id=claim["id"], claimed_seq=claim["claimed_seq"]
     )
-    previous = None if before is None else before["process_context"]
+    previous = None if before is None else text_of(before["process_context"]) or None
     return _claim(transaction, request, row, previous)
 
 
@@ -101,11 +101,8 @@ def _dependencies(transaction: Transaction, row: sqlite3.Row) -> tuple[Dependenc
 def _parent_params(
     transaction: Transaction, row: sqlite3.Row, params: dict[str, Any]
 ) -> dict[str, Any] | None:
-    parent_id = row["parent_id"] or params.get("orchestrator_task_id_ref")
-    if not isinstance(parent_id, str):
+    parent_id = id_of(row["parent_id"] or params.get("orchestrator_task_id_ref"))
+    if parent_id is None:
         return None
-    parent = transaction.one("select_task", id=parent_id.lower())
-    if parent is None:
-        return None
-    found: dict[str, Any] = json.loads(parent["params"])
-    return found
+    parent = transaction.one("select_task", id=str(parent_id))
+    return None if parent is None else object_of(parent["params"]) or {}

@@ -1,6 +1,5 @@
 """Deaths of workers: counted on the task, which is tried again up to a limit."""
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,7 +8,7 @@ from typing import Any
 from worker.store import endings
 from worker.store.contexts import span_id_of, trace_id_of
 from worker.store.ownership import Attempt
-from worker.store.rows import task_of
+from worker.store.rows import object_of, task_of, text_of
 from worker.store.transaction import Transaction
 from worker.task import Failure, Task, TaskStatus
 
@@ -27,6 +26,12 @@ def record(
     return status
 
 
+def recorded(attempt: Attempt) -> TaskStatus:
+    """Return the status that a death gave to its task: where that is not told, the present one."""
+    told = (attempt.settled or {}).get("status")
+    return TaskStatus(told if told in list(TaskStatus) else attempt.task["status"])
+
+
 def sweep(transaction: Transaction, *, max_deaths: int) -> list[Task]:
     """Treat every claim that expired as a death; return the tasks as they were before."""
     expired = transaction.run("select_expired").fetchall()
@@ -41,7 +46,7 @@ def _lose(transaction: Transaction, row: sqlite3.Row, *, max_deaths: int) -> Non
     where = {
         "lease_expires_at": row["lease_expires_at"],
         "process_context": row["process_context"],
-        "progress": json.loads(row["progress"] or "null"),
+        "progress": object_of(row["progress"]),
         "deaths": row["deaths"] + 1,
     }
     transaction.record(row["id"], "worker_lost", {**facts, **where})
@@ -81,12 +86,7 @@ def _worker_lost(row: sqlite3.Row) -> Failure:
             f"{row['lease_expires_at']} and was not extended"
         ),
         sentence="The worker that ran this task was lost.",
-        stage=_stage(row["progress"]),
+        stage=text_of((object_of(row["progress"]) or {}).get("stage")),
         trace_id=trace_id_of(row["process_context"]) or "",
         span_id=span_id_of(row["process_context"]) or "",
     )
-
-
-def _stage(progress: str | None) -> str:
-    stage = json.loads(progress or "{}").get("stage", "")
-    return stage if isinstance(stage, str) else ""

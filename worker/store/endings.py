@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from telemetry import cascade
 from worker.store.contexts import trace_id_of
-from worker.store.rows import lenient_json_text
+from worker.store.rows import count_of, id_of, lenient_json_text, object_of, text_of
 from worker.store.transaction import Transaction
 from worker.task import STITCH, Failure, TaskStatus
 
 _NOWHERE: Mapping[str, Any] = {"file": "", "line": 0, "function": "", "trace_id": ""}
+_BADLY = (TaskStatus.FAILED, TaskStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +86,7 @@ def _end_family(
     transaction: Transaction, member_id: str, root_id: str, ending: Ending
 ) -> list[str]:
     """End the family of `member_id` because of what happened to `root_id`."""
-    message = f"Cascaded {ending.status.lower()} from related task {root_id}"
-    if ending.sentence:
-        message = f"{message}: {ending.sentence}"
+    message = cascade.sentence(ending.status, root_id, ending.sentence)
     root_cause = {"task_id": root_id, **ending.cause}
     error = {
         "kind": "cascade",
@@ -172,22 +172,42 @@ def _output_of_children(transaction: Transaction, orchestrator_id: str) -> str:
     children = transaction.run("select_outputs_of_children", id=orchestrator_id).fetchall()
     stitched = [row["output_location"] for row in children if row["task_type"] == STITCH]
     if stitched:
-        return str(stitched[-1])
+        return str(stitched[-1] or "")
     return json.dumps([row["output_location"] for row in children], ensure_ascii=False)
 
 
 def _told(transaction: Transaction, ended: sqlite3.Row) -> tuple[str, Ending]:
     """Return which task failed or was cancelled first, and how, as an ended task's row has it."""
-    error = json.loads(ended["error"]) if ended["error"] else {}
-    root_cause = error.pop("root_cause", None)
-    if root_cause is not None:
-        root = transaction.one("select_task", id=root_cause["task_id"])
-        if root is not None:
-            return _told(transaction, root)
-    cause = {"type": ended["status"], "message": ended["error_message"] or "", **_NOWHERE, **error}
-    return ended["id"], Ending(
-        status=TaskStatus(ended["status"]),
-        sentence=ended["error_message"] or "",
+    root = _first_of(transaction, ended)
+    error = object_of(root["error"]) or {}
+    message = root["error_message"] or ""
+    return root["id"], Ending(
+        status=TaskStatus(root["status"]),
+        sentence=message,
         error=None,
-        cause={key: cause[key] for key in ("type", "message", *_NOWHERE)},
+        cause={
+            "type": text_of(error.get("type")) or root["status"],
+            "message": text_of(error.get("message")) or message,
+            "file": text_of(error.get("file")),
+            "line": count_of(error.get("line")),
+            "function": text_of(error.get("function")),
+            "trace_id": text_of(error.get("trace_id")),
+        },
     )
+
+
+def _first_of(transaction: Transaction, ended: sqlite3.Row) -> sqlite3.Row:
+    """Follow root causes to the task that ended first; other applications may name any task."""
+    seen = {ended["id"]}
+    while (root := _named_root(transaction, ended)) is not None and root["id"] not in seen:
+        seen.add(root["id"])
+        ended = root
+    return ended
+
+
+def _named_root(transaction: Transaction, ended: sqlite3.Row) -> sqlite3.Row | None:
+    """Return the row that a task's `root_cause` names, where it is one that ended badly, too."""
+    named = (object_of(ended["error"]) or {}).get("root_cause")
+    root_id = id_of(named.get("task_id")) if isinstance(named, dict) else None
+    root = None if root_id is None else transaction.one("select_task", id=str(root_id))
+    return root if root is not None and root["status"] in _BADLY else None

@@ -1,9 +1,8 @@
 """The embedded queue: one SQLite file, shared by the processes of one machine."""
 
-import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -13,24 +12,17 @@ from uuid import UUID
 
 from telemetry import names
 from worker.errors import IllegalTransition, InvalidTask, TaskNotFound
-from worker.store import deaths, endings
+from worker.store import deaths, endings, queries
 from worker.store.base import ClaimRequest, Event, FailedAttempt
 from worker.store.claims import take
 from worker.store.database import Database
+from worker.store.diagnosis import Diagnosis
 from worker.store.insertion import insert_tasks
+from worker.store.mounts import network_file_system_warning
 from worker.store.ownership import owned
-from worker.store.rows import (
-    event_of,
-    failed_attempt_of,
-    json_text,
-    lenient_json_text,
-    task_of,
-    time_text,
-)
+from worker.store.rows import ids_of, json_text, lenient_json_text
 from worker.store.transaction import Transaction
 from worker.task import Claim, Failure, NewTask, Task, TaskStatus
-
-_AFTER_ALL = "\U0010ffff"  # times are ISO 8601 and sort as text; what is none is before it, too
 
 
 class LocalStore:
@@ -59,6 +51,7 @@ class LocalStore:
         clock: Callable[[], float] = time.time,
         busy_timeout_s: float = 10.0,
     ) -> None:
+        self._path = path
         self._clock = clock
         self._database = Database(path, busy_timeout_s=busy_timeout_s)
 
@@ -71,6 +64,16 @@ class LocalStore:
     def _read(self) -> Iterator[Transaction]:
         with self._database.read() as connection:
             yield Transaction(connection=connection, at_s=self._clock())
+
+    def check(self) -> list[str]:
+        """Warn of a file system that machines share; see `TaskStore.check`."""
+        warning = network_file_system_warning(self._path)
+        return [warning] if warning else []
+
+    @property
+    def answer(self) -> Mapping[str, str | int | float]:
+        """There is nobody who answers."""
+        return {}
 
     def insert(self, tasks: Sequence[NewTask]) -> list[UUID]:
         """Insert all of the tasks or none; see `TaskStore.insert`."""
@@ -120,7 +123,7 @@ class LocalStore:
         with self._write() as transaction:
             attempt = owned(transaction, token, "spawn")
             if attempt.settled is not None:
-                return list(map(UUID, attempt.settled["children"]))
+                return list(ids_of(attempt.settled.get("children")))
             task = attempt.task
             ids = insert_tasks(transaction, [_child(child, task) for child in children])
             transaction.run("spawn_children", id=task["id"], result_data=_result_text(result))
@@ -173,7 +176,7 @@ class LocalStore:
         with self._write() as transaction:
             attempt = owned(transaction, token, "record_death")
             if attempt.settled is not None:
-                return TaskStatus(attempt.settled["status"])
+                return deaths.recorded(attempt)
             return deaths.record(transaction, attempt, failure, max_deaths=max_deaths)
 
     def sweep(self, *, max_deaths: int) -> list[Task]:
@@ -195,39 +198,25 @@ class LocalStore:
 
     def get(self, task_id: UUID) -> Task:
         """Read one task. Raises `TaskNotFound`."""
-        with self._read() as transaction:
-            row = transaction.one("select_task", id=str(task_id))
-        if row is None:
-            raise TaskNotFound(task_id)
-        return task_of(row)
+        return queries.get(self._read, task_id)
 
     def find(self, prefix: str) -> list[Task]:
         """Find the tasks whose id begins with `prefix`; see `TaskStore.find`."""
-        first = prefix.lower()
-        with self._read() as transaction:
-            # "g" comes after every hex digit and after the dash.
-            rows = transaction.run("find_tasks", first=first, after=f"{first}g").fetchall()
-        return [task_of(row) for row in rows]
+        return queries.find(self._read, prefix)
 
     def list_tasks(
         self, *, statuses: Sequence[TaskStatus] = (), parent_id: UUID | None = None, limit: int = 50
     ) -> list[Task]:
         """List tasks, newest first; see `TaskStore.list_tasks`."""
-        wanted = json.dumps([status.value for status in statuses])
-        with self._read() as transaction:
-            if parent_id is None:
-                rows = transaction.run("list_tasks", statuses=wanted, limit=limit).fetchall()
-            else:
-                rows = transaction.run(
-                    "list_children", parent_id=str(parent_id), statuses=wanted, limit=limit
-                ).fetchall()
-        return [task_of(row) for row in rows]
+        return queries.list_tasks(self._read, statuses=statuses, parent_id=parent_id, limit=limit)
+
+    def has_open(self, task_types: Sequence[str]) -> bool:
+        """Whether a task of these types is queued or running; see `TaskStore.has_open`."""
+        return queries.has_open(self._read, task_types)
 
     def events(self, task_id: UUID) -> list[Event]:
         """Read a task's history, oldest first."""
-        with self._read() as transaction:
-            rows = transaction.run("list_events", task_id=str(task_id), since=1).fetchall()
-        return [event_of(row) for row in rows]
+        return queries.events(self._read, task_id)
 
     def failures(
         self,
@@ -238,37 +227,23 @@ class LocalStore:
         limit: int = 1000,
     ) -> list[FailedAttempt]:
         """List attempts that failed by themselves, newest first; see `TaskStore.failures`."""
-        asked: dict[str, Any] = {
-            "since": "" if since is None else time_text(since.timestamp()),
-            "before": _AFTER_ALL if before is None else time_text(before.timestamp()),
-            "limit": limit,
-        }
-        with self._read() as transaction:
-            if fingerprint:
-                found = transaction.run("list_failures_alike", fingerprint=fingerprint, **asked)
-            else:
-                found = transaction.run("list_failures", **asked)
-            rows = found.fetchall()
-        return [failed_attempt_of(row) for row in rows]
+        return queries.failures(
+            self._read, fingerprint=fingerprint, since=since, before=before, limit=limit
+        )
 
     def untold_failures(self, *, limit: int) -> list[Task]:
         """List tasks that another application set to Failed; see `TaskStore.untold_failures`."""
-        with self._read() as transaction:
-            rows = transaction.run("list_untold_failures", limit=limit).fetchall()
-        return [task_of(row) for row in rows]
+        return queries.untold_failures(self._read, limit=limit)
 
     def last_complete(
         self, task_type: str, model: str, *, before: datetime | None = None
     ) -> Task | None:
         """Find the newest Complete task of a type and a model; see `TaskStore.last_complete`."""
-        with self._read() as transaction:
-            row = transaction.one(
-                "select_last_complete",
-                task_type=task_type,
-                model=model or None,
-                before=_AFTER_ALL if before is None else time_text(before.timestamp()),
-            )
-        return None if row is None else task_of(row)
+        return queries.last_complete(self._read, task_type, model, before=before)
+
+    def diagnose(self) -> Diagnosis:
+        """Say what stands in the queue that should not; see `TaskStore.diagnose`."""
+        return queries.diagnose(self._read)
 
     def record_worker(
         self,

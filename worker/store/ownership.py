@@ -8,7 +8,7 @@ from uuid import UUID
 
 from worker.errors import Fenced
 from worker.store.base import Event
-from worker.store.rows import event_of
+from worker.store.rows import count_of, event_of, text_of
 from worker.store.transaction import Transaction
 
 # The calls that settle a claim, by the event that each leaves.
@@ -64,8 +64,13 @@ def owned(transaction: Transaction, token: UUID, call: str) -> Attempt:
     if ended is not None and _settled_by(ended, token) == call:
         return Attempt(task=row, settled=ended.data)
     reason = _loss(row, token, ended)
-    facts = {"call": call, "token": str(token), "reason": reason}
-    facts |= {key: begun.data[key] for key in ("worker_id", "attempt")}
+    facts = {
+        "call": call,
+        "token": str(token),
+        "reason": reason,
+        "worker_id": text_of(begun.data.get("worker_id")),
+        "attempt": count_of(begun.data.get("attempt")),
+    }
     transaction.record(row["id"], "refused", facts)
     raise Fenced(token, reason)
 
@@ -87,11 +92,12 @@ def _loss(task: sqlite3.Row, token: UUID, ended: Event | None) -> str:
         if call := _settled_by(ended, token):
             return f"it was settled by {call}"
         if ended.name == "worker_lost":
-            at = ended.data["lease_expires_at"]
-            return f"its lease expired at {at} and the task was taken back"
+            at = text_of(ended.data.get("lease_expires_at"))
+            expired = f"its lease expired at {at}" if at else "its lease expired"
+            return f"{expired} and the task was taken back"
         if ended.name == "cancelled":
-            reason = ended.data["reason"]
+            reason = text_of(ended.data.get("reason"))
             return f"the task was cancelled: {reason}" if reason else "the task was cancelled"
         if ended.name == "cascaded":
-            return str(task["error_message"])
+            return task["error_message"] or "the task ended with a related one"
     return f"the task was set to {task['status']!r} by another application"

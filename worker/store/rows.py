@@ -42,11 +42,22 @@ def json_text(value: Any) -> str:
 
 
 def lenient_json_text(value: Mapping[str, Any]) -> str:
-    """Write facts about a task as JSON, whatever they hold: they must not stop a settle."""
+    """Write facts about a task as JSON, whatever they hold: they must not stop a settle.
+
+    What JSON does not have is written as Python shows it.
+    """
     try:
         return json_text(value)
     except (TypeError, ValueError, RecursionError):
-        return json.dumps({key: repr(each) for key, each in value.items()})
+        return json.dumps({key: _writable(each) for key, each in value.items()})
+
+
+def _writable(value: Any) -> Any:
+    try:
+        json_text(value)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
+    return value
 
 
 def task_of(row: sqlite3.Row) -> Task:
@@ -54,9 +65,9 @@ def task_of(row: sqlite3.Row) -> Task:
     return Task(
         id=UUID(row["id"]),
         task_type=row["task_type"],
-        params=_object(row["params"]) or {},
+        params=object_of(row["params"]) or {},
         status=TaskStatus(row["status"]),
-        dependant_on=_ids(row["dependant_on"]),
+        dependant_on=ids_of(_value(row["dependant_on"])),
         parent_id=_uuid(row["parent_id"]),
         project_id=_uuid(row["project_id"]),
         idempotency_key=row["idempotency_key"],
@@ -67,13 +78,13 @@ def task_of(row: sqlite3.Row) -> Task:
         worker_id=row["worker_id"],
         output_location=row["output_location"],
         error_message=row["error_message"],
-        error=_object(row["error"]),
-        result_data=_object(row["result_data"]),
-        progress=_object(row["progress"]),
-        created_at=_time(row["created_at"]) or UNSAID,
-        updated_at=_time(row["updated_at"]) or UNSAID,
-        generation_started_at=_time(row["generation_started_at"]),
-        generation_processed_at=_time(row["generation_processed_at"]),
+        error=object_of(row["error"]),
+        result_data=object_of(row["result_data"]),
+        progress=object_of(row["progress"]),
+        created_at=time_of(row["created_at"]) or UNSAID,
+        updated_at=time_of(row["updated_at"]) or UNSAID,
+        generation_started_at=time_of(row["generation_started_at"]),
+        generation_processed_at=time_of(row["generation_processed_at"]),
     )
 
 
@@ -82,7 +93,7 @@ def dependency_of(row: sqlite3.Row) -> Dependency:
     return Dependency(
         id=UUID(row["id"]),
         task_type=row["task_type"],
-        params=_object(row["params"]) or {},
+        params=object_of(row["params"]) or {},
         output_location=row["output_location"],
     )
 
@@ -92,25 +103,25 @@ def event_of(row: sqlite3.Row) -> Event:
     return Event(
         seq=row["seq"],
         task_id=UUID(row["task_id"]),
-        at=_time(row["at"]) or UNSAID,
+        at=time_of(row["at"]) or UNSAID,
         name=row["name"],
-        data=_object(row["data"]) or {},
+        data=object_of(row["data"]) or {},
     )
 
 
 def failed_attempt_of(row: sqlite3.Row) -> FailedAttempt:
     """Read an event that tells of a failure, with what its task is."""
-    data = _object(row["data"]) or {}
+    data = object_of(row["data"]) or {}
     failure = data.get("failure")
     return FailedAttempt(
         task_id=UUID(row["task_id"]),
         task_type=row["task_type"],
         model=str(row["model"] or ""),
         status=TaskStatus(row["status"]),
-        at=_time(row["at"]) or UNSAID,
+        at=time_of(row["at"]) or UNSAID,
         name=row["name"],
-        attempt=_count(data.get("attempt")),
-        worker_id=_text(data.get("worker_id")),
+        attempt=count_of(data.get("attempt")),
+        worker_id=text_of(data.get("worker_id")),
         failure=failure if isinstance(failure, dict) else {},
     )
 
@@ -119,20 +130,20 @@ def _uuid(text: str | None) -> UUID | None:
     return None if text is None else UUID(text)
 
 
-def _ids(text: str) -> tuple[UUID, ...]:
-    """Read a list of task ids."""
-    found = _value(text)
-    return tuple(filter(None, map(_id, found))) if isinstance(found, list) else ()
+def ids_of(found: Any) -> tuple[UUID, ...]:
+    """Read a list of task ids, without what is none of them."""
+    return tuple(filter(None, map(id_of, found))) if isinstance(found, list) else ()
 
 
-def _id(value: Any) -> UUID | None:
+def id_of(value: Any) -> UUID | None:
+    """Read the id of a task; None where it is none."""
     try:
         return UUID(value) if isinstance(value, str) else None
     except ValueError:
         return None
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(text: str | None) -> datetime | None:
     """Read a moment; one that names no zone is UTC."""
     try:
         found = datetime.fromisoformat(text or "")
@@ -142,15 +153,17 @@ def _time(text: str | None) -> datetime | None:
     return at if UNSAID <= at < _LATEST else None
 
 
-def _count(value: Any) -> int:
+def count_of(value: Any) -> int:
+    """Read a number of something; 0 where it is none."""
     return value if type(value) is int and 0 <= value < _LARGEST else 0
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def text_of(value: Any) -> str:
+    """Read a text; "" where it is none, and a mark for what is no Unicode in it."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _object(text: str | None) -> dict[str, Any] | None:
+def object_of(text: str | None) -> dict[str, Any] | None:
     """Read a JSON object; what another application may have put in its place counts as none."""
     found = None if text is None else _value(text)
     return found if isinstance(found, dict) else None
@@ -164,14 +177,15 @@ def _value(text: str) -> Any:
         return None
     # Brackets within texts count, too: whether it is that deep is seen then.
     is_flat = text.count("{") + text.count("[") <= _DEEPEST
-    return found if is_flat else _cut(found, _DEEPEST)
+    return found if is_flat else cut(found)
 
 
-def _cut(value: Any, levels: int) -> Any:
+def cut(value: Any, levels: int = _DEEPEST) -> Any:
+    """Return a value of JSON with None in place of what is nested too deep."""
     if not isinstance(value, dict | list):
         return value
     if not levels:
         return None
     if isinstance(value, list):
-        return [_cut(one, levels - 1) for one in value]
-    return {name: _cut(one, levels - 1) for name, one in value.items()}
+        return [cut(one, levels - 1) for one in value]
+    return {name: cut(one, levels - 1) for name, one in value.items()}

@@ -80,7 +80,7 @@ class Attempt:
         )
         with recorder.span(
             names.receive(store.queue),
-            queue_attributes(store, "receive", task.id),
+            {**queue_attributes(store, "receive", task.id), **store.answer},
             kind=SpanKind.CLIENT,
             start_ns=asked_ns,
         ):

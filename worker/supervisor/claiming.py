@@ -8,9 +8,8 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from worker.errors import Fenced
 from worker.store.base import ClaimRequest, TaskStore
-from worker.task import Claim, TaskStatus
+from worker.task import Claim
 
-LOOK_AT_MOST = 10_000
 _IDS = RandomIdGenerator()
 
 
@@ -55,11 +54,7 @@ class Claimer:
 
     def nothing_left(self) -> bool:
         """Whether no task of this worker's types is queued or running, here or elsewhere."""
-        statuses = (TaskStatus.QUEUED, TaskStatus.IN_PROGRESS)
-        tasks = self.store.list_tasks(statuses=statuses, limit=LOOK_AT_MOST)
-        if len(tasks) == LOOK_AT_MOST:
-            return False
-        return not any(task.task_type in self._task_types for task in tasks)
+        return not self.store.has_open(self._task_types)
 
     def _request(self, loaded_model: str | None) -> ClaimRequest:
         return ClaimRequest(

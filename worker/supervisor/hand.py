@@ -23,10 +23,11 @@ from worker.supervisor.attempt import Attempt, queue_attributes
 from worker.supervisor.drain import drained, record_attributes
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.presence import Presence
-from worker.supervisor.settling import LastWord, Settled, Settler
+from worker.supervisor.settling import SUPERSEDED, LastWord, Settled, Settler
 from worker.task import Cancelled, Failed, Failure, TaskStatus
 
 RETRY_S = 1.0
+_BADLY = ("Failed", "Retry", "Died")  # how an attempt may have ended
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +49,8 @@ class Hand:
     the attempt stays in hand, its lease is kept, its note tells the next supervisor what is to be
     told, and nothing else is claimed.
 
-    `on_failed` is told of each task that has failed, once its record is whole.
+    `on_failed` is told of each task that has failed, once its record is whole; also of one whose
+    failure the queue refused: it had fallen with another, or was somebody else's by then.
 
     Attributes:
         attempt: The attempt in hand, or None.
@@ -188,7 +190,7 @@ class Hand:
             self.trouble(trouble)
             return
         self._record(attempt, settle, settled, began_ns)
-        self._let_go(attempt, settled)
+        self._let_go(attempt, settle, settled)
 
     def _drained(self, attempt: Attempt) -> dict[str, Any]:
         """Read the attempt's record to its end; its `process` span says how complete it is."""
@@ -215,6 +217,7 @@ class Hand:
         store, recorder = self._settler.store, self._settler.recorder
         attributes = {
             **queue_attributes(store, "settle", attempt.claim.task.id),
+            **store.answer,
             names.TASK_OUTCOME: settle.outcome,
             names.TASK_STATUS: settled.status,
             names.SETTLE_TRIES: settle.tries,
@@ -225,7 +228,7 @@ class Hand:
             if settle.outcome == "Died" or settled.status == TaskStatus.FAILED:
                 attempt.span.set_status(StatusCode.ERROR, settled.sentence)
 
-    def _let_go(self, attempt: Attempt, settled: Settled) -> None:
+    def _let_go(self, attempt: Attempt, settle: _Settle, settled: Settled) -> None:
         self._presence.trouble = ""
         self._settle = self.attempt = None
         self.settled += 1
@@ -235,7 +238,8 @@ class Hand:
         self._console.settled(
             task_id, settled.status, settled.sentence, settled.location, attempt.seconds
         )
-        if settled.status == TaskStatus.FAILED:
+        refused = settled.status == SUPERSEDED and settle.outcome in _BADLY
+        if refused or settled.status == TaskStatus.FAILED:
             self._on_failed(task_id)
 
     def _last_word(self, attempt: Attempt) -> LastWord:

@@ -3,18 +3,19 @@
 import io
 import json
 from collections.abc import Iterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from worker.console import JsonConsole
-from worker.messages import Alive, Progress
+from worker.messages import Alive, Finished, Progress, finished
 from worker.supervisor import health
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.hand import Hand
 from worker.supervisor.health import HealthFile
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.presence import Presence
+from worker.task import Done, Failed, Failure
 
 from .conftest import Desk
 
@@ -37,7 +38,14 @@ class Holding:
             clock=lambda: self.now,
         )
         self.presence = Presence(desk.store, HealthFile(desk.recorder.writer.directory), "gpu")
-        self.hand = Hand(desk.settler, self.lease, JsonConsole(self.said), self.presence)
+        self.failed: list[UUID] = []
+        self.hand = Hand(
+            desk.settler,
+            self.lease,
+            JsonConsole(self.said),
+            self.presence,
+            on_failed=self.failed.append,
+        )
         request = desk.request()
         claim = desk.claim(request)
         self.attempt = Attempt.begin(
@@ -114,3 +122,29 @@ def test_another_tasks_sign_of_life_is_passed_over(holding: Holding) -> None:
     holding.steps(5.0)
     holding.hand.hear(Alive(token=uuid4(), at=60.0))
     assert holding.attempt.progress["at"] == 5.0
+
+
+def failing(holding: Holding) -> Finished:
+    """Return the message of a task process whose task has failed."""
+    failure = Failure(kind="exception", type="OSError", message="m", sentence="OSError: m")
+    return finished(holding.token, Failed(failure=failure))
+
+
+def test_a_failure_is_told_of(holding: Holding) -> None:
+    """Once it is settled."""
+    holding.hand.finish(failing(holding))
+    assert holding.failed == [holding.attempt.claim.task.id]
+
+
+def test_a_failure_that_the_queue_refuses_is_told_of(holding: Holding) -> None:
+    """The task has ended with another; what it failed with is in the record alone."""
+    holding.desk.store.cancel(holding.attempt.claim.task.id)
+    holding.hand.finish(failing(holding))
+    assert holding.failed == [holding.attempt.claim.task.id]
+
+
+def test_an_outcome_that_is_refused_and_no_failure_is_not_told_of(holding: Holding) -> None:
+    """It went well, too late."""
+    holding.desk.store.cancel(holding.attempt.claim.task.id)
+    holding.hand.finish(finished(holding.token, Done(files=())))
+    assert holding.failed == []

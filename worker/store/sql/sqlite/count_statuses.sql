@@ -1,0 +1,1 @@
+SELECT status, count(*) AS count FROM tasks GROUP BY status

@@ -1,0 +1,1 @@
+SELECT user_version AS version, sqlite_version() AS server FROM pragma_user_version
