@@ -17,9 +17,9 @@ class OomWatch:
     """Tells whether the out-of-memory killer has just struck in a control group.
 
     Reads `oom_kill` of `memory.events` (control groups version 2) or `memory.oom_control` (version
-    1). Where there is none to read it says no: a SIGKILL is then called just that. The group's
-    other processes are counted, too, so that what was counted long before a death, or before this
-    was made, is none of that death's.
+    1). Where there is none to read it does not know: a SIGKILL is then called just that. The
+    group's other processes are counted, too, so that what was counted long before a death, or
+    before this was made, is none of that death's.
 
     Args:
         events: The file; this process's own group by default, which its children share.
@@ -41,10 +41,10 @@ class OomWatch:
         while len(self._looks) > 1 and now - self._looks[1][0] >= DYING_S:
             self._looks.popleft()
 
-    def struck(self) -> bool:
-        """Whether a process of the group has been killed for memory lately."""
+    def struck(self) -> bool | None:
+        """Whether a process of the group has been killed for memory lately; None if unknown."""
         before, now = self._looks[0][1], self._count()
-        return before is not None and now is not None and now > before
+        return None if before is None or now is None else now > before
 
     def _count(self) -> int | None:
         if self._events is None:

@@ -18,29 +18,31 @@ HANG: Final = "hang"
 STOPPED: Final = "stopped"
 
 _KINDS: Final[Mapping[int, tuple[str, str]]] = {
-    signal.SIGKILL: ("sigkill", "killed from outside"),
+    signal.SIGKILL: ("sigkill", "who sent it is not known"),
     signal.SIGSEGV: ("segfault", "a segmentation fault in native code"),
     signal.SIGABRT: ("abort", "native code aborted"),
-    signal.SIGTERM: ("sigterm", "asked to stop from outside"),
-    signal.SIGINT: ("sigint", "interrupted from outside"),
+    signal.SIGTERM: ("sigterm", "asked to stop"),
+    signal.SIGINT: ("sigint", "interrupted"),
     signal.SIGBUS: ("bus_error", "native code touched memory that is not there"),
     signal.SIGFPE: ("arithmetic", "an arithmetic fault in native code"),
     signal.SIGILL: ("illegal_instruction", "an instruction this machine does not know"),
     signal.SIGTRAP: ("trap", "native code gave up"),
     signal.SIGSYS: ("bad_system_call", "a system call that is not allowed here"),
 }
+_FOR_MEMORY: Final = "the kernel counted a kill for memory in its control group"
+_NOT_FOR_MEMORY: Final = "the kernel counted no kill for memory in its control group"
 _LAST_LINES: Final = 20
 _LAST_BYTES: Final = 4096
 
 
 def from_returncode(
-    returncode: int, *, out_of_memory: bool = False, at_ns: int | None = None
+    returncode: int, *, out_of_memory: bool | None = None, at_ns: int | None = None
 ) -> ProcessEnd:
     """Describe a process's end.
 
     Args:
         returncode: As `subprocess` has it: an exit code, or minus the number of a signal.
-        out_of_memory: What `OomWatch.struck` says; it turns a SIGKILL into an "oom".
+        out_of_memory: What `OomWatch.struck` says; True turns a SIGKILL into an "oom".
         at_ns: When it was seen; now by default.
     """
     seen_ns = time.time_ns() if at_ns is None else at_ns
@@ -49,9 +51,11 @@ def from_returncode(
         return ProcessEnd(at_ns=seen_ns, kind=EXIT, exit_code=returncode, message=message)
     name = _signal_name(-returncode)
     if out_of_memory and -returncode == signal.SIGKILL:
-        message = "the kernel's out-of-memory killer ended the process (SIGKILL)"
+        message = f"the process died of {name}: {_FOR_MEMORY}"
         return ProcessEnd(at_ns=seen_ns, kind=OOM, signal=name, message=message)
     kind, reason = _KINDS.get(-returncode, (SIGNAL, "a signal it does not handle"))
+    if out_of_memory is False and -returncode == signal.SIGKILL:
+        reason = f"{reason}; {_NOT_FOR_MEMORY}"
     message = f"the process died of {name}: {reason}"
     return ProcessEnd(at_ns=seen_ns, kind=kind, signal=name, message=message)
 

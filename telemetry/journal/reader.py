@@ -107,7 +107,7 @@ class JournalReader:
             return  # of a newer minor version, which may add kinds
         try:
             body = decoder.decode(frame.body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):  # of values nested too deep, too
             self.damaged_bytes += frame.end - frame.start
             self.gaps.append((frame.seq, frame.seq))
             return

@@ -120,6 +120,11 @@ class Attempt:
                     return read.tasks_before
         return None
 
+    def has_begun_as(self, begin: TaskBegin) -> bool:
+        """Whether a task's begin is that of this attempt, in whichever of its processes."""
+        own = self.begin
+        return begin.task_id == self.task_id and (own is None or begin.attempt == own.attempt)
+
     def named(self, name: str) -> list[Span]:
         """Return the attempt's spans of a name, by their start."""
         return [span for span in self.spans if span.name == name]

@@ -76,6 +76,9 @@ class Case:
         replayed: What a replay of the task saw, where there was one.
         replay: The command that runs the task again.
         attempts: All attempts at the task, the newest first; empty where the source has none.
+        failed_too: Of the relatives that fell with another by their rows, and failed by themselves
+            all the same: the fingerprints of these failures, by the relatives' ids; "" of one whose
+            failure is not in the record.
     """
 
     asked: str
@@ -92,6 +95,7 @@ class Case:
     replayed: ReplayFound | None = None
     replay: str = ""
     attempts: list[AttemptFound] = field(default_factory=list)
+    failed_too: dict[str, str] = field(default_factory=dict)
 
 
 def well_formed(told: Mapping[Any, Any]) -> dict[str, Any]:

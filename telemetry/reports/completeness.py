@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from telemetry.reports.attempt import Attempt
-from telemetry.reports.endings import Endings, tail_missing
+from telemetry.reports.endings import Endings
 from telemetry.reports.findings import CompletenessFound, GapFound
+from telemetry.reports.reach import tail_missing
 from telemetry.reports.sentences import counted
 from telemetry.spans import CLOSED_BY_END
 
@@ -35,7 +36,7 @@ def completeness(
     spans, parts = attempt.spans, attempt.parts
     arrived = sum(span.closed_by == CLOSED_BY_END for span in spans)
     alive = any(part.alive and part.facts.role == "task" for part in parts)
-    endings = Endings(attempt)
+    endings = Endings.of(attempt)
     ended = Counter(endings.how(span) for span in spans)
     gaps = [
         GapFound(process=part.facts.id, first=first, last=last)

@@ -9,17 +9,17 @@ from telemetry import names
 from telemetry.records import Error, Frame, Status
 from telemetry.reports.attempt import Attempt
 from telemetry.reports.case import QueueEvent
+from telemetry.reports.endings import Endings
 from telemetry.reports.findings import (
     CompletenessFound,
     DefaultsFound,
     FailureFound,
     FrameFound,
-    LoopFound,
     ReplayFound,
-    StageFound,
     Verdict,
 )
-from telemetry.spans import CLOSED_BY_END, Span
+from telemetry.reports.headway import LoopFound, StageFound
+from telemetry.spans import Span
 
 RULED_OUT: Final = "ruled out"
 CONFIRMED: Final = "confirmed"
@@ -39,6 +39,7 @@ class Evidence:
     Attributes:
         error: The record of the failure; of a failure that the row alone knows, None.
         position: Of the loop, as the error itself has it: no loss of other records changes it.
+        fell_with: The task that this one fell with by its row, where that failed in the same way.
     """
 
     failure: FailureFound
@@ -51,6 +52,7 @@ class Evidence:
     events: Sequence[QueueEvent]
     replayed: ReplayFound | None
     position: tuple[int, int]
+    fell_with: str = ""
 
     @property
     def was_raised(self) -> bool:
@@ -118,11 +120,8 @@ class Evidence:
         """How old the iteration was that the process died in, where the record shows it."""
         if self.attempt is None or not self.completeness.complete:
             return None
-        cut = [
-            span
-            for span in self.attempt.iterations
-            if span.closed_by != CLOSED_BY_END and span.duration_ns is not None
-        ]
+        endings = Endings.of(self.attempt)
+        cut = [span for span in self.attempt.iterations if endings.how(span) == "cut off"]
         return (cut[-1].duration_ns or 0) / 1e6 if cut else None
 
     @property

@@ -17,6 +17,7 @@ from telemetry.reports.company import (
     SameFailureFound,
     TaskFound,
 )
+from telemetry.reports.headway import LoopFound, StageFound, StepsFound
 from telemetry.reports.moments import TimelineFound
 
 Verdict = Literal["ruled out", "confirmed", "not decidable"]
@@ -111,46 +112,6 @@ class FailureFound(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None
     last_words: list[str]
     root: RootCauseFound | None = None
-
-
-class IterationFound(msgspec.Struct, frozen=True, kw_only=True):
-    """One iteration of the parameter loop."""
-
-    index: int
-    key: str
-    ended: str
-    ms: float
-
-
-class LoopFound(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the parameter loop got: 32 of 32 is a loop that had finished."""
-
-    completed: int
-    total: int
-    last: IterationFound | None
-    slowest: IterationFound | None
-
-
-class StepsFound(msgspec.Struct, frozen=True, kw_only=True):
-    """How far denoising got; `ms` are the steps' durations, in order."""
-
-    completed: int
-    total: int
-    phase: str
-    ms: list[float]
-
-
-class StageFound(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage of the task.
-
-    `ended`: "ok", "failed", "cut off" by a death, "open" (at work: its process lives), "unknown":
-    its process is dead or has gone on, and its end is not in the record; then `ms` is None.
-    """
-
-    name: str
-    began: str
-    ms: float | None
-    ended: str
 
 
 class ParamFound(msgspec.Struct, frozen=True, kw_only=True):

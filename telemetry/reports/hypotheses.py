@@ -10,7 +10,8 @@ from typing import Any, Final
 from telemetry import names
 from telemetry.records import Frame
 from telemetry.reports.evidence import CONFIRMED, OPEN, RULED_OUT, Evidence, Said, package, place
-from telemetry.reports.findings import FrameFound, HypothesisFound, LoopFound, Verdict
+from telemetry.reports.findings import FrameFound, HypothesisFound, Verdict
+from telemetry.reports.headway import LoopFound
 from telemetry.reports.laziness import lazy
 from telemetry.reports.races import race
 from telemetry.reports.sentences import counted

@@ -3,8 +3,6 @@
 A pure function: the same case gives the same investigation.
 """
 
-import re
-
 import msgspec
 
 from telemetry.records import Error
@@ -15,7 +13,6 @@ from telemetry.reports.case import Case, TaskRow
 from telemetry.reports.company import (
     DifferenceFound,
     LastGoodFound,
-    RelativeFound,
     SameFailureFound,
     TaskFound,
 )
@@ -28,18 +25,16 @@ from telemetry.reports.findings import (
     FailureFound,
     HypothesisFound,
     Investigation,
-    LoopFound,
     ParamFound,
-    StageFound,
-    StepsFound,
 )
+from telemetry.reports.headway import LoopFound, StageFound, StepsFound
 from telemetry.reports.hypotheses import hypotheses
 from telemetry.reports.parameters import defaults, model, params
+from telemetry.reports.relatives import SAME, fell_with, relatives_of
 from telemetry.reports.summary import summary
 from telemetry.reports.trace import TraceModel
 from telemetry.reports.witnesses import witnessed
 
-_ENDED_BADLY = ("Failed", "Cancelled")
 _NO_LOOP = LoopFound(completed=0, total=0, last=None, slowest=None)
 _NO_STEPS = StepsFound(completed=0, total=0, phase="", ms=[])
 _NO_DEFAULTS = DefaultsFound(
@@ -58,7 +53,7 @@ def investigate(case: Case) -> Investigation:
     record = _completeness(case, attempt)
     given = defaults(attempt) if attempt else _NO_DEFAULTS
     verdicts = _hypotheses(case, attempt, error, found, loop, stages, given, record)
-    relatives = [_relative(row, case.task) for row in case.relatives]
+    relatives = relatives_of(case, found)
     others = [one for one in case.same if one.task != case.task.id]
     return Investigation(
         task=_task(case.task),
@@ -132,6 +127,7 @@ def _hypotheses(
 ) -> list[HypothesisFound]:
     if found is None:
         return []
+    root, how = fell_with(case, found.fingerprint)
     return hypotheses(
         Evidence(
             failure=found,
@@ -144,6 +140,7 @@ def _hypotheses(
             events=case.events,
             replayed=case.replayed,
             position=_position(case.task, error),
+            fell_with=root if how == SAME else "",
         )
     )
 
@@ -172,33 +169,6 @@ def _task(row: TaskRow) -> TaskFound:
 
 def _tasks(case: Case) -> list[TaskFound]:
     return [_task(row) for row in [case.task, *case.relatives]]
-
-
-def _relative(row: TaskRow, task: TaskRow) -> RelativeFound:
-    felled = _is_felled(row, task)
-    because = f"{row.status.lower()} because of {task.id}" if felled else _because(row)
-    return RelativeFound(
-        id=row.id, type=row.type, status=row.status, because=because, felled=felled
-    )
-
-
-def _is_felled(row: TaskRow, task: TaskRow) -> bool:
-    """Whether a task ended because of another; other applications say it in the message alone."""
-    if row.status not in _ENDED_BADLY:
-        return False
-    root = row.error.get("root_cause")
-    if isinstance(root, dict):
-        return root.get("task_id") == task.id
-    cascaded = rf"Cascaded \w+ from related task {re.escape(task.id)}\b"
-    return re.match(cascaded, row.error_message) is not None
-
-
-def _because(row: TaskRow) -> str:
-    if row.status == "Complete":
-        return "was complete: not touched by it"
-    if row.status == "Failed":
-        return row.error_message or "failed by itself"
-    return f"is {row.status}"
 
 
 def _last_good(

@@ -8,14 +8,14 @@ from telemetry import names
 from telemetry.records import Status
 from telemetry.reports.attempt import Attempt
 from telemetry.reports.endings import Endings
-from telemetry.reports.findings import IterationFound, LoopFound, StageFound, StepsFound
+from telemetry.reports.headway import IterationFound, LoopFound, StageFound, StepsFound
 from telemetry.spans import CLOSED_BY_END, Span
 
 
 def stages(attempt: Attempt) -> list[StageFound]:
     """Return the attempt's stages, in order."""
     begun = [span for span in attempt.spans if names.STAGE_NAME in span.attributes]
-    endings = Endings(attempt)
+    endings = Endings.of(attempt)
     return [
         StageFound(
             name=str(span.attributes[names.STAGE_NAME]),
@@ -61,16 +61,6 @@ def moment(at_ns: int) -> str:
     except (ValueError, OverflowError, OSError):
         return ""
     return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
-def ended_how(span: Span) -> str:
-    """Say how a span by itself ended: "ok", "failed", "cut off" by a death, "open".
-
-    What its process recorded after it may say more: see `Endings`.
-    """
-    if span.closed_by == CLOSED_BY_END:
-        return "failed" if span.status == Status.ERROR else "ok"
-    return "cut off" if span.closed_by else "open"
 
 
 def _iteration(span: Span) -> IterationFound:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from telemetry.reports.case import QueueEvent
 from telemetry.reports.evidence import CONFIRMED, OPEN, RULED_OUT, Evidence, Said
-from telemetry.reports.wording import one_line
+from telemetry.reports.wording import duration, one_line
 
 _ENDS: Final = ("failed", "died", "retried", "released", "completed", "spawned")
 _OTHERS: Final = ("cancelled", "cascaded", "worker_lost")  # written by somebody else
@@ -22,6 +22,13 @@ def race(evidence: Evidence) -> Said:
     after = _until_its_end(evidence.events[claims[-1] + 1 :])
     if said := _of_two_claims(evidence.events, claims):
         return CONFIRMED, said
+    if said := _of_a_fall(after, evidence):
+        return RULED_OUT, said
+    return _of_others(claim, after, evidence)
+
+
+def _of_others(claim: QueueEvent, after: Sequence[QueueEvent], evidence: Evidence) -> Said:
+    """Tell whether anybody else wrote to the row before the attempt ended."""
     for event in after:
         swept = event.name in _OTHERS and not _is_own_silence(event, evidence)
         if swept or (event.name == "refused" and _is_call_of(event, claim)):
@@ -51,6 +58,21 @@ def _of_two_claims(events: Sequence[QueueEvent], claims: Sequence[int]) -> str:
         why = one_line(str(late[0].data.get("reason") or "without a reason"), 200)
         said = f"{said}; {worker}'s call was refused later: {why}"
     return said
+
+
+def _of_a_fall(after: Sequence[QueueEvent], evidence: Evidence) -> str:
+    """Say that another task's failure, which felled this one as it failed, has no part in it."""
+    error = evidence.error
+    told = [event for event in after if event.name in (*_ENDS, *_OTHERS, "refused")]
+    if error is None or not evidence.was_raised or not told or told[0].name != "cascaded":
+        return ""
+    if told[0].at_ns > error.at_ns:
+        later = duration((told[0].at_ns - error.at_ns) / 1e6)
+        return f"it had failed when another wrote its row: 'cascaded' came {later} later"
+    if evidence.fell_with:
+        root = one_line(evidence.fell_with, 60)
+        return f"{root}, with which its row says it fell, had failed in the same way before that"
+    return ""
 
 
 def _owner(claim: QueueEvent) -> str:

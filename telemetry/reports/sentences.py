@@ -15,8 +15,8 @@ from telemetry.reports.findings import (
     Location,
     ParamFound,
     RootCauseFound,
-    StageFound,
 )
+from telemetry.reports.headway import StageFound
 from telemetry.reports.spoken import told_of
 from telemetry.reports.wording import one_line, value_text
 

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from telemetry.reports.case import Case
-from telemetry.reports.findings import CompletenessFound, FailureFound, LoopFound, StageFound
+from telemetry.reports.findings import CompletenessFound, FailureFound
+from telemetry.reports.headway import LoopFound, StageFound
+from telemetry.reports.relatives import OTHERWISE, SAME, fell_with
 from telemetry.reports.sentences import handled_text, root_first, root_text
 from telemetry.reports.wording import duration, one_line
 
+_CASCADE = "cascade"  # the kind of an error that is another task's
 _UNTOLD = "it failed, and nobody wrote down why"
 
 
@@ -32,9 +35,20 @@ def summary(
         said = f"{said}, in stage {failure.stage}"
     if failure.caused_by and handled_text(failure):
         said = f"{said}; {_cause(failure.caused_by)}"
+    if fell := _fell(case, failure):
+        said = f"{said}; {fell}"
     if case.task.status not in ("Failed", ""):
         said = f"{said}; the task is {case.task.status} again"
     return one_line(said)
+
+
+def _fell(case: Case, failure: FailureFound) -> str:
+    """Say with whom a task fell by its row, if that has a failure of its own all the same."""
+    root, how = fell_with(case, failure.fingerprint)
+    if not root or failure.kind == _CASCADE:
+        return ""
+    said = {SAME: ", which is the same failure", OTHERWISE: ", which failed in another way"}
+    return f"by its row it fell with {one_line(root, 60)}{said.get(how, '')}"
 
 
 def _what(failure: FailureFound) -> str:

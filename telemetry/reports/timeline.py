@@ -14,6 +14,7 @@ from telemetry.reports.endings import Endings
 from telemetry.reports.findings import FailureFound
 from telemetry.reports.moments import BarFound, MomentFound, SampleFound, TimelineFound
 from telemetry.reports.progress import moment
+from telemetry.reports.reach import Reach
 from telemetry.reports.trace import ProcessPart
 from telemetry.reports.wording import duration, one_line
 from telemetry.spans import Span
@@ -61,22 +62,23 @@ def timeline(
     spans = attempt.spans
     if not spans:
         return empty()
-    endings = Endings(attempt)
+    endings = Endings.of(attempt)
+    reach = Reach(attempt, endings)
     start_ns = spans[0].start_ns
     by_row = failure if error is None else None
     failed_ns = error.at_ns if error else _row_ns(by_row, start_ns)
-    last_ns = max(failed_ns or start_ns, *(endings.seen_ns(span) for span in spans))
+    last_ns = max(failed_ns or start_ns, *(reach.seen_ns(span) for span in spans))
     middle_ns = last_ns if failed_ns is None else failed_ns
     told = [*_moments(attempt, error, events, endings)]
     if by_row is not None and failed_ns is not None:
         told.append((failed_ns, 2, "failure", _of_row(by_row), ""))
-    ends_ns = endings.record_ends_ns
+    ends_ns = reach.record_ends_ns
     return TimelineFound(
         began=moment(start_ns),
         length_ms=(last_ns - start_ns) / 1e6,
         failed_ms=None if failed_ns is None else (failed_ns - start_ns) / 1e6,
-        bars=_bars(spans, start_ns, endings),
-        memory_bytes=_memory(spans, start_ns),
+        bars=_bars(spans, start_ns, endings, reach),
+        memory_bytes=_memory(spans, start_ns, endings),
         around=_around(told, middle_ns),
         failed_by="" if failed_ns is None else "record" if error else "row",
         record_ends_ms=None if ends_ns is None else (ends_ns - start_ns) / 1e6,
@@ -90,7 +92,7 @@ def empty() -> TimelineFound:
     )
 
 
-def _bars(spans: list[Span], start_ns: int, endings: Endings) -> list[BarFound]:
+def _bars(spans: list[Span], start_ns: int, endings: Endings, reach: Reach) -> list[BarFound]:
     depths: dict[bytes, int] = {}
     bars = []
     for span in spans:
@@ -102,7 +104,7 @@ def _bars(spans: list[Span], start_ns: int, endings: Endings) -> list[BarFound]:
                 kind=_kind(span),
                 label=_label(span),
                 start_ms=(span.start_ns - start_ns) / 1e6,
-                end_ms=(endings.seen_ns(span) - start_ns) / 1e6,
+                end_ms=(reach.seen_ns(span) - start_ns) / 1e6,
                 depth=depth,
                 ended=endings.how(span),
             )
@@ -133,14 +135,15 @@ def _position(span: Span) -> tuple[str, str]:
     return names.LOOP_INDEX, names.LOOP_COUNT
 
 
-def _memory(spans: list[Span], start_ns: int) -> list[SampleFound]:
+def _memory(spans: list[Span], start_ns: int, endings: Endings) -> list[SampleFound]:
     samples = []
     for span in spans:
         value = span.attributes.get(names.STEP_MEMORY_BYTES)
-        if span.end_ns is None or not isinstance(value, int | float):
+        end_ns = endings.end_ns(span)
+        if end_ns is None or not isinstance(value, int | float):
             continue
         if math.isfinite(value):
-            at_ms = (span.end_ns - start_ns) / 1e6
+            at_ms = (end_ns - start_ns) / 1e6
             samples.append(SampleFound(at_ms=at_ms, value=float(value)))
     return samples
 

@@ -34,7 +34,7 @@ class ProcessPart:
     """What one process recorded of a trace.
 
     Attributes:
-        alive: Whether the process lives: then its open spans are at work, else they are cut off.
+        alive: Whether the process lives: then its open spans are at work.
         end: How it ended, where its journal says so and what was read reaches that far.
         gaps: Sequence numbers, first and last, missing from what was read.
         damaged_bytes: Bytes in what was read that are no record.
@@ -95,17 +95,6 @@ class TraceModel:
     def ended(self) -> int:
         """How many of them their own process has ended."""
         return sum(span.closed_by == "end" for part in self.processes for span in part.spans)
-
-    @property
-    def cut_off(self) -> int:
-        """How many of them their process's death has ended, written down or not."""
-        return self.begun - self.ended - self.open
-
-    @property
-    def open(self) -> int:
-        """How many of them are at work now."""
-        alive = [part for part in self.processes if part.alive]
-        return sum(span.end_ns is None for part in alive for span in part.spans)
 
     @property
     def missing(self) -> int:

@@ -1,5 +1,6 @@
 """Draws a trace as a tree with times, for a terminal or as plain text."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,9 +10,11 @@ from rich.console import Group
 from rich.text import Text
 
 from telemetry import names
-from telemetry.records import Error, SpanKind, Status
+from telemetry.records import Error, SpanKind
+from telemetry.reports.endings import Endings
+from telemetry.reports.reach import tail_missing
 from telemetry.reports.trace import TraceModel
-from telemetry.spans import CLOSED_BY_DEATH, Span
+from telemetry.spans import Span
 
 # Repeated many times in a row: shown as one line, unless all is asked for.
 _REPEATED: Final = (names.LOOP_ITERATION, names.DENOISE_STEP)
@@ -25,6 +28,14 @@ _SHOWN: Final = {
     names.ENGINE_MODEL: "",
     names.STEP_PHASE: "phase ",
     names.PARAM_KEY: "",
+}
+# What is said of a span that did not end well, and how the line looks.
+_ENDED: Final = {
+    "failed": ("ERROR", "error"),
+    "cut off": ("cut off", "error"),
+    "open": ("open", "open"),
+    "unknown": ("its end is not in the record", "open"),
+    "ok": ("", ""),
 }
 _STYLES: Final = {"error": "red", "open": "yellow", "quiet": "dim", "": "default"}
 
@@ -71,9 +82,12 @@ def renderable(model: TraceModel, *, everything: bool = False) -> Group:
 
 def heading(model: TraceModel) -> list[str]:
     """Say what the trace is, and whether its record is complete."""
+    endings = Endings.of_trace(model)
+    ended = Counter(endings.how(span) for span in model.spans)
     counts = [f"{model.begun} spans", f"{model.ended} ended"]
-    counts += [f"{model.open} open"] if model.open else []
-    counts += [f"{model.cut_off} cut off by a death"] if model.cut_off else []
+    counts += [f"{ended['open']} open"] if ended["open"] else []
+    counts += [f"{ended['cut off']} cut off by a death"] if ended["cut off"] else []
+    counts += [f"{ended['unknown']} without an end in the record"] if ended["unknown"] else []
     tasks = _count(len(model.task_ids), "task")
     processes = _count(len(model.processes), "process", "processes")
     return [f"trace {model.trace_id}", f"{tasks}, {processes}; {', '.join(counts)}", _record(model)]
@@ -104,9 +118,7 @@ class _Tree:
     def __init__(self, model: TraceModel, spans: Sequence[Span], *, everything: bool) -> None:
         self._zero_ns = spans[0].start_ns
         self._everything = everything
-        self._alive = {
-            span.span_id for part in model.processes if part.alive for span in part.spans
-        }
+        self._endings = Endings.of_trace(model)
         ids = {span.span_id for span in spans}
         self.roots = [span for span in spans if span.parent_id not in ids]
         self._children: dict[bytes | None, list[Span]] = {}
@@ -148,8 +160,7 @@ class _Tree:
     def _group_key(self, span: Span) -> str:
         uneventful = (
             span.name in _REPEATED
-            and span.end_ns is not None
-            and span.status != Status.ERROR
+            and self._endings.how(span) == "ok"
             and span.span_id not in self._errors
             and not self._everything
         )
@@ -170,20 +181,14 @@ class _Tree:
         )
 
     def _line(self, span: Span, branch: str) -> Line:
-        is_open = span.end_ns is None
-        alive = span.span_id in self._alive
-        states = {
-            "open": is_open and alive,
-            "cut off": (is_open and not alive) or span.closed_by == CLOSED_BY_DEATH,
-            "ERROR": span.status == Status.ERROR and span.closed_by != CLOSED_BY_DEATH,
-        }
-        said = [state for state, holds in states.items() if holds]
+        said, mood = _ENDED[self._endings.how(span)]
+        end_ns = self._endings.end_ns(span)
         return Line(
-            times=self._times(span.start_ns, span.duration_ns),
+            times=self._times(span.start_ns, None if end_ns is None else end_ns - span.start_ns),
             branch=branch,
             name=span.name,
-            detail=", ".join([*_facts(span), *said]),
-            mood="open" if states["open"] else "error" if said else "",
+            detail=", ".join(filter(None, [*_facts(span), said])),
+            mood=mood,
         )
 
     def _times(self, start_ns: int, took_ns: int | None) -> str:
@@ -227,6 +232,8 @@ def _record(model: TraceModel) -> str:
         faults.append(f"{_count(model.missing, 'record')} {verb} missing")
     if model.damaged_bytes:
         faults.append(f"{_count(model.damaged_bytes, 'byte')} of the journal cannot be read")
+    if cut := sum(map(tail_missing, model.processes)):
+        faults.append(f"the tail of {_count(cut, 'process', 'processes')} is missing")
     return f"the record is incomplete: {', '.join(faults)}" if faults else "the record is complete"
 
 

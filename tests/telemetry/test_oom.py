@@ -7,9 +7,9 @@ import pytest
 from telemetry.oom import DYING_S, OomWatch, memory_events
 
 
-def test_no_control_group_means_no_oom(tmp_path: Path) -> None:
+def test_without_a_control_group_it_is_not_known(tmp_path: Path) -> None:
     """It is read where it can be."""
-    assert not OomWatch(tmp_path / "missing").struck()
+    assert OomWatch(tmp_path / "missing").struck() is None
 
 
 @pytest.mark.parametrize("disabled", [0, 1])
@@ -18,7 +18,7 @@ def test_a_kill_since_is_told(tmp_path: Path, disabled: int) -> None:
     control = tmp_path / "memory.oom_control"
     control.write_text(f"oom_kill_disable {disabled}\nunder_oom 0\noom_kill 4\n")
     watch = OomWatch(control)
-    assert not watch.struck()
+    assert watch.struck() is False
     control.write_text(f"oom_kill_disable {disabled}\nunder_oom 0\noom_kill 5\n")
     assert watch.struck()
 

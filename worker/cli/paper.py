@@ -16,6 +16,9 @@ PIPE_WIDTH = 200
 # Control characters of the second set, marks that turn the direction of writing, surrogates. Those
 # of the first set JSON escapes itself, but for the line feeds between its lines.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Strangers write journals and rows: what lies deeper in them is not shown.
+_DEEPEST = 64
+TOO_DEEP = f"<more than {_DEEPEST} levels deep>"
 # A report is read by people wherever it goes, in a mail or a chat too.
 REPORT_WIDTH = 100
 
@@ -52,33 +55,36 @@ def _escaped(found: "re.Match[str]") -> str:
 def without_secrets(value: Any) -> Any:
     """Return a value of JSON types with secrets hidden, by their keys and by their forms.
 
-    A task's parameters are the user's own, but what is printed ends in logs and reports.
+    A task's parameters are the user's own, but what is printed ends in logs and reports. What is
+    nested deeper than anything that people write is left out, and says so.
     """
     from telemetry.recorder.redaction import Redactor, redacted
 
     redactor = Redactor()
 
-    def cleaned(one: Any) -> Any:
+    def cleaned(one: Any, depth: int = 0) -> Any:
         match one:
             case str():
                 return redacted(one) if _can_be_written(one) else one
+            case Mapping() | list() | tuple() if depth == _DEEPEST:
+                return TOO_DEEP
             case list() | tuple():
                 hidden = redactor.replacements(one)
-                return [shown(*pair) for pair in zip(one, hidden, strict=True)]
+                return [shown(*pair, depth + 1) for pair in zip(one, hidden, strict=True)]
             case Mapping():
                 pairs = list(one.items())
                 key_of_values = redactor.key_of_values(pairs)
                 return {
-                    cleaned(key): shown(
-                        item, redactor.replacement_in(str(key), item, key_of_values)
+                    cleaned(key, depth + 1): shown(
+                        item, redactor.replacement_in(str(key), item, key_of_values), depth + 1
                     )
                     for key, item in pairs
                 }
             case _:
                 return one
 
-    def shown(item: Any, replacement: str | None) -> Any:
-        return cleaned(item) if replacement is None else replacement
+    def shown(item: Any, replacement: str | None, depth: int) -> Any:
+        return cleaned(item, depth) if replacement is None else replacement
 
     return cleaned(value)
 

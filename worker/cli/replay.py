@@ -72,8 +72,8 @@ def replay(
     from worker.replay.watch import limit_told
 
     session = session_of(context, home)
-    settings = session.settings()
     case, queued = _case(session, task)
+    settings = session.settings()
     subject = subject_of(case)
     timeout_s = limit_told(subject.failure) if timeout is None else timeout
     setup = _setup(settings, stop=stop, blocking=blocking, keep=keep, timeout_s=timeout_s)

@@ -51,13 +51,23 @@ def _failures(found: Replayed) -> Iterator[RenderableType]:
         yield Text(f"{found.says[:1].upper()}{printable(found.says[1:])}.")
         yield Text()
     if found.verdict == verdicts.SAME and now is not None:
-        changed = "now, at its true line" if found.blocking else "now"
-        yield from _failure("then and now" if then == now else changed, now)
+        yield from _failure("then and now" if then == now else _when(found, then, now), now)
         return
     if then is not None:
         yield from _failure("then", then)
     if now is not None:
         yield from _failure("now", now)
+
+
+def _when(found: Replayed, then: FailureSeen | None, now: FailureSeen) -> str:
+    """Say of the same failure where it showed, where CUDA's calls waited: it may be another line.
+
+    Without that the line is where somebody waited for the GPU next; it moves with the code.
+    """
+    same = verdicts.same_line(then, now) if then and found.blocking == verdicts.WAITED else None
+    if same is None:
+        return "now"
+    return f"now, at {'the same' if same else 'another'} line with CUDA's calls waiting"
 
 
 def _failure(when: str, failure: FailureSeen) -> Iterator[RenderableType]:

@@ -48,11 +48,16 @@ def said(
         how = "it did not fail then, and fails now"
     elif verdict == verdicts.ANOTHER:
         how = "it failed otherwise in a fresh process"
-    elif blocking:
-        how = "it failed in the same way, and its true line is known"
     else:
-        how = "it failed in the same way in a fresh process"
+        how = f"it failed in the same way {_where(then, now, blocking=blocking)}"
     return f"{how}: {told(now)}"
+
+
+def _where(then: FailureFound, now: FailureFound, *, blocking: bool) -> str:
+    same = verdicts.same_line(then, now) if blocking else None
+    if same is None:
+        return "in a fresh process"
+    return f"at {'the same' if same else 'another'} line, now that CUDA's calls waited"
 
 
 def meaning(

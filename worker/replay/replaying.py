@@ -104,7 +104,7 @@ def _concluded(done: _Done) -> _Concluded:
     altered = [*done.claimed.altered, *([] if defaults.exact else [defaults.says])]
     altered += map(_told, changed)
     if done.waited and verdict != verdicts.SAME:
-        altered.append("CUDA's calls waited for their kernels, which changes who comes first")
+        altered.append(f"{verdicts.WAITED}, which changes who comes first")
     return _Concluded(
         verdict=verdict,
         conclusive=verdicts.is_conclusive(verdict, then, now, [*altered, *missing]),
@@ -189,8 +189,7 @@ def _named(device: Mapping[str, Any]) -> str:
 def _blocking(done: _Done) -> str:
     if not done.setup.blocking:
         return ""
-    waited = "CUDA's calls waited for their kernels"
-    return waited if done.waited else "no CUDA was used: nothing waited"
+    return verdicts.WAITED if done.waited else "no CUDA was used: nothing waited"
 
 
 def _missing(done: _Done) -> list[str]:

@@ -19,6 +19,7 @@ SAME: Final = "the same failure"
 ANOTHER: Final = "another failure"
 NONE: Final = "it did not fail"
 UNKNOWN: Final = "cannot be replayed"
+WAITED: Final = "CUDA's calls waited for their kernels"  # what became of the wish that they do
 
 # What these say lies outside of the process: in a file, on the disk, in a download.
 OF_INPUTS: Final = tuple(each.__name__ for each in (NotInCache, InputError, ModelUnavailable))
@@ -186,6 +187,12 @@ def is_of(failure: FailureFound, kinds: Sequence[str]) -> bool:
 def is_from_outside(failure: FailureFound) -> bool:
     """Whether a failure may come from outside of the process, whatever that does."""
     return is_of(failure, _FROM_OUTSIDE)
+
+
+def same_line(then: FailureFound | FailureSeen, now: FailureFound | FailureSeen) -> bool | None:
+    """Whether two failures are at one line; None where the line of either is not known."""
+    lines = [(one.location.file, one.location.line) for one in (then, now)]
+    return lines[0] == lines[1] if all(file for file, _ in lines) else None
 
 
 def is_of_cuda(failure: FailureFound | None) -> bool:

@@ -14,9 +14,9 @@ from telemetry import names
 from telemetry.reports.attempt import Attempt
 from telemetry.reports.case import TaskRow
 from telemetry.reports.comparison.significance import impersonal
+from telemetry.reports.endings import Endings
 from telemetry.reports.findings import FailureFound
 from telemetry.reports.parameters import value_of
-from telemetry.reports.progress import ended_how
 from telemetry.spans import Event, Span
 
 _ENGINE: Final = names.engine("")
@@ -58,7 +58,7 @@ class Occurrence:
         where: It, for people.
         at_ms: When, from the begin of the attempt.
         fields: What of it can be compared.
-        ended: How it ended: "ok", "failed", "cut off"; "" for what has no end, or has not yet.
+        ended: How it ended: "ok", "failed", "cut off"; "" for what has no end.
         number: Which of its name it is, from 1.
     """
 
@@ -83,6 +83,7 @@ def course(attempt: Attempt, failure: FailureFound | None, row: TaskRow) -> list
     """
     spans = attempt.spans
     start_ns = spans[0].start_ns if spans else 0
+    endings = Endings.of(attempt)
     ended = ended_by_failure(attempt)
     innermost = next(iter(ended), None)
     end = None if failure is None else _failure(failure, row, _failed_ms(attempt, start_ns))
@@ -91,7 +92,7 @@ def course(attempt: Attempt, failure: FailureFound | None, row: TaskRow) -> list
         if event is not None:
             found.append(_parameter(event, start_ns))
         elif begins or span.span_id not in ended:
-            found += _of_span(span, start_ns, begins=begins)
+            found += _of_span(span, start_ns, endings, begins=begins)
         elif end is not None and span.span_id == innermost:
             found.append(end)
     if end is not None and innermost is None:
@@ -104,15 +105,16 @@ def ended_by_failure(attempt: Attempt) -> dict[bytes, Span]:
 
     They are those around the one that it was raised in, and all that a death cut off.
     """
+    endings = Endings.of(attempt)
     error = attempt.error
     spans = {one.span_id: one for one in attempt.spans}
     found: dict[bytes, Span] = {}
     span = spans.get(error.span_id or b"") if error is not None else None
     while span is not None and span.span_id not in found:
-        if ended_how(span) != "ok":
+        if endings.how(span) != "ok":
             found[span.span_id] = span
         span = spans.get(span.parent_id or b"")
-    cut = [one for one in reversed(attempt.spans) if ended_how(one) == "cut off"]
+    cut = [one for one in reversed(attempt.spans) if endings.how(one) == "cut off"]
     return {**found, **{one.span_id: one for one in cut}}
 
 
@@ -123,8 +125,9 @@ def raised_ns(attempt: Attempt) -> int | None:
     """
     if attempt.error is None:
         return None
-    ends = [one.end_ns for one in ended_by_failure(attempt).values() if one.end_ns is not None]
-    return min([attempt.error.at_ns, *ends])
+    endings = Endings.of(attempt)
+    ends = [endings.end_ns(one) for one in ended_by_failure(attempt).values()]
+    return min([attempt.error.at_ns, *(end_ns for end_ns in ends if end_ns is not None)])
 
 
 def _walked(spans: Sequence[Span]) -> Iterator[tuple[Span, Event | None, bool]]:
@@ -151,11 +154,11 @@ def _walked(spans: Sequence[Span]) -> Iterator[tuple[Span, Event | None, bool]]:
         waiting += [told[1:] for told in sorted(inner, key=lambda told: -told[0])]
 
 
-def _of_span(span: Span, start_ns: int, *, begins: bool) -> Iterator[Occurrence]:
+def _of_span(span: Span, start_ns: int, endings: Endings, *, begins: bool) -> Iterator[Occurrence]:
     kind, name, where = _named(span)
     if not kind or (begins and kind not in _TWO_ENDS):
         return
-    at_ns = span.start_ns if begins else span.end_ns
+    at_ns = span.start_ns if begins else endings.end_ns(span)
     if at_ns is None:
         return
     suffix = "" if begins or kind not in _TWO_ENDS else " ended"
@@ -165,7 +168,7 @@ def _of_span(span: Span, start_ns: int, *, begins: bool) -> Iterator[Occurrence]
         where=where + suffix.replace("ended", "when it ended"),
         at_ms=(at_ns - start_ns) / 1e6,
         fields=_given(span, kind, begins=begins),
-        ended="" if begins else ended_how(span),
+        ended="" if begins else endings.how(span),
     )
 
 
@@ -223,8 +226,9 @@ def _failure(failure: FailureFound, row: TaskRow, at_ms: float) -> Occurrence:
 
 
 def _failed_ms(attempt: Attempt, start_ns: int) -> float:
-    last_ns = max((span.end_ns or span.start_ns for span in attempt.spans), default=start_ns)
-    return ((raised_ns(attempt) or last_ns) - start_ns) / 1e6
+    endings = Endings.of(attempt)
+    ends = (endings.end_ns(span) or span.start_ns for span in attempt.spans)
+    return ((raised_ns(attempt) or max(ends, default=start_ns)) - start_ns) / 1e6
 
 
 def _numbered(found: Iterable[Occurrence], row: TaskRow) -> Iterator[Occurrence]:

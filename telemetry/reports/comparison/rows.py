@@ -8,9 +8,10 @@ from telemetry.reports import differences
 from telemetry.reports.comparison.side import OVER, Compared
 from telemetry.reports.comparison.significance import hidden, impersonal, same, type_name
 from telemetry.reports.comparison.value import SIDES, ComparedFound, Side
+from telemetry.reports.endings import Endings
 from telemetry.reports.findings import FailureFound
 from telemetry.reports.parameters import asked_params, value_of
-from telemetry.reports.progress import ended_how, moment
+from telemetry.reports.progress import moment
 from telemetry.reports.sentences import place_text
 from telemetry.reports.wording import duration
 
@@ -209,14 +210,16 @@ def _ran_on(view: Compared) -> dict[str, Any]:
 def _load(view: Compared) -> tuple[str, str | None]:
     """Say how the model was loaded, and when it was."""
     calls = view.attempt.named(_LOAD) if view.attempt else []
-    if not calls:
+    if view.attempt is None or not calls:
         return ("not asked for", None) if view.whole else ("", "")
     span = calls[-1]
     if span.attributes.get(f"{names.ENGINE_RESULT}already_loaded") is True:
         return "already resident", None
-    how = ended_how(span)
+    how = Endings.of(view.attempt).how(span)
+    if how == "unknown" or (how == "open" and not view.whole):
+        return "", ""
     if span.end_ns is None or how != "ok":
-        return {"open": "at work" if view.whole else ""}.get(how, how), None
+        return {"open": "at work"}.get(how, how), None
     return f"took {duration((span.end_ns - span.start_ns) / 1e6)}", moment(span.end_ns)
 
 

@@ -10,6 +10,7 @@ from telemetry.reports.case import Case, TaskRow
 from telemetry.reports.comparison.course import course, ended_by_failure, raised_ns
 from telemetry.reports.comparison.divergence import Track
 from telemetry.reports.comparison.value import CrashPoint, SideFound
+from telemetry.reports.endings import Endings
 from telemetry.reports.findings import FailureFound, Investigation
 from telemetry.reports.investigate import investigate
 from telemetry.reports.moments import MomentFound, TimelineFound
@@ -122,8 +123,11 @@ def _near(around: list[MomentFound]) -> list[MomentFound]:
 
 def _last(view: Compared, around: list[MomentFound], late_ms: float) -> MomentFound | None:
     """Return the last record before the failure which is not of the failure itself."""
-    spans = ended_by_failure(view.attempt).values() if view.attempt else []
-    ends = {moment(span.end_ns) for span in spans if span.end_ns is not None}
+    ends: set[str] = set()
+    if view.attempt is not None:
+        endings = Endings.of(view.attempt)
+        told = (endings.end_ns(span) for span in ended_by_failure(view.attempt).values())
+        ends = {moment(end_ns) for end_ns in told if end_ns is not None}
     before = [
         one
         for one in around

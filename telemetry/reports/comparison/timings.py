@@ -13,8 +13,7 @@ from telemetry.reports.attempt import Attempt
 from telemetry.reports.comparison.side import Compared
 from telemetry.reports.comparison.significance import longer, ratio_of
 from telemetry.reports.comparison.value import TimingCompared
-from telemetry.reports.progress import ended_how
-from telemetry.spans import Span
+from telemetry.reports.endings import Endings
 
 _LOAD: Final = names.engine("load")
 _RESIDENT: Final = f"{names.ENGINE_RESULT}already_loaded"
@@ -23,6 +22,8 @@ _WAIT: Final = "what else was in the queue"
 _MODEL: Final = "the model was resident in one of them"
 _STAGE: Final = names.stage("")
 _ENGINE: Final = names.engine("")
+# How a span ended, and the milliseconds that it took, None without an end.
+_Ended = tuple[str, float | None]
 
 
 def timings(views: Sequence[Compared]) -> list[TimingCompared]:
@@ -46,25 +47,30 @@ def _named_spans(views: Sequence[Compared]) -> Iterator[TimingCompared]:
     for name in dict.fromkeys([*told[0], *told[1]]):
         spans = [one.get(name, []) for one in told]
         taken = [_took(one) for one in spans]
-        ended = [all(ended_how(one) == "ok" for one in some) for some in spans]
+        hows = [{how for how, _ in some} for some in spans]
         loads = name in (_LOAD, names.stage("model"))
         idle = _MODEL if loads and residents[0] != residents[1] else ""
-        found = _compared(name, taken, idle=idle) if all(ended) else None
-        yield found or _unended(name, taken, ended, views)
+        found = _compared(name, taken, idle=idle) if all(how <= {"ok"} for how in hows) else None
+        yield found or _unended(name, taken, hows, views)
 
 
-def _spans(attempt: Attempt | None) -> dict[str, list[Span]]:
-    found: dict[str, list[Span]] = {}
-    for span in attempt.spans if attempt else []:
+def _spans(attempt: Attempt | None) -> dict[str, list[_Ended]]:
+    found: dict[str, list[_Ended]] = {}
+    if attempt is None:
+        return found
+    endings = Endings.of(attempt)
+    for span in attempt.spans:
         if span.name.startswith((_STAGE, _ENGINE)):
-            found.setdefault(span.name, []).append(span)
+            end_ns = endings.end_ns(span)
+            ms = None if end_ns is None else (end_ns - span.start_ns) / 1e6
+            found.setdefault(span.name, []).append((endings.how(span), ms))
     return found
 
 
-def _took(spans: Sequence[Span]) -> float | None:
+def _took(spans: Sequence[_Ended]) -> float | None:
     """Return how long spans took together; None where none has an end."""
-    ends = [one.duration_ns for one in spans if one.duration_ns is not None]
-    return sum(ends) / 1e6 if ends else None
+    taken = [ms for _, ms in spans if ms is not None]
+    return sum(taken) if taken else None
 
 
 def _is_resident(attempt: Attempt | None) -> bool:
@@ -75,10 +81,10 @@ def _is_resident(attempt: Attempt | None) -> bool:
 def _loop(view: Compared) -> float | None:
     """Return how long the whole loop took; None for one that did not come to its end."""
     loop = view.found.loop
-    spans = view.attempt.iterations if view.attempt else []
-    if not loop.total or loop.completed < loop.total:
+    if view.attempt is None or not loop.total or loop.completed < loop.total:
         return None
-    ends = [one.end_ns for one in spans if one.end_ns is not None]
+    endings, spans = Endings.of(view.attempt), view.attempt.iterations
+    ends = [end_ns for one in spans if (end_ns := endings.end_ns(one)) is not None]
     return (max(ends) - spans[0].start_ns) / 1e6 if ends else None
 
 
@@ -118,13 +124,21 @@ def _compared(name: str, taken: Sequence[float | None], *, idle: str = "") -> Ti
 
 
 def _unended(
-    name: str, taken: Sequence[float | None], ended: Sequence[bool], views: Sequence[Compared]
+    name: str, taken: Sequence[float | None], hows: Sequence[set[str]], views: Sequence[Compared]
 ) -> TimingCompared:
-    """Tell of what did not come to its end, or whose end is not in the record."""
-    sides = {side: view for side, well, view in zip("AB", ended, views, strict=True) if not well}
-    whole = [side for side, view in sides.items() if view.whole]
-    others = [side for side in sides if side not in whole]
-    said = [f"not to its end in {' and '.join(whole)}"] if whole else []
+    """Tell of what did not come to its end, or whose end is not in the record.
+
+    Of a record with holes only a failure is known to be the end that there was.
+    """
+    sides = zip("AB", hows, views, strict=True)
+    short = [(side, how, view.whole) for side, how, view in sides if how - {"ok"}]
+    known = [
+        side
+        for side, how, whole in short
+        if how <= {"ok", "failed"} or (whole and "unknown" not in how)
+    ]
+    others = [side for side, _, _ in short if side not in known]
+    said = [f"not to its end in {' and '.join(known)}"] if known else []
     said += [f"no end of it in the record of {' and '.join(others)}"] if others else []
     a, b = taken
     return TimingCompared(name=name, a_ms=a, b_ms=b, ratio=None, why=", ".join(said))

@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from telemetry.reports.company import TaskFound
-from telemetry.reports.findings import CompletenessFound, FailureFound, LoopFound, StepsFound
+from telemetry.reports.findings import CompletenessFound, FailureFound
+from telemetry.reports.headway import LoopFound, StepsFound
 from telemetry.reports.moments import MomentFound, TimelineFound
 
 Side = Literal["a", "b"]

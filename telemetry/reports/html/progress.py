@@ -3,13 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from telemetry.reports.findings import (
-    Investigation,
-    IterationFound,
-    LoopFound,
-    StageFound,
-    StepsFound,
-)
+from telemetry.reports.findings import Investigation
+from telemetry.reports.headway import IterationFound, LoopFound, StageFound, StepsFound
 from telemetry.reports.html import timeline
 from telemetry.reports.html.lanes import Lane, lanes
 from telemetry.reports.html.markup import Content, Html, join, tag

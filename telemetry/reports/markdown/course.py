@@ -9,10 +9,9 @@ from telemetry.reports.findings import (
     CompletenessFound,
     DefaultsFound,
     Investigation,
-    IterationFound,
     ModelFound,
-    StageFound,
 )
+from telemetry.reports.headway import IterationFound, StageFound
 from telemetry.reports.markdown import blocks as md
 from telemetry.reports.markdown.blocks import Block
 from telemetry.reports.sentences import (

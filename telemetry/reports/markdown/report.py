@@ -9,6 +9,7 @@ from telemetry.reports.markdown import blocks as md
 from telemetry.reports.markdown import course
 from telemetry.reports.markdown.blocks import Block
 from telemetry.reports.markdown.failure import around, root_cause
+from telemetry.reports.relatives import BY_ITSELF
 from telemetry.reports.sentences import (
     conclusions,
     counted,
@@ -151,6 +152,11 @@ def _same(found: Investigation) -> Iterator[Block]:
     fell = sum(one.felled for one in found.relatives)
     said = f"{counted(fell, 'other task')} of {len(found.relatives):,} in its journey fell with it."
     yield md.paragraph(said)
+    others = [one for one in found.relatives if one.because.startswith(BY_ITSELF)]
+    if others:
+        yield md.bullets(
+            f"{md.code(one.id)} {md.prose(one.because)}" for one in others[:_MOST_SAME]
+        )
 
 
 def _last_good(found: Investigation, longest: int) -> Iterator[Block]:

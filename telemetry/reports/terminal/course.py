@@ -7,13 +7,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from telemetry.reports.company import AttemptFound
-from telemetry.reports.findings import (
-    CompletenessFound,
-    Investigation,
-    IterationFound,
-    ParamFound,
-    StageFound,
-)
+from telemetry.reports.findings import CompletenessFound, Investigation, ParamFound
+from telemetry.reports.headway import IterationFound, StageFound
 from telemetry.reports.sentences import (
     asked_text,
     counted,

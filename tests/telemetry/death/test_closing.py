@@ -81,6 +81,33 @@ def test_an_exit_code_and_a_signal_are_facts_and_words() -> None:
     assert "SIGKILL" in killed.message
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_not_said_to_come_from_outside(number: int) -> None:
+    """A process can send it to itself, as a worker's own drill does."""
+    message = death.from_returncode(-number).message
+    assert message.startswith(f"the process died of {signal.Signals(number).name}: ")
+    assert "outside" not in message
+
+
+@pytest.mark.parametrize(
+    ("counted", "says"),
+    [
+        (None, "who sent it is not known"),
+        (
+            False,
+            "who sent it is not known; the kernel counted no kill for memory in its control group",
+        ),
+        (True, "the kernel counted a kill for memory in its control group"),
+    ],
+)
+def test_a_sigkill_says_whether_a_kill_for_memory_was_counted(
+    says: str, *, counted: bool | None
+) -> None:
+    """Where nothing counts, nothing is said of it."""
+    end = death.from_returncode(-signal.SIGKILL, out_of_memory=counted)
+    assert end.message == f"the process died of SIGKILL: {says}"
+
+
 def test_an_unknown_signal_is_told_by_its_number() -> None:
     """Real-time signals have no names."""
     assert "signal 60" in death.from_returncode(-60).message

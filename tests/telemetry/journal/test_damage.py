@@ -205,12 +205,13 @@ def test_kinds_that_are_not_known_are_skipped(tmp_path: Path) -> None:
     assert (reader.gaps, reader.damaged_bytes) == ([], 0)
 
 
-def test_a_record_that_is_none_of_its_kind_is_missing(tmp_path: Path) -> None:
-    """Its bytes are as they were written, and say nothing that is known."""
+@pytest.mark.parametrize("body", [b"\xc0", b"\x91" * 100_000 + b"\xc0"], ids=["none", "deep"])
+def test_a_record_that_is_none_of_its_kind_is_missing(tmp_path: Path, body: bytes) -> None:
+    """Its bytes are as they were written, and say nothing that is known, or nothing readable."""
     directory = tmp_path / "x"
     directory.mkdir()
     header = pack_header(ProcessFacts(id="x", role="task", pid=1, started_ns=1))
-    journal_file(directory, 1).write_bytes(header + pack_frame(Kind.SPAN_END, 1, b"\xc0"))
+    journal_file(directory, 1).write_bytes(header + pack_frame(Kind.SPAN_BEGIN, 1, body))
 
     reader = JournalReader(directory)
 

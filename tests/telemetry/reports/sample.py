@@ -28,20 +28,17 @@ from telemetry.reports.findings import (
     GapFound,
     HypothesisFound,
     Investigation,
-    IterationFound,
     LinksFound,
     Location,
-    LoopFound,
     LoraFound,
     ModelFound,
     ParamFound,
     ReplayFound,
     SourceLine,
-    StageFound,
-    StepsFound,
     ValueFound,
     Verdict,
 )
+from telemetry.reports.headway import IterationFound, LoopFound, StageFound, StepsFound
 from telemetry.reports.moments import BarFound, MomentFound, SampleFound, TimelineFound
 
 TASK = "78cd8678-9fa3-4d06-a081-dd8fc90ff35f"

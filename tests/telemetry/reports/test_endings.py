@@ -7,6 +7,7 @@ from telemetry import names
 from telemetry.reports.endings import Endings
 from telemetry.reports.findings import Investigation
 from telemetry.reports.sentences import counts_text
+from telemetry.reports.trace import read_trace
 from tests.telemetry.reports.recorded import Attempted
 from tests.telemetry.reports.test_attempt import about, attempt_of
 
@@ -115,9 +116,53 @@ def test_an_iteration_that_the_next_one_followed_was_not_cut_off(
     script.begin("loop iteration", 21)
     script.end_process("signal", 50)
     lose_end(script.directory)
-    ended = Endings(attempt_of(spool, "segment"))
+    ended = Endings.of(attempt_of(spool, "segment"))
     found = [ended.how(span) for span in attempt_of(spool, "segment").named("loop iteration")]
     assert found == ["unknown", "cut off"]
+
+
+def test_of_a_trace_each_span_is_of_the_attempt_that_it_is_under(
+    new_script: Any, spool: Path
+) -> None:
+    """A process went on to its next task after one whose end was lost, and died in that."""
+    script = new_script()
+    script.task("first", at_ms=0)
+    script.begin("process travel_segment", 1, **about("first"))
+    script.span("stage generate", 2, 3)
+    script.end(4)
+    script.end_task("first", at_ms=5)
+    script.task("second", at_ms=10)
+    script.begin("process travel_segment", 11, **about("second"))
+    script.end_process("signal", 50)
+    lose_end(script.directory)
+    model = read_trace(spool, "second")
+    assert model is not None
+    endings = Endings.of_trace(model)
+    assert [endings.how(span) for span in model.spans] == ["ok", "unknown", "cut off"]
+
+
+def test_a_span_under_no_attempt_is_not_over_by_the_end_of_one(
+    new_script: Any, spool: Path
+) -> None:
+    """A supervisor's own goes on."""
+    script = new_script()
+    script.task("first", at_ms=1)
+    script.begin("receive tasks", 2)
+    script.end_task("first", at_ms=5)
+    model = read_trace(spool, "first")
+    assert model is not None
+    assert [Endings.of_trace(model).how(span) for span in model.spans] == ["open"]
+
+
+def test_a_trace_whose_spans_are_their_own_ancestors_is_told(new_script: Any, spool: Path) -> None:
+    """A stranger may have written it."""
+    script = new_script()
+    script.task("first")
+    script.begin("stage generate", 0, parent=(2).to_bytes(8, "big"))
+    script.begin("stage generate", 1, parent=(1).to_bytes(8, "big"))
+    model = read_trace(spool, "first")
+    assert model is not None
+    assert [Endings.of_trace(model).how(span) for span in model.spans] == ["open", "open"]
 
 
 def test_a_living_process_is_at_work(new_script: Any, spool: Path) -> None:
@@ -128,3 +173,30 @@ def test_a_living_process_is_at_work(new_script: Any, spool: Path) -> None:
     found = Attempted(spool=spool, task_id="segment").found({"status": "In Progress"})
     assert [bar.ended for bar in found.timeline.bars] == ["open"]
     assert found.timeline.record_ends_ms is None
+
+
+def test_an_end_that_may_be_among_missing_records_is_unknown(script: Any, spool: Path) -> None:
+    """Its process died later: whether in it nobody can say."""
+    script.task("segment")
+    script.begin("process travel_segment", 0, **about("segment"))
+    script.begin("stage parameters", 10, **stage("parameters"))
+    script.writer.next_seq += 45
+    script.end_process("signal", 50)
+    found = Attempted(spool=spool, task_id="segment").found(ROW)
+    assert [(one.ended, one.ms) for one in found.stages] == [("unknown", None)]
+    assert [bar.end_ms for bar in found.timeline.bars] == [10.0, 10.0]
+    assert (found.completeness.cut_off, found.completeness.unended) == (0, 2)
+
+
+def test_what_was_seen_to_be_open_after_the_last_hole_was_cut_off(script: Any, spool: Path) -> None:
+    """By what began within it; a hole before that cannot hold its end."""
+    script.task("segment")
+    script.begin("process travel_segment", 0, **about("segment"))
+    script.begin("stage generate", 10, **stage("generate"))
+    script.span("denoise step", 11, 12)
+    script.writer.next_seq += 40
+    script.begin("denoise step", 30)
+    script.end_process("signal", 50)
+    attempt = attempt_of(spool, "segment")
+    endings = Endings.of(attempt)
+    assert [endings.how(span) for span in attempt.spans] == ["cut off", "cut off", "ok", "cut off"]

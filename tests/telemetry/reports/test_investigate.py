@@ -15,7 +15,8 @@ from telemetry.journal import JournalReader, Position
 from telemetry.journal.directory import INDEX, journal_files
 from telemetry.records import ProcessEnd, TaskBegin, TaskEnd
 from telemetry.reports.case import TaskRow
-from telemetry.reports.findings import Investigation, LoopFound
+from telemetry.reports.findings import Investigation
+from telemetry.reports.headway import LoopFound
 from tests.telemetry.conftest import at
 from tests.telemetry.reports.recorded import (
     SEGMENT,

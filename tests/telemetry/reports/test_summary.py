@@ -8,13 +8,8 @@ import pytest
 from telemetry.reports.case import Case, TaskRow
 from telemetry.reports.completeness import nothing_recorded
 from telemetry.reports.fault import failure
-from telemetry.reports.findings import (
-    CompletenessFound,
-    FailureFound,
-    LinksFound,
-    LoopFound,
-    StageFound,
-)
+from telemetry.reports.findings import CompletenessFound, FailureFound, LinksFound
+from telemetry.reports.headway import LoopFound, StageFound
 from telemetry.reports.summary import summary
 
 NOTHING = nothing_recorded("the journals")

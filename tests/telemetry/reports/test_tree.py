@@ -11,6 +11,8 @@ from telemetry import death, names
 from telemetry.records import Status
 from telemetry.reports import tree
 from telemetry.reports.trace import TraceModel, read_trace
+from tests.telemetry.reports.test_attempt import about
+from tests.telemetry.reports.test_endings import lose_end, stage
 
 FAILED = """\
 trace 0af7651916cd43dd8448eb211c80319c
@@ -114,8 +116,32 @@ def test_a_death_shows_what_it_cut_off_and_where(script: Any, spool: Path) -> No
     text = tree.plain(model_of(spool))
     assert "2 cut off by a death" in text
     assert "+1.000      2.00 s  └─ stage generate  cut off" in text
-    assert "✗ sigkill: the process died of SIGKILL: killed from outside" in text
+    assert "✗ sigkill: the process died of SIGKILL: who sent it is not known" in text
     assert "opened at /app/work.py:7 in work" in text
+
+
+def test_a_span_whose_end_was_lost_is_not_said_to_be_cut_off(script: Any, spool: Path) -> None:
+    """Its process went on, and died of something else."""
+    script.task("e040ae48")
+    script.begin("process travel_segment", 0, **about("e040ae48"))
+    script.span("stage parameters", 10, 20, **stage("parameters"))
+    script.begin("stage generate", 30, **stage("generate"))
+    script.end_process("signal", 50)
+    lose_end(script.directory)
+    text = tree.plain(model_of(spool))
+    assert "2 cut off by a death, 1 without an end in the record" in text
+    assert "…  ├─ stage parameters  its end is not in the record" in text
+    assert "20.0 ms  └─ stage generate  cut off" in text
+
+
+def test_a_record_without_its_tail_says_so(script: Any, spool: Path) -> None:
+    """What is open in it is neither at work nor known to be cut off."""
+    at_work(script)
+    script.writer.close()
+    text = tree.plain(model_of(spool))
+    assert "the record is incomplete: the tail of 1 process is missing" in text
+    assert "1 without an end in the record" in text
+    assert "cut off" not in text
 
 
 def test_an_incomplete_record_says_so(script: Any, spool: Path) -> None:

@@ -134,6 +134,28 @@ def test_with_calls_that_wait_an_error_of_cuda_may_show_at_another_line() -> Non
     assert verdict(THEN, failure(fingerprint="2"), blocking=True) == ANOTHER
 
 
+@pytest.mark.parametrize(
+    ("now", "blocking", "says"),
+    [
+        (THEN, False, "in a fresh process"),
+        (THEN, True, "at the same line, now that CUDA's calls waited"),
+        (
+            failure(location=Location(file="/app/incident.py", line=40, function="f")),
+            True,
+            "at another line, now that CUDA's calls waited",
+        ),
+        (failure(location=Location(file="", line=0, function="")), True, "in a fresh process"),
+    ],
+    ids=["nothing waited", "the same line", "another", "unknown"],
+)
+def test_of_a_line_it_says_what_a_replay_saw_where_calls_waited(
+    now: FailureFound, says: str, *, blocking: bool
+) -> None:
+    """That a line is the true one is more than anybody saw."""
+    said = conclusions.said(SAME, THEN, now, seconds=1.0, missing=[], blocking=blocking)
+    assert said.startswith(f"it failed in the same way {says}: AttributeError")
+
+
 @pytest.mark.parametrize("blocking", [True, False])
 def test_two_errors_of_cuda_in_other_words_are_two(*, blocking: bool) -> None:
     """All of them have one type, and show at whichever line waits for the device."""

@@ -99,11 +99,11 @@ def _key(key: str, count: Any) -> str:
 
 
 def _kinds() -> list[type[msgspec.Struct]]:
-    from telemetry.reports import findings, moments
+    from telemetry.reports import findings, headway, moments
 
     return [
         kind
-        for module in (findings, moments)
+        for module in (findings, headway, moments)
         for kind in vars(module).values()
         if isinstance(kind, type)
         and issubclass(kind, msgspec.Struct)
