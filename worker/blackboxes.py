@@ -11,6 +11,7 @@ from uuid import UUID
 from worker.output.storage import black_box_of
 from worker.settings import Settings
 from worker.store.base import TaskStore
+from worker.task import TaskStatus
 
 END_WAIT_S: Final = 1.0  # what is not written then is in the journals all the same
 _log = logging.getLogger(__name__)
@@ -22,19 +23,33 @@ class BlackBoxes:
     In a thread, with a store of its own: however large a spool or a queue is, the supervisor's loop
     does not wait for it. It raises nothing: the task is settled, and its journal has all of it.
 
+    The block ends when the last one is written, or `end_wait_s` later. One that is being gathered
+    then is given up; one that is being written is waited for, as long again. After the block there
+    comes none, unless a disk takes longer than that.
+
     Args:
         settings: Say where, and whether at all.
         open_store: Opens the queue, for the thread alone.
+        end_wait_s: How long the end of the block may take.
     """
 
-    def __init__(self, settings: Settings, open_store: Callable[[], TaskStore]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        open_store: Callable[[], TaskStore],
+        *,
+        end_wait_s: float = END_WAIT_S,
+    ) -> None:
         self._settings = settings
         self._open_store = open_store
+        self._end_wait_s = end_wait_s
+        self._writing = threading.Lock()
+        self._given_up = False
         self._failed: queue.SimpleQueue[UUID | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="black boxes", daemon=True)
 
     def keep(self, task_id: UUID) -> None:
-        """Have the black box of a task written that has just failed."""
+        """Have the black box of a task written that has just failed; of none that goes on."""
         if self._settings.black_boxes:
             self._failed.put(task_id)
 
@@ -44,22 +59,31 @@ class BlackBoxes:
 
     def __exit__(self, *_exception: object) -> None:
         self._failed.put(None)
-        self._thread.join(END_WAIT_S)
+        self._thread.join(self._end_wait_s)
+        written = self._writing.acquire(timeout=self._end_wait_s)
+        self._given_up = True
+        if written:
+            self._writing.release()
 
     def _run(self) -> None:
-        while (task_id := self._failed.get()) is not None:
+        while (task_id := self._failed.get()) is not None and not self._given_up:
             try:
                 with contextlib.closing(self._open_store()) as store:
-                    _keep(self._settings, store, task_id)
+                    self._keep(store, task_id)
             except Exception:  # noqa: BLE001 - whatever it is, the next one is kept
                 _log.exception("no black box of task %s is kept", task_id)
 
+    def _keep(self, store: TaskStore, task_id: UUID) -> None:
+        # Loaded at the first failure: a worker that has none starts sooner.
+        from telemetry.reports.sources import blackbox
+        from worker.casework import gather
 
-def _keep(settings: Settings, store: TaskStore, task_id: UUID) -> None:
-    # Loaded at the first failure: a worker that has none starts sooner.
-    from telemetry.reports.sources import blackbox
-    from worker.casework import gather
-
-    path = black_box_of(settings.outputs_dir, task_id)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    blackbox.write(gather(settings, store, store.get(task_id), compared=False), path)
+        task = store.get(task_id)
+        if task.status is not TaskStatus.FAILED:
+            return  # it has been taken over: what it ends with is not known yet
+        case = gather(self._settings, store, task, compared=False)
+        with self._writing:
+            if not self._given_up:
+                path = black_box_of(self._settings.outputs_dir, task_id)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                blackbox.write(case, path)

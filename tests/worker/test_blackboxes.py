@@ -1,5 +1,8 @@
 """Black boxes are kept beside outputs, and cost the supervisor nothing."""
 
+import contextlib
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -84,5 +87,40 @@ def test_who_wants_none_gets_none(settings: Settings, opener: Callable[[], Local
     """They hold parameters and locals."""
     task_id = failed(opener())
     with BlackBoxes(settings.model_copy(update={"black_boxes": False}), opener) as boxes:
+        boxes.keep(task_id)
+    assert not black_box_of(settings.outputs_dir, task_id).exists()
+
+
+def test_one_that_is_late_is_given_up(settings: Settings, opener: Callable[[], LocalStore]) -> None:
+    """Who cuts a record, or moves outputs, after a worker has ended is not overtaken by it."""
+    task_id, opened, before = failed(opener()), threading.Event(), set(threading.enumerate())
+
+    def open_late() -> LocalStore:
+        opened.wait()
+        return opener()
+
+    with BlackBoxes(settings, open_late, end_wait_s=0.01) as boxes:
+        boxes.keep(task_id)
+        (thread,) = set(threading.enumerate()) - before
+    opened.set()
+    thread.join()
+    assert not black_box_of(settings.outputs_dir, task_id).exists()
+
+
+def test_a_worker_that_keeps_none_ends_at_once(
+    settings: Settings, opener: Callable[[], LocalStore]
+) -> None:
+    """However long the end may take."""
+    began = time.monotonic()
+    with BlackBoxes(settings, opener, end_wait_s=60.0):
+        pass
+    assert time.monotonic() - began < 5.0
+
+
+def test_a_task_that_goes_on_has_none(settings: Settings, opener: Callable[[], LocalStore]) -> None:
+    """Another worker has it by now: what it will end with is not known."""
+    with contextlib.closing(opener()) as store:
+        [task_id] = store.insert([NewTask(task_type="t2v", params={"model_name": "wan"})])
+    with BlackBoxes(settings, opener) as boxes:
         boxes.keep(task_id)
     assert not black_box_of(settings.outputs_dir, task_id).exists()

@@ -2,47 +2,37 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from telemetry.errors import TelemetryError
-from telemetry.recorder.attributes import plain
-from telemetry.recorder.redaction import Redactor, redacted
+from telemetry.recorder.redaction import Redactor
+from telemetry.records import Error
 from telemetry.reports.attempt import WELL, Attempt
-from telemetry.reports.case import Case, QueueEvent, TaskRow, well_formed
+from telemetry.reports.case import Case, TaskRow
 from telemetry.reports.company import SameFailureFound
+from telemetry.reports.progress import moment
 from telemetry.reports.trace import Journals, TraceModel
 from worker.casework.attempts import attempts_of
 from worker.casework.kept_records import kept_record, lacks
 from worker.casework.links import links_of
+from worker.casework.own_failures import has_fallen, own_errors, refused_failures, told_by_itself
 from worker.casework.queue_facts import model_of, moment_text, root_cause
+from worker.casework.queue_rows import event_of, row_of, told
 from worker.errors import TaskNotFound
 from worker.output.storage import black_box_of
 from worker.replay.remembered import recall
 from worker.settings import Settings
 from worker.store.base import Event, FailedAttempt, TaskStore
-from worker.store.contexts import span_id_of, trace_id_of
 from worker.store.rows import UNSAID
 from worker.task import ORCHESTRATOR, Task, TaskStatus
 
 _MOST_RELATIVES = 1000
 _MOST_SAME = 200
 _MOST_BEFORE = 20
-_ENDS = (
-    "completed",
-    "failed",
-    "retried",
-    "died",
-    "worker_lost",
-    "released",
-    "cancelled",
-    "cascaded",
-)
-
 # Where the record of a task is read from: the task's row to its trace, None where there is none.
 Record = Callable[[TaskRow], TraceModel | None]
 
@@ -59,6 +49,8 @@ def gather(
 ) -> Case:
     """Gather the case of a task; of one that fell with another, that of the other.
 
+    One that was felled while it failed by itself is its own case, where the record has its error.
+
     Args:
         settings: Say where journals lie, what may be shown, and where backends are.
         store: The queue.
@@ -74,6 +66,17 @@ def gather(
     return replace(case, source=source, unknown=list(unknown))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded:
+    """A task with its history and its record, from its black box where that has more of it."""
+
+    task: Task
+    row: TaskRow
+    history: Sequence[Event]
+    model: TraceModel | None
+    box: Case | None
+
+
 class _Gathering:
     def __init__(self, settings: Settings, store: TaskStore, record: Record | None) -> None:
         self._settings = settings
@@ -85,31 +88,72 @@ class _Gathering:
 
     def case(self, asked: Task, *, compared: bool) -> Case:
         root = self._root_of(asked)
-        history = self._store.events(root.id)
-        row = self._row(root)
-        model = self._record(row)
+        found = self._found(root)
+        if root.id != asked.id:
+            found = self._by_itself(asked, found) or found
+        task, row, box = found.task, found.row, found.box
         source = f"the journals in {self._settings.spool_dir}"
-        box = kept_record(self._settings, row, model) if self._has_boxes else None
         if box is not None:
-            model = box.model
-            source += f", and the black box {black_box_of(self._settings.outputs_dir, root.id)}"
-        fingerprint = _fingerprint(row, model)
+            source += f", and the black box {black_box_of(self._settings.outputs_dir, task.id)}"
+        fingerprint = _fingerprint(row, found.model)
+        relatives = [self._row(one) for one in self._relatives(task, asked, root)]
+        too, also = self._failed_too(relatives, found.model)
         return Case(
             asked=str(asked.id),
             task=row,
-            model=model,
+            model=found.model,
             source=source,
             unknown=lacks(box) if box is not None else [],
             links=links_of(self._settings, row),
-            events=[self._event(event) for event in history if event.at != UNSAID],
-            relatives=[self._row(task) for task in self._relatives(root, asked)],
-            same=self._same(root, fingerprint) if fingerprint else [],
-            good=self._good(root, row) if compared else None,
+            events=[
+                event_of(event, self._redactor) for event in found.history if event.at != UNSAID
+            ],
+            relatives=relatives,
+            same=self._same(task, fingerprint, relatives, too) if fingerprint else [],
+            good=self._good(task, row) if compared else None,
             previous=self._previous(row) if compared else None,
             replayed=recall(self._settings.home, row.id, fingerprint=fingerprint),
-            replay=self._replay_command(root),
-            attempts=attempts_of(root, history),
+            replay=self._replay_command(task),
+            attempts=attempts_of(task, found.history),
+            failed_too=dict.fromkeys(also, "")
+            | {one: error.fingerprint for one, error in too.items()},
         )
+
+    def _found(self, task: Task, *, near: _Recorded | None = None) -> _Recorded:
+        """Return a task with its record; that of another `near` it may be of the same journey."""
+        history = self._store.events(task.id)
+        row = row_of(task, history, self._redactor)
+        model = near.model if near is not None and near.box is None else None
+        if model is None or model.trace_id != row.trace_id:
+            model = self._record(row)
+        box = kept_record(self._settings, row, model) if self._has_boxes else None
+        return _Recorded(
+            task=task,
+            row=row,
+            history=history,
+            model=model if box is None else box.model,
+            box=box,
+        )
+
+    def _by_itself(self, asked: Task, root: _Recorded) -> _Recorded | None:
+        """Return a task that fell as it failed by itself; None where the record knows of none."""
+        found = self._found(asked, near=root)
+        errors = own_errors([found.row], found.model, {found.row.id: found.history})
+        if not errors:
+            return None
+        return replace(found, row=told_by_itself(found.row, errors[found.row.id]))
+
+    def _failed_too(
+        self, relatives: Sequence[TaskRow], model: TraceModel | None
+    ) -> tuple[dict[str, Error], list[str]]:
+        """Return what relatives that fell failed with by themselves, and who else of them did."""
+        known = set(model.task_ids) if model else set()
+        fallen = [row for row in relatives if row.id in known and has_fallen(row)]
+        histories = {row.id: self._store.events(UUID(row.id)) for row in fallen}
+        errors = own_errors(fallen, model, histories)
+        return errors, [
+            one for one in refused_failures(fallen, model, histories) if one not in errors
+        ]
 
     def _root_of(self, task: Task) -> Task:
         """Return the task that a cascade began with; the task itself where none struck it."""
@@ -121,8 +165,8 @@ class _Gathering:
             task = root
         return task
 
-    def _relatives(self, task: Task, asked: Task) -> list[Task]:
-        """Return the other tasks of a journey, those that the task depends on, and the asked."""
+    def _relatives(self, task: Task, *named: Task) -> list[Task]:
+        """Return the other tasks of a journey, those that the task depends on, and the named."""
         found: dict[UUID, Task] = {}
         orchestrator = task if task.task_type == ORCHESTRATOR else self._orchestrator_of(task)
         if orchestrator is not None:
@@ -132,7 +176,8 @@ class _Gathering:
         for needed in task.dependant_on:
             if needed not in found and (one := self._get(str(needed))) is not None:
                 found[needed] = one
-        found.setdefault(asked.id, asked)
+        for one in named:
+            found.setdefault(one.id, one)
         found.pop(task.id, None)
         return list(found.values())
 
@@ -141,53 +186,40 @@ class _Gathering:
         named = task.parent_id or task.params.get("orchestrator_task_id_ref")
         return self._get(str(named)) if named else None
 
+    def _row(self, task: Task) -> TaskRow:
+        return row_of(task, self._store.events(task.id), self._redactor)
+
     def _get(self, task_id: str) -> Task | None:
         try:
             return self._store.get(UUID(task_id))
         except (ValueError, TaskNotFound):
             return None
 
-    def _row(self, task: Task) -> TaskRow:
-        events = self._store.events(task.id)
-        claimed = [event for event in events if event.name == "claimed"]
-        ended = [event for event in events if event.name in _ENDS]
-        claims = claimed[-1].data if claimed else {}
-        return TaskRow(
-            id=str(task.id),
-            type=task.task_type,
-            status=task.status.value,
-            worker=task.worker_id or str(claims.get("worker_id") or ""),
-            attempt=task.attempts,
-            parent_id=str(task.parent_id or ""),
-            trace_id=trace_id_of(task.process_context) or trace_id_of(task.trace_context) or "",
-            span_id=span_id_of(task.process_context) or "",
-            created=moment_text(task.created_at),
-            claimed=moment_text(claimed[-1].at) if claimed else "",
-            returned=moment_text(ended[-1].at) if ended else "",
-            error_message=redacted(task.error_message or ""),
-            error=_told(task.error or {}),
-            params=plain(dict(task.params), self._redactor),
-            output=redacted(task.output_location or ""),
-            depends_on=[str(needed) for needed in task.dependant_on],
-        )
+    def _same(
+        self,
+        task: Task,
+        fingerprint: str,
+        relatives: Sequence[TaskRow],
+        too: Mapping[str, Error],
+    ) -> list[SameFailureFound]:
+        """Return the other attempts that failed in this way; the task's newest is this one.
 
-    def _event(self, event: Event) -> QueueEvent:
-        data = {name: value for name, value in event.data.items() if name != "token"}
-        if "failure" in data:
-            failure = data["failure"]
-            data["failure"] = well_formed(failure) if isinstance(failure, Mapping) else None
-        return QueueEvent(
-            at_ns=_nanoseconds(event.at), name=event.name, data=plain(data, self._redactor)
-        )
-
-    def _same(self, task: Task, fingerprint: str) -> list[SameFailureFound]:
-        """Return the other attempts that failed in this way; the task's newest is this one."""
+        Of a relative that fell meanwhile the queue has no failure.
+        """
         found = self._store.failures(fingerprint=fingerprint, limit=_MOST_SAME)
-        return [
+        same = [
             same_failure(one)
             for one in found
             if (one.task_id, one.attempt) != (task.id, task.attempts)
         ]
+        same += [
+            SameFailureFound(
+                task=row.id, attempt=row.attempt, worker=row.worker, when=moment(too[row.id].at_ns)
+            )
+            for row in relatives
+            if row.id in too and too[row.id].fingerprint == fingerprint
+        ]
+        return sorted(same, key=lambda one: one.when, reverse=True)
 
     def _good(self, task: Task, row: TaskRow) -> tuple[TaskRow, TraceModel | None] | None:
         """Return the newest run that went well before this failure; without one, a later one."""
@@ -217,7 +249,7 @@ class _Gathering:
             attempt=failed.attempt,
             worker=failed.worker_id,
             returned=moment_text(failed.at),
-            error=_told(failed.failure),
+            error=told(failed.failure),
         )
         return then, record if failed.attempt == task.attempts else None
 
@@ -253,15 +285,5 @@ def _fingerprint(row: TaskRow, model: TraceModel | None) -> str:
     return str(row.error.get("fingerprint") or (error.fingerprint if error else ""))
 
 
-def _told(failure: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row's error without secrets; `TaskRow` takes out what is not of its form."""
-    found: dict[str, Any] = plain(dict(failure), Redactor())
-    return found
-
-
 def _has_failed(row: TaskRow) -> bool:
     return bool(row.returned) and row.status not in WELL
-
-
-def _nanoseconds(at: datetime) -> int:
-    return int(at.timestamp()) * 10**9 + at.microsecond * 1000

@@ -1,26 +1,17 @@
 """What a row of the queue says of a task in more than one way: its root cause, model and times."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from telemetry.cascade import root_of
 from worker.store.rows import UNSAID
 from worker.task import Task
 
-_CASCADED = re.compile(r"Cascaded \w+ from related task ([0-9a-f-]{36})")
-
 
 def root_cause(task: Task) -> str:
-    """Return the id of the task that this one fell with; "" where it fell with none.
-
-    Other applications say it in the message alone.
-    """
-    root = (task.error or {}).get("root_cause")
-    if isinstance(root, Mapping):
-        return str(root.get("task_id") or "")
-    said = _CASCADED.match(task.error_message or "")
-    return said[1] if said else ""
+    """Return the id of the task that this one fell with; "" where it fell with none."""
+    return root_of(task.error or {}, task.error_message or "")
 
 
 def model_of(task: Task) -> str:
