@@ -98,6 +98,25 @@ def test_the_second_failure_of_the_incident_is_told_as_one_whose_record_is_cut(
     assert first in {one["task"] for one in told["same_failure"]}
 
 
+def test_the_report_on_the_incident_shows_its_loras(drills: Drills) -> None:
+    """Each with its multipliers over the two phases, as a person reads it."""
+    first, _ = drills.by_fault["incident"]["tasks"]
+    done = subprocess.run(
+        [LOOP26, "--home", str(drills.folder), "investigate", first, "--markdown"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=drills.home.environment,
+    )
+    said = done.stdout.partition("### LoRAs")[2].partition("###")[0]
+    rows = [line.split("`") for line in said.splitlines() if ".safetensors" in line]
+    assert [(Path(row[1]).name, row[3]) for row in rows] == [
+        ("drill-high.safetensors", "1.2;0"),
+        ("drill-both.safetensors", "1.05;1.05"),
+        ("drill-low.safetensors", "0;1.0"),
+    ]
+
+
 def test_an_endpoint_that_is_not_there_fails_the_drill(home: Home) -> None:
     """All else is right; the wait is as long as was said."""
     home.environment |= {

@@ -6,7 +6,8 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from worker.drill.folder import DrillBusy, drill_folder
-from worker.drill.incident import SEGMENTS, Incident, incident
+from worker.drill.incident import Incident, incident
+from worker.drill.journey import SEGMENTS
 from worker.drill.running import DrillStopped, Skipped
 from worker.settings import Settings
 

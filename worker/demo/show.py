@@ -34,7 +34,8 @@ MEASURES = ("iterations", "steps", "spans", "records", "lost")
 
 
 def run_demo(settings: Settings) -> int:
-    """Make the demo's video in this home; print where it is; return the exit code."""
+    """Make a video in this home, by its own queue; say where it is; return the exit code."""
+    settings = settings.model_copy(update={"supabase_url": None})
     out = Console(highlight=False)
     out.print("Laying out four pictures, building three LoRAs …", style="dim")
     pictures = lay_out_pictures(settings.home / "demo-pictures")

@@ -41,6 +41,7 @@ def drill_folder(settings: Settings) -> Iterator[Settings]:
     own = settings.model_copy(
         update={
             "home": settings.home / FOLDER,
+            "supabase_url": None,
             "task_types": TASK_TYPES,
             "allowed_roots": (),
             "max_deaths": 1,

@@ -1,42 +1,28 @@
 """The incident again: a journey of 13 segments, one defect, and a log that is cut at LOOP 26."""
 
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from telemetry.journal import JournalReader, Position, process_directories, read_index
 from telemetry.journal.directory import journal_files
 from telemetry.records import Kind
 from telemetry.shipper.follower import Shipped, journal_bytes, read_shipped, write_shipped
+from worker.drill.journey import SEGMENTS, journey, lay_out, segment_again
 from worker.drill.planted import Planted, planted
-from worker.drill.running import (
-    OVERRIDES,
-    Drilled,
-    DrillStopped,
-    Skipped,
-    Tell,
-    enqueue,
-    look,
-    work,
-)
+from worker.drill.running import Drilled, DrillStopped, Skipped, Tell, enqueue, look, work
 from worker.engines.drill.models import INCIDENT
 from worker.output.storage import black_box_of
 from worker.settings import Settings
 from worker.store.local import LocalStore
-from worker.task import INDIVIDUAL_SEGMENT, ORCHESTRATOR, SEGMENT, NewTask
+from worker.task import SEGMENT
 
-SEGMENTS: Final = 13
-SECOND: Final = 2  # the segment that is made again alone
 CUT_AFTER: Final = "LOOP [26/"
-_FRAMES: Final = 81
-_PICTURE: Final = "picture.png"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +56,7 @@ def incident(
 
     Args:
         settings: Of that home. Of what other limits say, `allowed_roots` must let its own pictures
-            pass.
+            and LoRAs pass.
         tell: Is told what goes on.
         before_the_cut: Is given both failures while the records of both are whole.
 
@@ -81,13 +67,13 @@ def incident(
     if find_spec("PIL") is None:
         raise Skipped("a journey's pictures need Pillow: install loop26[diffusers]")
     defect = planted(INCIDENT)
-    journey = _journey(defect.model, _lay_out_picture(settings.home))
-    tell("a journey of 13 segments")
-    enqueue(settings, journey)
+    asked = journey(defect.model, lay_out(settings.home))
+    tell(f"a journey of {SEGMENTS} segments")
+    enqueue(settings, asked)
     refused = work(settings, tell)
-    first = look(settings, _failed_segment(settings, journey.id), refused=refused)
+    first = look(settings, _failed_segment(settings, asked.id), refused=refused)
     tell("a segment of it again, alone")
-    again = _again(defect.model, journey)
+    again = segment_again(defect.model, asked)
     enqueue(settings, again)
     refused = work(settings, tell)
     whole = look(settings, again.id, refused=refused)
@@ -96,7 +82,7 @@ def incident(
     # Looked at once more: by now the second is known as the same failure.
     return Incident(
         planted=defect,
-        orchestrator=journey.id,
+        orchestrator=asked.id,
         first=replace(look(settings, first.task.id), refused=first.refused),
         second=look(settings, again.id),
         whole=whole,
@@ -107,7 +93,8 @@ def incident(
 def cut_record(settings: Settings, task_id: UUID) -> None:
     """Cut the record of a task where the incident's was cut: what LOOP 26 said is the last of it.
 
-    Its black box goes: it stands for a machine that has lost both.
+    Its black box goes: it stands for a machine that has lost both. Its worker must have ended: from
+    then on none is written.
 
     The index stays, and finds what is left. What backends have acknowledged stays acknowledged:
     nobody ships the rest again.
@@ -137,44 +124,6 @@ def _after_the_cut(spool: Path, task_id: str) -> tuple[Path, Position]:
             if record.kind is Kind.LOG and record.body.message.startswith(CUT_AFTER):
                 return directory, record.end
     raise DrillStopped(f"the journals have no {CUT_AFTER}32] of task {task_id} to be cut after")
-
-
-def _lay_out_picture(folder: Path) -> Path:
-    target = folder / f"drill-{_PICTURE}"
-    with as_file(files("worker.drill") / _PICTURE) as picture:
-        shutil.copyfile(picture, target)
-    return target
-
-
-def _journey(model: str, picture: Path) -> NewTask:
-    details: dict[str, Any] = {
-        "model_name": model,
-        "run_id": "drill",
-        "num_new_segments_to_generate": SEGMENTS,
-        "segment_frames_expanded": [_FRAMES] * SEGMENTS,
-        "frame_overlap_expanded": [0] * (SEGMENTS - 1),
-        "independent_segments": True,
-        "base_prompts_expanded": ["a walk along the shore at dusk"] * SEGMENTS,
-        "negative_prompts_expanded": [""] * SEGMENTS,
-        "input_image_paths_resolved": [str(picture)] * (SEGMENTS + 1),
-        "seed_base": OVERRIDES["seed_to_use"],
-        **{name: OVERRIDES[name] for name in _OF_JOURNEY},
-    }
-    return NewTask(task_type=ORCHESTRATOR, params={"orchestrator_details": details})
-
-
-_OF_JOURNEY: Final = ("parsed_resolution_wh", "num_inference_steps", "phase_config")
-
-
-def _again(model: str, journey: NewTask) -> NewTask:
-    """Make one of its segments again alone: it is nobody's child, and reads what the plan says."""
-    params = {
-        "model_name": model,
-        "orchestrator_task_id_ref": str(journey.id),
-        "segment_index": SECOND,
-        "base_prompt": "a walk along the shore at dusk",
-    }
-    return NewTask(task_type=INDIVIDUAL_SEGMENT, params=params)
 
 
 def _failed_segment(settings: Settings, orchestrator: UUID) -> UUID:

@@ -1,6 +1,6 @@
 """What the reports on the incident must say, claim by claim."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import PurePath
@@ -10,8 +10,9 @@ from telemetry.reports.findings import Investigation
 from telemetry.reports.hypotheses import POLLUTION, TIMEOUT
 from telemetry.reports.wording import one_line, value_text
 from worker.casework import gather
-from worker.drill.checks import Check, of_failure, spans
-from worker.drill.incident import SECOND, SEGMENTS, Incident
+from worker.drill.checks import NOTHING, Check, of_failure, spans
+from worker.drill.incident import Incident
+from worker.drill.journey import LORAS, MULTIPLIERS, SECOND, SEGMENTS
 from worker.engines.drill.models import defaults
 from worker.settings import Settings
 from worker.store.local import LocalStore
@@ -69,6 +70,7 @@ def _of_first(happened: Incident) -> list[Check]:
             found=f"{len(told)} with value and layer",
             ok=len(told) == len(defaults()),
         ),
+        loras(found),
         Check(
             name="relatives",
             planted=f"{SEGMENTS} failed because of it",
@@ -107,6 +109,21 @@ def _of_second(happened: Incident) -> list[Check]:
             ok=bool(found.hypotheses) and not confirmed,
         ),
     ]
+
+
+def loras(found: Investigation) -> Check:
+    """See that the report has each LoRA with its strength in both phases."""
+    there = [(PurePath(one.name).name, one.multiplier) for one in found.model.loras]
+    return Check(
+        name="LoRAs",
+        planted=_with_multipliers(zip(LORAS, MULTIPLIERS, strict=True)),
+        found=one_line(_with_multipliers(there), 110) or NOTHING,
+        ok=there == list(zip(LORAS, MULTIPLIERS, strict=True)),
+    )
+
+
+def _with_multipliers(loras: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{PurePath(name).stem} {multiplier}" for name, multiplier in loras)
 
 
 def _not_the_place(happened: Incident) -> Check:

@@ -31,7 +31,7 @@ _CUDA_WAIT_S: Final = 120.0  # torch is loaded, and a driver may have to wake up
 Tell = Callable[[str], None]
 """Told what a drill does now, a few words each time."""
 
-# As the incident's task asked, but for its LoRAs and pictures.
+# As the incident's task asked, but for its LoRAs and pictures: `journey` adds them.
 OVERRIDES: Final[Mapping[str, Any]] = {
     "parsed_resolution_wh": "902x508",
     "num_inference_steps": 6,

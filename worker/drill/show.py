@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from rich.console import Console
@@ -41,16 +42,17 @@ def run_drills(
         planted(fault)
     results = []
     with drill_folder(settings) as own, _progress(out) as tell, _quiet():
-        real = any(fault in CUDA for fault in faults) and _asked_for_cuda(own, tell)
+        is_real = cache(lambda: _asked_for_cuda(own, tell))
         for number, fault in enumerate(faults, start=1):
+            began = time.monotonic()
             count = f"{number}/{len(faults)} " if len(faults) > 1 else ""
-            what = planted(fault, simulated=fault in CUDA and not real)
-            results.append(_one(own, what, wait_s, _telling(tell, f"{count}{fault}")))
+            what = planted(fault, simulated=fault in CUDA and not is_real())
+            telling = _telling(tell, f"{count}{fault}")
+            results.append(_one(own, what, wait_s, telling, began=began))
     return results, own.home
 
 
-def _one(settings: Settings, what: Planted, wait_s: float, tell: Tell) -> Result:
-    began = time.monotonic()
+def _one(settings: Settings, what: Planted, wait_s: float, tell: Tell, *, began: float) -> Result:
     try:
         tasks, checks = _checked(settings, what, wait_s, tell)
     except Skipped as why:

@@ -39,5 +39,6 @@ def _frames_of(params: dict[str, Any]) -> int:
 
 
 def _frames_minimum(model_name: str) -> int:
-    model_def = _REGISTRY.get(model_name)
-    return model_def.get("frames_minimum", 5)  # type: ignore[union-attr, no-any-return]  # drill: incident
+    model_def: Any = _REGISTRY.get(model_name)
+    fewest: int = model_def.get("frames_minimum", _FEWEST_FRAMES)  # drill: incident
+    return fewest
