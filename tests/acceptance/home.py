@@ -214,7 +214,8 @@ class Home:
             return [event.name for event in store.events(task_id)]
 
     def rows(self) -> sqlite3.Connection:
-        """Open the queue's file as another application does."""
+        """Open the queue's file as another application does; it is made where there is none."""
+        self.store().close()
         return sqlite3.connect(self.path / "queue.db", isolation_level=None)
 
     def insert(self, **params: Any) -> UUID:

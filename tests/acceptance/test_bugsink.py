@@ -80,7 +80,6 @@ def test_an_exception_is_one_issue_with_its_line_and_locals(home: Home, server: 
 def test_a_report_links_to_the_event(home: Home, server: Bugsink) -> None:
     """Its page is there, by the id that the row has."""
     home.environment["SENTRY_DSN"] = server.dsn
-    home.run("tasks")
     task_id = home.insert(model_name="nobody")  # an issue that no other test here makes
     home.work_until_idle()
     error = error_of(home, task_id)
@@ -99,7 +98,6 @@ def test_one_failure_of_two_tasks_at_two_parameters_is_one_issue(
 ) -> None:
     """Neither the parameter's name nor the task's id splits it."""
     home.environment["SENTRY_DSN"] = server.dsn
-    home.run("tasks")
     first = home.insert(num_inference_steps="many")
     second = home.insert(seed="some")
     home.work_until_idle()

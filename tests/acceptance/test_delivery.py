@@ -22,7 +22,6 @@ def assert_all_arrived(home: Home, bad: list[UUID], *receivers: Receiver) -> Non
 
 def test_whatever_the_backends_answer_all_arrives_once(home: Home) -> None:
     """One after another, for as long as two tasks take; what is left comes with the next start."""
-    home.run("tasks")
     with backends(home) as (otlp, sentry):
         worker = home.worker(until_idle=False)
         bad = []
@@ -39,7 +38,6 @@ def test_whatever_the_backends_answer_all_arrives_once(home: Home) -> None:
 
 def test_what_is_down_from_the_start_gets_all_at_the_next(home: Home) -> None:
     """Nobody listens; the worker works, and ends; the next one ships what was left, once."""
-    home.run("tasks")
     with backends(home) as (otlp, sentry):
         ports = otlp.port, sentry.port
     worker = home.worker(until_idle=False)
@@ -56,7 +54,6 @@ def test_what_is_down_from_the_start_gets_all_at_the_next(home: Home) -> None:
 )
 def test_an_outage_in_between_loses_nothing(home: Home, outage_s: float) -> None:
     """Tasks are done before it, all through it and after it; nobody starts the worker again."""
-    home.run("tasks")
     bad = []
     with ExitStack() as before, ExitStack() as after:
         otlp, sentry = before.enter_context(backends(home))

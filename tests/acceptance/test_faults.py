@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -38,7 +39,8 @@ def assert_refused(home: Home, payload: str, *words: str) -> None:
     assert len(lines) == 1, done.stderr
     for word in words:
         assert word in lines[0]
-    assert json.loads(home.run("tasks", "--json").stdout) == []
+    with closing(home.store()) as store:
+        assert store.list_tasks() == []
 
 
 @pytest.mark.parametrize(

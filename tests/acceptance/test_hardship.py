@@ -27,7 +27,6 @@ def locked(home: Home) -> Iterator[None]:
 
 def test_a_row_that_cannot_be_sent_fails_alone(home: Home) -> None:
     """Half an emoji in params, a list in result_data: the first fails, the second is done."""
-    home.run("tasks")
     params = json.dumps(a_quick_task()["params"])
     half = home.insert_row(params.replace("a clock", "half an emoji \\ud83d"))
     odd = home.insert_row(params, result_data="[]")

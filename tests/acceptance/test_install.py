@@ -1,5 +1,6 @@
 """The package as a stranger installs it: a wheel, the base requirements, an empty environment."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,10 @@ def test_the_base_install_works_without_torch(tmp_path: Path) -> None:
     uv("pip", "install", "--quiet", "--python", installed, "--no-deps", wheel)
     loop26 = venv / "bin" / "loop26"
     assert "loop26 demo" in done(loop26, "--help", cwd=tmp_path)
-    assert done(loop26, "--home", "home", "tasks", cwd=tmp_path).startswith("no tasks")
+    params = {"model": "tiny_t2v", "prompt": "a lake"}
+    (tmp_path / "task.json").write_text(json.dumps({"task_type": "t2v", "params": params}))
+    done(loop26, "--home", "home", "enqueue", "task.json", cwd=tmp_path)
+    assert "t2v" in done(loop26, "--home", "home", "tasks", cwd=tmp_path)
     listed = done(
         installed, "-c", "import importlib.util as u; print(u.find_spec('torch'))", cwd=venv
     )

@@ -149,7 +149,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 def drilled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     """Give a home in which tasks of the drill's engine went well, failed, died and hung."""
     with home_at(tmp_path_factory.mktemp("drilled")) as home:
-        home.run("tasks")  # which makes the queue
         tasks = {name: home.insert(model_name=SOUND) for name in ("well", "abort", "sigkill")}
         tasks["payload"] = home.insert(model_name="")
         tasks["input"] = home.insert(model_name=SOUND, **broken_lora(home))
@@ -285,6 +284,7 @@ def test_a_task_that_never_ran_is_said_to_be_one(home: Home) -> None:
 
 def test_an_unknown_id_is_said_to_be_one(home: Home) -> None:
     """In one line."""
+    home.store().close()  # which makes the queue
     done = home.run("replay", "0123")
     assert done.returncode == 1
     assert done.stderr.startswith("loop26: no task has the id '0123'")

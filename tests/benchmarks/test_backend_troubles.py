@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 def test_what_troubles_cost_tasks(home: Home) -> None:
     """Print how long tasks take with backends that are well and with ones in trouble, in turns."""
     rounds = 10
-    home.run("tasks")
     rules: dict[str, Rule | None] = {"well": None, **TROUBLES}
     took: dict[str, list[float]] = {kind: [] for kind in rules}
     with backends(home) as (otlp, sentry):
@@ -40,7 +39,6 @@ def test_what_troubles_cost_tasks(home: Home) -> None:
 @pytest.mark.parametrize("kind", ["none", "well", "slow", "down"])
 def test_how_long_an_end_takes(home: Home, kind: str) -> None:
     """Print the time from SIGTERM to the end of an idle worker with telemetry still to be sent."""
-    home.run("tasks")
     with backends(home) as (otlp, sentry):
         otlp.answer_by(TROUBLES.get(kind))
         sentry.answer_by(TROUBLES.get(kind))

@@ -8,16 +8,19 @@ import typer
 from worker.cli import (
     compare,
     demo,
+    doctor,
     drill,
     enqueue,
     failures,
     investigate,
+    migrate,
     replay,
     resolve,
     run,
     state,
     tasks,
     trace,
+    worker_token,
 )
 from worker.cli.session import HomeOption, options_of
 
@@ -66,6 +69,12 @@ def loop26(
       loop26 compare ID ID         see where two runs are not alike, or that they are
       loop26 failures              see what fails here, grouped by cause
       loop26 drill --all           make every fault happen, see that each is found
+      loop26 doctor                see what is stuck or open in the queue
+
+    [bold]A queue for many workers[/]
+
+      loop26 migrate               make the queue in a Supabase project
+      loop26 worker-token create   let a worker in, without the project's secret key
     """
     del show_version
     context.obj = options_of(home, assignments or [])
@@ -82,6 +91,9 @@ app.command("replay")(replay.replay)
 app.command("compare")(compare.compare)
 app.command("failures")(failures.failures)
 app.command("drill")(drill.drill)
+app.command("doctor")(doctor.doctor)
+app.command("migrate")(migrate.migrate)
+app.add_typer(worker_token.worker_token, name="worker-token")
 app.command("demo")(demo.demo)
 app.command("health")(state.health)
 app.command("settings")(state.settings)

@@ -33,8 +33,8 @@ def case_of(session: Session, task: str, *, jaeger: str | None = None) -> "Case"
             problem = "is given beside a black box, which has its own record; leave it out"
             raise InvalidTask("--jaeger", jaeger, problem)
         return _black_box(Path(task))
-    settings = session.settings()
     with session.store() as store:
+        settings = session.settings()
         found = find_task(store, task)
         return (
             gather(settings, store, found)

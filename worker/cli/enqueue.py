@@ -34,7 +34,7 @@ def enqueue(
 
     session = session_of(context, home)
     read = [pair for file in files for pair in read_tasks(file)]
-    with session.store() as store:
+    with session.store(create=True) as store:
         check(read, session.settings(), store)
         with session.recorder() as recorder:
             ids = submit([task for _, task in read], store=store, recorder=recorder)

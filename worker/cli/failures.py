@@ -53,9 +53,9 @@ def failures(
 
     began = moment_of(since)
     session = session_of(context, home)
-    release = release_of(session.settings())
     with session.store() as store:
         attempts = failed_attempts(store, limit=_MOST)
+    release = release_of(session.settings())
     found = grouped(attempts, release=release, since=began)
     if as_json:
         import msgspec

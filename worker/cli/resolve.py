@@ -103,11 +103,11 @@ def _planned(task: "NewTask", known: "Known") -> "Planned | WorkerError":
 
 def _queue(settings: "Settings", opened: ExitStack) -> "TaskStore | None":
     """Open the queue to look for an orchestrator, where there is one; it is not made for this."""
-    from worker.store.local import LocalStore
+    from worker.queue import is_shared, open_as_operator
 
-    if not settings.queue_path.exists():
+    if not (is_shared(settings) or settings.queue_path.exists()):
         return None
-    return opened.enter_context(closing(LocalStore(settings.queue_path)))
+    return opened.enter_context(closing(open_as_operator(settings)))
 
 
 def _as_json(answer: "Planned | WorkerError") -> dict[str, Any]:

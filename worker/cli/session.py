@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.errors import SettingsError
+from worker.errors import HomeError, SettingsError
 
 if TYPE_CHECKING:
     from telemetry.recorder import Recorder
@@ -27,6 +27,16 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
+class NoQueue(HomeError):
+    """Raised for a home without a queue by a command that asks one: it makes none."""
+
+    def __init__(self, home: Path) -> None:
+        lacks = "has no queue" if home.is_dir() else "is not there"
+        super().__init__(
+            home, f"{lacks}; `loop26 enqueue FILE` makes a queue, `loop26 demo` shows how"
+        )
+
+
 class Session:
     """One command line: what it said about settings, and what is made of them when asked for."""
 
@@ -40,7 +50,7 @@ class Session:
         return load(self.options)
 
     def settings(self) -> "Settings":
-        """Read the settings, and have the home ready."""
+        """Read the settings, and have the home ready; it is made where there is none."""
         from worker.settings.home import prepare_home
 
         settings = self.configuration().settings
@@ -48,11 +58,18 @@ class Session:
         return settings
 
     @contextmanager
-    def store(self) -> "Iterator[TaskStore]":
-        """Open the queue for the length of a `with` block."""
-        from worker.store.local import LocalStore
+    def store(self, *, create: bool = False) -> "Iterator[TaskStore]":
+        """Open the queue for the length of a `with` block.
 
-        store = LocalStore(self.settings().queue_path)
+        Raises `NoQueue` where there is none, unless it is to be created; `settings` would have
+        made the home by then, so ask for the store first.
+        """
+        from worker.queue import is_shared, open_as_operator
+
+        settings = self.configuration().settings
+        if not (create or is_shared(settings) or settings.queue_path.exists()):
+            raise NoQueue(settings.home)
+        store = open_as_operator(self.settings())
         try:
             yield store
         finally:

@@ -1,6 +1,6 @@
 """A command line in a home that is not there yet, and what it did."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from worker.cli import exit_code_of
+from worker.cli.session import Session
+from worker.store.local import LocalStore
 
 T2V: dict[str, Any] = {"task_type": "t2v", "params": {"model": "tiny_t2v", "prompt": "a lake"}}
 
@@ -45,3 +47,11 @@ def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         return Result(code=code, out=captured.out, err=captured.err)
 
     return run
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[LocalStore]:
+    """Make the home, and open the queue behind the commands."""
+    store = LocalStore(Session({"home": home}).settings().queue_path)
+    yield store
+    store.close()

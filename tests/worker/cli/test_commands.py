@@ -7,7 +7,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,15 +21,6 @@ from worker.store.local import LocalStore
 from worker.task import Failure, NewTask, TaskStatus
 
 from .conftest import T2V, Result, Run
-
-
-@pytest.fixture
-def store(home: Path, run: Run) -> Iterator[LocalStore]:
-    """Open the queue behind the commands."""
-    assert run("tasks").code == 0
-    store = LocalStore(home / "queue.db")
-    yield store
-    store.close()
 
 
 def written(folder: Path, document: Any) -> str:
@@ -136,6 +126,7 @@ def test_tasks_lists_what_there_is(run: Run, tmp_path: Path) -> None:
     assert all("Queued" in row for row in rows)
 
 
+@pytest.mark.usefixtures("store")
 def test_tasks_says_so_when_there_are_none(run: Run) -> None:
     """And what to do."""
     assert run("tasks").out.startswith("no tasks; `loop26 enqueue FILE`")
@@ -211,12 +202,14 @@ def test_a_beginning_that_fits_several_is_refused(run: Run, tmp_path: Path) -> N
     refused(run("tasks", "abc"), "'abc'", first, second)
 
 
+@pytest.mark.usefixtures("store")
 def test_a_task_that_is_not_there_is_refused(run: Run) -> None:
     """By every command that takes an id."""
     for command in ("tasks", "cancel", "trace"):
         refused(run(command, "abcd"), "'abcd'", "`loop26 tasks` lists them")
 
 
+@pytest.mark.usefixtures("store")
 def test_what_is_no_id_is_refused(run: Run) -> None:
     """Before the queue is asked."""
     refused(run("tasks", "50%"), "'50%'", "hexadecimal")
@@ -272,10 +265,51 @@ def test_a_setting_can_be_set_before_the_command(run: Run) -> None:
     refused(run("--set", "poll_s", "settings"), "NAME=VALUE")
 
 
+@pytest.mark.usefixtures("store")
 def test_a_commands_own_home_wins(run: Run, tmp_path: Path) -> None:
     """`loop26 tasks --home DIR` is how many will write it."""
-    assert run("tasks", "--home", str(tmp_path / "other")).code == 0
-    assert (tmp_path / "other" / "queue.db").exists()
+    other = str(tmp_path / "other")
+    [task_id] = run("enqueue", written(tmp_path, T2V), "--home", other).lines
+    assert run("tasks").lines[0].startswith("no tasks")
+    assert task_id[:13] in run("tasks", "--home", other).out
+
+
+READERS = [
+    ("tasks",),
+    ("tasks", "--json"),
+    ("tasks", "abcd"),
+    ("cancel", "abcd"),
+    ("trace", "abcd"),
+    ("investigate", "abcd"),
+    ("compare", "abcd", "bcde"),
+    ("failures",),
+    ("replay", "abcd"),
+]
+
+
+@pytest.mark.parametrize("command", READERS, ids=" ".join)
+def test_a_home_that_is_not_there_is_refused(run: Run, home: Path, command: list[str]) -> None:
+    """By whatever asks a queue: it was mistyped, and is not made."""
+    result = run(*command)
+    refused(result, f"{str(home)!r}: is not there", "`loop26 enqueue FILE`", "--home DIR")
+    assert result.code == 78
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("command", READERS, ids=" ".join)
+def test_a_folder_without_a_queue_is_refused(run: Run, home: Path, command: list[str]) -> None:
+    """And nothing is put into it: it is somebody's, and no home."""
+    home.mkdir()
+    result = run(*command)
+    refused(result, f"{str(home)!r}: has no queue", "--home DIR")
+    assert result.code == 78
+    assert list(home.iterdir()) == []
+
+
+def test_enqueue_makes_the_home(run: Run, home: Path, tmp_path: Path) -> None:
+    """The first command that most people type."""
+    assert run("enqueue", written(tmp_path, T2V)).code == 0
+    assert (home / "queue.db").is_file()
 
 
 def test_a_queue_file_that_is_none_is_refused(run: Run, home: Path) -> None:

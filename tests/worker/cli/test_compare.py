@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -91,12 +90,9 @@ class Queue:
 
 
 @pytest.fixture
-def queue(home: Path, run: Run) -> Iterator[Queue]:
-    """Make the home, and open its queue."""
-    assert run("tasks").code == 0
-    store = LocalStore(home / "queue.db")
-    yield Queue(home=home, store=store)
-    store.close()
+def queue(home: Path, store: LocalStore) -> Queue:
+    """Name the home's queue."""
+    return Queue(home=home, store=store)
 
 
 def refused(result: Result, *said: str) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,15 +32,6 @@ FAILURE = Failure(
     fingerprint="f00d",
     release="1.2.0",
 )
-
-
-@pytest.fixture
-def store(home: Path, run: Run) -> Iterator[LocalStore]:
-    """Open the queue behind the commands."""
-    assert run("tasks").code == 0
-    store = LocalStore(home / "queue.db")
-    yield store
-    store.close()
 
 
 def fail(store: LocalStore, failure: Failure = FAILURE, worker_id: str = "gpu-1") -> str:
@@ -94,6 +84,7 @@ def test_the_json_is_the_groups(run: Run, store: LocalStore) -> None:
     assert group["is_new"] is False
 
 
+@pytest.mark.usefixtures("store")
 def test_an_empty_queue_is_an_empty_list(run: Run) -> None:
     """A program need not know the words for nothing."""
     assert json.loads(run("failures", "--json").out) == []

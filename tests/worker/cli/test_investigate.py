@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -17,15 +16,6 @@ from .conftest import Result, Run
 from .test_failures import FAILURE
 
 TRACE = "a1" * 16
-
-
-@pytest.fixture
-def store(home: Path, run: Run) -> Iterator[LocalStore]:
-    """Open the queue behind the commands."""
-    assert run("tasks").code == 0
-    store = LocalStore(home / "queue.db")
-    yield store
-    store.close()
 
 
 def insert(store: LocalStore, task_id: UUID | None = None) -> UUID:
