@@ -55,6 +55,8 @@ lock: setup ## pin the requirements again, newest first: make lock UPGRADE=--upg
 	$(PIN) $(UPGRADE) --group tools --output-file requirements/tools.txt
 	$(PIN) $(UPGRADE) requirements/bugsink.in --output-file requirements/bugsink.txt
 	$(PIN) $(UPGRADE) requirements/go.in --output-file requirements/go.txt
+	$(PIN) $(UPGRADE) requirements/postgresql.in --output-file requirements/postgresql.txt
+	$(PIN) $(UPGRADE) requirements/node.in --output-file requirements/node.txt
 
 jaeger: setup ## build the Jaeger that tests ask: some minutes, once a machine
 	$(BIN)/python tests/servers/jaeger/build.py

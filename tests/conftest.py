@@ -9,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from tests.acceptance.jaeger import Jaeger
+    from tests.servers.supabase.server import Supabase
 
 # Models in tests are small: more threads than one only wait for each other. Read when torch loads,
 # here and in every process that a test starts.
@@ -87,6 +88,20 @@ def jaeger_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Jaeger"
         pytest.skip(str(reason))
     with jaeger:
         yield jaeger
+
+
+@pytest.fixture(scope="session")
+def supabase_server() -> Iterator["Supabase"]:
+    """Run a PostgreSQL behind a PostgREST; skip where they cannot be fetched."""
+    from tests.servers.supabase.cache import Unavailable
+    from tests.servers.supabase.server import Supabase
+
+    try:
+        server = Supabase()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    with server:
+        yield server
 
 
 @pytest.hookimpl(wrapper=True)

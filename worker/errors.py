@@ -9,6 +9,7 @@ WorkerError                 says what was wrong, with the value, and the way out
 ├── QueueError              the queue
 │   ├── QueueUnavailable    it cannot be reached or opened                    exit 69
 │   ├── QueueIncompatible   it is no queue, or of a newer version             exit 78
+│   ├── QueueForbidden      the key or the token does not allow the call      exit 78
 │   ├── TaskNotFound        no task has this id
 │   ├── IllegalTransition   a status may not follow the present one
 │   └── Fenced              the caller no longer owns the task
@@ -79,6 +80,12 @@ class QueueUnavailable(QueueError):
 
 class QueueIncompatible(QueueError):
     """Raised by a store that is there and is not a queue this version can use."""
+
+    exit_code = EXIT_CONFIGURATION
+
+
+class QueueForbidden(QueueError):
+    """Raised by a store whose key, or whose worker token, does not allow the call."""
 
     exit_code = EXIT_CONFIGURATION
 

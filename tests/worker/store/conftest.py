@@ -6,9 +6,9 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,6 +17,13 @@ from worker.store.base import ClaimRequest, TaskStore
 from worker.store.local import LocalStore
 from worker.task import TASK_TYPES, Claim, Failure, NewTask, TaskStatus
 
+from .shared_queue import SharedQueue, opened
+
+if TYPE_CHECKING:
+    from tests.servers.supabase.server import Supabase
+
+# A module that is about one of them says so: `STORES = ("sqlite",)`.
+KINDS = ("sqlite", "supabase", "supabase-token")
 BEGINNING = 1_770_000_000.0
 PROGRAM = Path(__file__).with_name("queue_program.py")
 
@@ -26,6 +33,7 @@ class Clock:
     """The store's clock, moved by the test."""
 
     now: float = BEGINNING
+    tell: Callable[[float], None] = lambda _now: None
 
     def __call__(self) -> float:
         """Seconds since the epoch."""
@@ -40,14 +48,45 @@ class Queue:
     address: str
     open_another: Callable[[], TaskStore]
     clock: Clock
-    store: TaskStore = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.store = self.open_another()
+    store: TaskStore
+    shared: SharedQueue | None = None
 
     def advance(self, seconds: float) -> None:
         """Let time pass for the store."""
         self.clock.now += seconds
+        self.clock.tell(self.clock.now)
+
+    def write(self, task_id: UUID, **columns: Any) -> None:
+        """Change a row as another application does; what is JSON is given as text."""
+        if self.shared is not None:
+            self.shared.write(task_id, columns)
+            return
+        changes = ", ".join(f"{name} = :{name}" for name in columns)
+        self._execute(
+            f"UPDATE tasks SET {changes} WHERE id = :_id",  # noqa: S608 - the test's own names
+            {**columns, "_id": str(task_id)},
+        )
+
+    def record(self, task_id: UUID, name: str, data: Any) -> None:
+        """Add a line to a task's history as another application does."""
+        if self.shared is not None:
+            self.shared.record(task_id, name, data)
+            return
+        self._execute(
+            "INSERT INTO events SELECT :id, max(seq) + 1, max(at), :name, :data "
+            "FROM events WHERE task_id = :id",
+            {"id": str(task_id), "name": name, "data": json.dumps(data)},
+        )
+
+    def keeps(self, text: str) -> bool:
+        """Whether a column of JSON takes a text: SQLite's takes any, PostgreSQL's JSON alone."""
+        if self.shared is None:
+            return True
+        return self.shared.is_json(text)
+
+    def _execute(self, statement: str, values: dict[str, Any]) -> None:
+        with contextlib.closing(sqlite3.connect(self.address, isolation_level=None)) as raw:
+            raw.execute(statement, values)
 
     def insert(self, task_type: str = "t2v", **facts: Any) -> UUID:
         """Insert one task."""
@@ -119,21 +158,57 @@ class Queue:
         )
 
 
-@pytest.fixture(params=["sqlite"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is the contract over every store, and what is about one over that one."""
+    if "queue" in metafunc.fixturenames:
+        of_module = getattr(metafunc.module, "STORES", KINDS)
+        kinds = ("sqlite",) if "raw" in metafunc.fixturenames else of_module
+        metafunc.parametrize("queue", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def shared_queue(supabase_server: "Supabase") -> Iterator[SharedQueue]:
+    """The database of the shared queue."""
+    with contextlib.closing(SharedQueue(supabase_server)) as made:
+        yield made
+
+
+@pytest.fixture
 def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Queue]:
-    """An empty queue of each kind of store."""
-    clock = Clock()
-    opened: list[TaskStore] = []
-    address = str(tmp_path / "queue.sqlite")
+    """An empty queue of a kind of store."""
+    kind, clock = request.param, Clock()
+    with contextlib.ExitStack() as ends:
 
-    def open_another() -> TaskStore:
-        opened.append(LocalStore(Path(address), clock=clock))
-        return opened[-1]
+        def closed_after(store: TaskStore) -> TaskStore:
+            return ends.enter_context(contextlib.closing(store))
 
-    made = Queue(kind=request.param, address=address, open_another=open_another, clock=clock)
-    yield made
-    for store in opened:
-        store.close()
+        if kind == "sqlite":
+            path = tmp_path / "queue.sqlite"
+
+            def open_local() -> TaskStore:
+                return closed_after(LocalStore(path, clock=clock))
+
+            yield Queue(
+                kind=kind,
+                address=str(path),
+                open_another=open_local,
+                clock=clock,
+                store=open_local(),
+            )
+            return
+        shared: SharedQueue = request.getfixturevalue("shared_queue")
+        shared.empty()
+        shared.set_clock(clock.now)
+        clock.tell = shared.set_clock
+        address = shared.address(kind)
+        yield Queue(
+            kind=kind,
+            address=address,
+            open_another=lambda: closed_after(opened(address)),
+            clock=clock,
+            store=shared.store(kind),
+            shared=shared,
+        )
 
 
 @pytest.fixture

@@ -74,10 +74,16 @@ def half(store: LocalStore, task_id: str) -> None:
 def main() -> None:
     """Do what the command line says."""
     kind, address, action, *arguments = sys.argv[1:]
-    assert kind == "sqlite"
-    # The contract's clock stands still far from today; these processes live by the real one.
+    # The contract's clock stands still far from today; these processes live by the real one, but
+    # for a shared queue, whose clock is the database's.
     now = float(arguments.pop()) if len(arguments) > 1 else None
-    store = LocalStore(Path(address), clock=time.time if now is None else lambda: now)
+    store: TaskStore
+    if kind == "sqlite":
+        store = LocalStore(Path(address), clock=time.time if now is None else lambda: now)
+    else:
+        from tests.worker.store.shared_queue import opened
+
+        store = opened(address)
     actions: dict[str, Any] = {"drain": drain, "hold": hold, "sweep": sweep, "half": half}
     actions[action](store, *arguments)
     store.close()

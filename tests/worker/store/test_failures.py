@@ -276,27 +276,25 @@ def test_the_last_that_went_well_before_a_moment_ended_before_it(queue: Queue) -
 # Tasks that another application set to Failed.
 
 
-def test_a_task_that_was_set_to_failed_is_untold(
-    queue: Queue, raw: sqlite3.Connection, failure: Failure
-) -> None:
+def test_a_task_that_was_set_to_failed_is_untold(queue: Queue, failure: Failure) -> None:
     """Neither one that failed by itself, nor those that fell with it; not one that waits."""
     fail(queue, failure)
     queue.journey(2)
     queue.store.fail(queue.claim().token, failure)
     queue.insert()
     ours = queue.insert()
-    raw.execute("UPDATE tasks SET status = 'Failed' WHERE id = ?", (str(ours),))
+    queue.write(ours, status="Failed")
     assert [one.id for one in queue.store.untold_failures(limit=10)] == [ours]
 
 
 def test_a_task_that_was_tried_before_it_was_set_to_failed_is_untold(
-    queue: Queue, raw: sqlite3.Connection, failure: Failure
+    queue: Queue, failure: Failure
 ) -> None:
     """What its first attempt failed with is told; its end is not."""
     task_id = queue.insert()
     queue.store.record_death(queue.claim().token, failure, max_deaths=3)
     queue.claim()
-    raw.execute("UPDATE tasks SET status = 'Failed' WHERE id = ?", (str(task_id),))
+    queue.write(task_id, status="Failed")
     assert [one.id for one in queue.store.untold_failures(limit=10)] == [task_id]
     assert told(queue.store.failures()) == [("died", 1)]
 
@@ -326,12 +324,12 @@ def test_an_attempt_of_nonsense_is_not_said(
     assert queue.store.events(task_id)[-1].at == UNSAID
 
 
-def test_a_value_within_too_many_others_is_not_said(queue: Queue, raw: sqlite3.Connection) -> None:
+def test_a_value_within_too_many_others_is_not_said(queue: Queue) -> None:
     """What is beside it is."""
     task_id = queue.insert()
     deep = '{"a":' * 300 + "1" + "}" * 300
     error = f'{{"type": "OSError", "deep": {deep}}}'
-    raw.execute("UPDATE tasks SET error = ? WHERE id = ?", (error, str(task_id)))
+    queue.write(task_id, error=error)
     found = queue.store.get(task_id).error or {}
     assert found["type"] == "OSError"
     assert str(found["deep"]).count("{") == 63

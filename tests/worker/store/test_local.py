@@ -21,6 +21,8 @@ from worker.task import NewTask, TaskStatus
 if TYPE_CHECKING:
     from tests.worker.store.conftest import Queue
 
+STORES = ("sqlite",)
+
 
 @pytest.fixture
 def database(queue: "Queue") -> Database:

@@ -1,6 +1,7 @@
 """Any sequence of calls leaves the queue as a model of a few lines says it must be."""
 
 import tempfile
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -17,12 +18,15 @@ from hypothesis.stateful import (
     multiple,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 
 from worker.errors import Fenced, IllegalTransition, InvalidTask
-from worker.store.base import ClaimRequest
+from worker.store.base import ClaimRequest, TaskStore
 from worker.store.local import LocalStore
 from worker.task import TASK_TYPES, TRANSITIONS, Failure, NewTask, TaskStatus
+
+from .shared_queue import SharedQueue
 
 FAILURE = Failure(kind="exception", type="ValueError", message="m", sentence="It broke.")
 LEASE_S = 60.0
@@ -54,16 +58,23 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
         self.now = 1_770_000_000.0
         self.rows: dict[UUID, Row] = {}
-        path = Path(self.folder.name) / "queue.sqlite"
-        self.store = LocalStore(path, clock=lambda: self.now)
+        self.ends = ExitStack()
+        self.store = self.open()
+
+    def open(self) -> TaskStore:
+        """Open an empty queue."""
+        folder = self.ends.enter_context(tempfile.TemporaryDirectory())
+        path = Path(folder) / "queue.sqlite"
+        return self.ends.enter_context(closing(LocalStore(path, clock=lambda: self.now)))
+
+    def set_clock(self) -> None:
+        """Tell the queue what time it is."""
 
     def teardown(self) -> None:
-        """Close the file."""
-        self.store.close()
-        self.folder.cleanup()
+        """Close the queue."""
+        self.ends.close()
 
     # The model.
 
@@ -265,6 +276,7 @@ class QueueMachine(RuleBasedStateMachine):
     def wait_and_sweep(self, seconds: float) -> None:
         """Let time pass; the expired claims are found, each counted once."""
         self.now += seconds
+        self.set_clock()
         expired = [
             each
             for each, row in sorted(self.rows.items(), key=lambda item: item[1].expires_at or 0)
@@ -281,8 +293,10 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def agrees_with_the_model(self) -> None:
         """Status, attempts and deaths of every task are the model's."""
+        there = {task.id: task for task in self.store.list_tasks(limit=10_000)}
+        assert there.keys() == self.rows.keys()
         for task_id, row in self.rows.items():
-            task = self.store.get(task_id)
+            task = there[task_id]
             assert (task.status, task.attempts, task.deaths) == (
                 row.status,
                 row.attempts,
@@ -314,3 +328,19 @@ TestQueue.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+@pytest.mark.parametrize("kind", ["supabase", "supabase-token"])
+def test_a_shared_queue_is_as_the_model_says(shared_queue: SharedQueue, kind: str) -> None:
+    """The same over a database, with fewer sequences."""
+
+    class SharedMachine(QueueMachine):
+        def open(self) -> TaskStore:
+            shared_queue.empty()
+            shared_queue.set_clock(self.now)
+            return shared_queue.store(kind)
+
+        def set_clock(self) -> None:
+            shared_queue.set_clock(self.now)
+
+    run_state_machine_as_test(SharedMachine, settings=settings(TestQueue.settings, max_examples=20))

@@ -1,0 +1,69 @@
+"""What tests fetch or make once, and keep in the user's cache by what is pinned."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+INSTALL_S = 300
+# Written last: what a killed install has left is made anew.
+COMPLETE = "complete"
+
+
+class Unavailable(Exception):
+    """A server cannot be had here; says why."""
+
+
+def kept(name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder of the cache, which `make` fills if it is not there. Raises `Unavailable`."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loop26"
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = cache / name
+    if not (folder / COMPLETE).exists():
+        with _alone(cache / f"{name}.lock"):
+            if not (folder / COMPLETE).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                (folder / COMPLETE).touch()
+    return folder
+
+
+def install(environment: Path, pins: Path) -> None:
+    """Make a virtual environment of what is pinned, as pip is configured here."""
+    python = environment / "bin" / "python"
+    uv = [sys.executable, str(ROOT / "tools" / "uv_like_pip.py")]
+    run([sys.executable, "-m", "venv", "--without-pip", str(environment)])
+    run(
+        [
+            *(*uv, "pip", "install", "--python", str(python)),
+            *("--quiet", "--require-hashes", "--requirement", str(pins)),
+        ]
+    )
+
+
+def run(command: list[str], folder: Path = ROOT) -> str:
+    """Run a command that installs something; return what it printed. Raises `Unavailable`."""
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as trouble:
+        raise Unavailable(f"{command[0]} did not do it: {trouble}") from trouble
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()[-600:]
+        raise Unavailable(f"{' '.join(command[:3])} failed: {said}")
+    return done.stdout
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Let one process at a time make it."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,241 @@
+"""Who may do what with a shared queue: every caller against every function and every table."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from worker.errors import Fenced, QueueForbidden
+from worker.store.supabase import SupabaseStore, migrations
+from worker.store.supabase.connection import WORKER_TOKEN_HEADER, Access
+
+from .shared_queue import WORKER_TOKEN, SharedQueue
+
+if TYPE_CHECKING:
+    from tests.servers.supabase.server import Supabase
+    from tests.worker.store.conftest import Queue
+    from worker.task import Failure
+
+STORES = ("supabase-token",)
+ROLES: Final = ("anon", "authenticated", "service_role")
+TOKENS: Final = ("none", "good", "unknown", "revoked", "expired")
+TABLES: Final = ("tasks", "workers", "task_events")
+NOBODY: Final = str(uuid4())
+
+# A call of every function that would do something, were it allowed.
+CALLS: Final[dict[str, dict[str, Any]]] = {
+    "loop26_cancel_task": {"p_id": NOBODY},
+    "loop26_claim_task": {
+        "p_worker_id": "w",
+        "p_token": NOBODY,
+        "p_task_types": ["no such type"],
+        "p_lease_s": 60,
+        "p_trace_id": "a1" * 16,
+        "p_span_id": "b2" * 8,
+    },
+    "loop26_complete_task": {"p_token": NOBODY, "p_output_location": "x", "p_result": {}},
+    "loop26_create_worker_token": {"p_name": "stolen", "p_sha256": "00" * 32},
+    "loop26_diagnose_queue": {},
+    "loop26_extend_lease": {"p_token": NOBODY, "p_lease_s": 60},
+    "loop26_fail_task": {"p_token": NOBODY, "p_failure": {}},
+    "loop26_find_tasks": {"p_prefix": "0"},
+    "loop26_get_task": {"p_id": NOBODY},
+    "loop26_has_open_tasks": {"p_task_types": ["t2v"]},
+    "loop26_insert_tasks": {"p_tasks": []},
+    "loop26_last_complete_task": {"p_task_type": "t2v"},
+    "loop26_list_events": {"p_task_id": NOBODY},
+    "loop26_list_failures": {},
+    "loop26_list_tasks": {},
+    "loop26_list_untold_failures": {"p_limit": 1},
+    "loop26_list_worker_tokens": {},
+    "loop26_mark_started": {"p_token": NOBODY},
+    "loop26_queue_facts": {},
+    "loop26_record_death": {"p_token": NOBODY, "p_failure": {}, "p_max_deaths": 3},
+    "loop26_record_worker": {
+        "p_worker_id": "w",
+        "p_status": "idle",
+        "p_current_model": None,
+        "p_metadata": {},
+    },
+    "loop26_release_task": {"p_token": NOBODY, "p_reason": "", "p_give_back": True},
+    "loop26_revoke_worker_token": {"p_name": "nobody"},
+    "loop26_spawn_children": {"p_token": NOBODY, "p_children": [], "p_result": {}},
+    "loop26_sweep_leases": {"p_max_deaths": 3},
+}
+OF_WORKERS: Final = {
+    "loop26_claim_task",
+    "loop26_complete_task",
+    "loop26_extend_lease",
+    "loop26_fail_task",
+    "loop26_get_task",
+    "loop26_has_open_tasks",
+    "loop26_list_events",
+    "loop26_mark_started",
+    "loop26_queue_facts",
+    "loop26_record_death",
+    "loop26_record_worker",
+    "loop26_release_task",
+    "loop26_spawn_children",
+    "loop26_sweep_leases",
+}
+
+
+@pytest.fixture
+def rights(shared_queue: SharedQueue) -> SharedQueue:
+    """A queue with a row in every table, and a worker token of every kind."""
+    shared_queue.empty()
+    shared_queue.set_clock(1_770_000_000.0)
+    run = shared_queue.connection.execute
+    for kind in ("revoked", "expired"):
+        run(
+            "insert into loop26.worker_tokens (name, sha256, created_at, expires_at, revoked_at) "
+            "values (%s, %s, now(), %s, %s)",
+            (
+                kind,
+                hashlib.sha256(kind.encode()).digest(),
+                "2026-01-01" if kind == "expired" else None,
+                "2026-01-01" if kind == "revoked" else None,
+            ),
+        )
+    run("insert into public.tasks (task_type) values ('t2v')")
+    run("insert into public.workers (id, status, last_heartbeat) values ('w0', 'idle', now())")
+    return shared_queue
+
+
+@pytest.fixture
+def http(supabase_server: "Supabase") -> Iterator[httpx.Client]:
+    """The API, as anybody reaches it."""
+    with httpx.Client(base_url=supabase_server.rest_url, timeout=20) as client:
+        yield client
+
+
+def _headers(server: "Supabase", role: str, kind: str) -> dict[str, str]:
+    headers = {"Authorization": f"Bearer {server.key(role)}"}
+    if kind != "none":
+        headers[WORKER_TOKEN_HEADER] = WORKER_TOKEN if kind == "good" else kind
+    return headers
+
+
+def test_every_function_is_called_here() -> None:
+    """What a migration adds is held against the matrix, or this fails."""
+    made = {name for each in migrations.known() for name in each.functions}
+    assert {name for name in made if name.startswith("loop26_")} == set(CALLS)
+
+
+@pytest.mark.parametrize(("role", "kind"), list(itertools.product(ROLES, TOKENS)), ids=str)
+def test_only_what_is_granted_may_be_called(
+    rights: SharedQueue, supabase_server: "Supabase", http: httpx.Client, role: str, kind: str
+) -> None:
+    """Workers with a good token what is for workers, operators everything, others nothing."""
+    del rights
+    headers = _headers(supabase_server, role, kind)
+    allowed = {
+        name
+        for name, arguments in CALLS.items()
+        if http.post(f"/rpc/{name}", json=arguments, headers=headers).is_success
+    }
+    if role == "service_role":
+        assert allowed == set(CALLS)
+    else:
+        assert allowed == (OF_WORKERS if kind == "good" else set())
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_a_refusal_is_by_right_and_not_by_chance(
+    rights: SharedQueue, supabase_server: "Supabase", http: httpx.Client, name: str
+) -> None:
+    """Without a token: 401 of what is for workers, and the grant's own answer of the rest."""
+    del rights
+    headers = _headers(supabase_server, "authenticated", "none")
+    answer = http.post(f"/rpc/{name}", json=CALLS[name], headers=headers)
+    expected = (401, "PT401") if name in OF_WORKERS else (403, "42501")
+    assert (answer.status_code, answer.json()["code"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "token", "table"), list(itertools.product(ROLES, ("none", "good"), TABLES))
+)
+def test_tables_are_open_to_the_service_role_alone(
+    rights: SharedQueue,
+    supabase_server: "Supabase",
+    http: httpx.Client,
+    role: str,
+    token: str,
+    table: str,
+) -> None:
+    """Nobody reads or writes a row; the service role reads all, and writes tasks, as apps do."""
+    headers = _headers(supabase_server, role, token)
+    row = {"tasks": {"task_type": "t2v"}, "workers": {"id": "w1"}, "task_events": {"seq": 9}}[table]
+    done = {
+        "read": http.get(f"/{table}?select=*", headers=headers),
+        "insert": http.post(f"/{table}", json=row, headers=headers),
+        "change": http.patch(f"/{table}", json=row, headers=headers),
+        "delete": http.delete(f"/{table}", headers=headers),
+    }
+    allowed = {what for what, answer in done.items() if answer.is_success}
+    if role != "service_role":
+        assert allowed == set()
+        (count,) = rights.connection.execute(f"select count(*) from {table}").fetchone() or (0,)  # noqa: S608 - ours
+        assert count == 1
+    else:
+        assert allowed == (set(done) if table == "tasks" else {"read"})
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_inner_schema_is_at_no_address(
+    rights: SharedQueue, supabase_server: "Supabase", http: httpx.Client, role: str
+) -> None:
+    """Neither its tables nor its functions, whoever asks."""
+    del rights
+    headers = _headers(supabase_server, role, "good")
+    inner = {**headers, "Accept-Profile": "loop26", "Content-Profile": "loop26"}
+    answers = [
+        http.get("/worker_tokens", headers=headers),
+        http.get("/worker_tokens", headers=inner),
+        http.post("/rpc/end_task", json={}, headers=headers),
+        http.post("/rpc/authorize_worker", json={}, headers=inner),
+    ]
+    assert [answer.is_success for answer in answers] == [False] * 4
+
+
+def test_a_token_settles_what_it_has_claimed_and_nothing_else(
+    rights: SharedQueue, supabase_server: "Supabase", queue: "Queue", failure: "Failure"
+) -> None:
+    """Even with the claim's own token, which a thief may have seen, another worker is refused."""
+    rights.connection.execute(
+        "insert into loop26.worker_tokens (name, sha256, created_at) values ('thief', %s, now())",
+        (hashlib.sha256(b"thief").digest(),),
+    )
+    task_id = queue.insert()
+    claim = queue.claim()
+    url, key = supabase_server.rest_url, supabase_server.key("anon")
+    access = Access(url=url, rest_url=url, key=key, worker_token="thief")  # noqa: S106
+    with closing(SupabaseStore(access)) as thief:
+        with pytest.raises(Fenced, match="no task was ever claimed with it"):
+            thief.complete(claim.token, output_location="mine.mp4", result={})
+        with pytest.raises(Fenced):
+            thief.fail(claim.token, failure)
+        assert thief.events(task_id) == []
+        with pytest.raises(QueueForbidden):
+            thief.cancel(task_id)
+    queue.complete(claim)
+
+
+def test_what_a_token_asks_for_is_kept_within_limits(
+    rights: SharedQueue, supabase_server: "Supabase"
+) -> None:
+    """A thief cannot hold a task for a year, nor have others' tasks fail at their first death."""
+    rights.connection.execute("insert into public.tasks (task_type) values ('i2v')")
+    headers = _headers(supabase_server, "anon", "good")
+    url = supabase_server.rest_url
+    claim = {**CALLS["loop26_claim_task"], "p_task_types": ["i2v"], "p_lease_s": 1e9}
+    assert httpx.post(f"{url}/rpc/loop26_claim_task", json=claim, headers=headers).is_success
+    left = "select extract(epoch from lease_expires_at - loop26.now())::integer from tasks"
+    query = f"{left} where worker_id = 'w'"
+    (lease_s,) = rights.connection.execute(query).fetchone() or (0,)
+    assert lease_s == 3600

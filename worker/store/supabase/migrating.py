@@ -1,0 +1,134 @@
+"""Bringing a database to the schema of this version: each migration once, in a transaction."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from worker.errors import QueueError, QueueForbidden, QueueIncompatible, QueueUnavailable
+from worker.store.supabase.migrations import Migration, known
+
+_CONNECT_S: Final = 10
+_KEPT: Final = """\
+create schema if not exists loop26;
+create table if not exists loop26.migrations (
+    version integer primary key,
+    name text not null,
+    applied_at timestamptz not null default now()
+);
+alter table loop26.migrations enable row level security;
+"""
+_NOTED: Final = "insert into loop26.migrations (version, name) values ({version}, {name});\n"
+_LOCK: Final = 2_611_126  # of the session that migrates: two at once wait for each other
+
+
+class MigrationFailed(QueueError):
+    """Raised when the database refuses a migration; nothing of it is left there."""
+
+    def __init__(self, migration: Migration, why: str) -> None:
+        super().__init__(
+            f"migration {migration.version} ({migration.name}) is refused: {why}; "
+            "the database is as it was before it"
+        )
+        self.migration = migration
+
+
+def script() -> str:
+    """Return all migrations as one script, for the SQL editor: each is applied once there, too."""
+    return "\n".join(_part(each) for each in known())
+
+
+def migrate(
+    address: str,
+    begun: Callable[[Migration], None],
+    done: Callable[[Migration], None],
+) -> list[Migration]:
+    """Apply what is missing, in order; return it. Tells of each before and after.
+
+    Raises:
+        QueueUnavailable: The database cannot be reached.
+        QueueForbidden: The role may not create what is needed.
+        QueueIncompatible: The database is newer than this version.
+        MigrationFailed: The database refuses one.
+    """
+    with _connected(address) as connection:
+        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+        there = _version(connection)
+        newest = known()[-1].version
+        if there > newest:
+            raise QueueIncompatible(
+                f"the database has schema version {there}, this loop26 knows {newest}; "
+                "install a newer loop26 here"
+            )
+        missing = [each for each in known() if each.version > there]
+        for each in missing:
+            begun(each)
+            _apply(connection, each)
+            done(each)
+    return missing
+
+
+def applied(address: str) -> int:
+    """Return the version that a database has; 0 without one. Raises as `migrate` does."""
+    with _connected(address) as connection:
+        return _version(connection)
+
+
+def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
+    try:
+        with connection.transaction():
+            # No parameters: so it is sent as it is, however many statements it has.
+            connection.execute(_statements(migration))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise QueueForbidden(
+            f"migration {migration.version} ({migration.name}) needs a role that may create "
+            f"schemas, roles and functions: {_said(error)}; connect as the database's owner"
+        ) from error
+    except psycopg.Error as error:
+        raise MigrationFailed(migration, _said(error)) from error
+
+
+def _version(connection: psycopg.Connection[Any]) -> int:
+    (there,) = connection.execute("select to_regclass('loop26.migrations')").fetchone() or (None,)
+    if there is None:
+        return 0
+    query = "select coalesce(max(version), 0) from loop26.migrations"
+    (version,) = connection.execute(query).fetchone() or (0,)
+    return int(version)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[psycopg.Connection[Any]]:
+    """Connect for the length of a `with` block; no error shows the address: it has a password."""
+    try:
+        connection = psycopg.connect(
+            address, autocommit=True, connect_timeout=_CONNECT_S, application_name="loop26 migrate"
+        )
+    except psycopg.OperationalError as error:
+        raise QueueUnavailable(f"the database cannot be reached: {_said(error)}") from None
+    except psycopg.Error:
+        raise QueueIncompatible(
+            "SUPABASE_DB_URL is no address of a database; it begins with postgresql://"
+        ) from None
+    with connection:
+        yield connection
+
+
+def _part(migration: Migration) -> str:
+    title = f"-- loop26 schema, migration {migration.version}: {migration.name}"
+    return f"{title}\nbegin;\n{_statements(migration)}\ncommit;\n"
+
+
+def _statements(migration: Migration) -> str:
+    """Return its text, begun by what refuses to have it applied twice."""
+    noted = sql.SQL(_NOTED).format(
+        version=sql.Literal(migration.version), name=sql.Literal(migration.name)
+    )
+    return f"{_KEPT}{noted.as_string()}{migration.sql}"
+
+
+def _said(error: psycopg.Error) -> str:
+    place = f" ({error.sqlstate})" if error.sqlstate else ""
+    return " ".join(f"{error}".split()) + place

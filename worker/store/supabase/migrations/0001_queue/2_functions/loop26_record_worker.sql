@@ -1,0 +1,25 @@
+-- Note that a worker lives, and what it is doing.
+create or replace function public.loop26_record_worker(
+    p_worker_id text, p_status text, p_current_model text, p_metadata jsonb
+) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_by text := loop26.authorize_worker();
+    v_now timestamptz := loop26.now();
+begin
+    insert into public.workers (
+        id, status, last_heartbeat, current_model, metadata, created_at, token_name
+    )
+    values (p_worker_id, p_status, v_now, p_current_model, p_metadata, v_now, v_by)
+    on conflict (id) do update
+    set status = excluded.status,
+        last_heartbeat = excluded.last_heartbeat,
+        current_model = excluded.current_model,
+        metadata = excluded.metadata,
+        token_name = excluded.token_name
+    -- The row of another token's worker is not to be touched.
+    where workers.token_name = excluded.token_name or loop26.is_operator();
+    return to_jsonb(found);
+end
+$$;

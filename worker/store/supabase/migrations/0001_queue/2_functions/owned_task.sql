@@ -1,0 +1,58 @@
+-- The task that a claim's token owns, locked. Without one `fenced` says why, and the task's history
+-- has the refusal; `settled` is what this very call recorded when it settled the claim before.
+create or replace function loop26.owned_task(
+    p_token uuid,
+    p_call text,
+    p_worker text,
+    p_now timestamptz,
+    out task public.tasks,
+    out settled jsonb,
+    out fenced text
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_claimed public.task_events;
+    v_ended public.task_events;
+begin
+    select * into v_claimed from public.task_events
+    where name = 'claimed' and data ->> 'token' = p_token::text;
+    -- To another worker's token this one is unknown, so that nothing is learned of it.
+    if not found or (not loop26.is_operator() and v_claimed.data ->> 'by' is distinct from p_worker) then
+        fenced := 'no task was ever claimed with it';
+        return;
+    end if;
+    if p_call in ('complete', 'spawn', 'fail', 'record_death') then
+        task := loop26.lock_family(v_claimed.task_id);
+    else
+        select * into task from public.tasks where id = v_claimed.task_id for no key update;
+    end if;
+    if task.claim_token = p_token and task.status = 'In Progress' then
+        return;
+    end if;
+    select * into v_ended from public.task_events
+    where task_id = v_claimed.task_id and seq > v_claimed.seq and name not in ('started', 'refused')
+    order by seq
+    limit 1;
+    if
+        loop26.call_that_settles(v_ended.name) = p_call
+        and v_ended.data ->> 'token' = p_token::text
+    then
+        settled := v_ended.data;
+        return;
+    end if;
+    fenced := loop26.reason_of_loss(task, p_token, v_ended);
+    perform loop26.record_event(
+        v_claimed.task_id,
+        'refused',
+        jsonb_build_object(
+            'call', p_call,
+            'token', p_token,
+            'reason', fenced,
+            'worker_id', loop26.text_of(v_claimed.data -> 'worker_id'),
+            'attempt', loop26.count_of(v_claimed.data -> 'attempt')
+        ),
+        p_now
+    );
+end
+$$;

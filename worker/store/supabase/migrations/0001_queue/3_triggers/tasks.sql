@@ -1,0 +1,70 @@
+-- What holds for every row, whoever writes it.
+
+-- Applications name a segment's orchestrator and a task's model in the params alone, and their own
+-- trace in a header of the request.
+create or replace function loop26.complete_new_task() returns trigger
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_status text;
+begin
+    new.dependant_on := coalesce(new.dependant_on, '{}');
+    new.parent_id := loop26.parent_of(new.parent_id, new.task_type, new.params);
+    new.model := coalesce(new.model, loop26.model_of(new.params));
+    new.trace_context := coalesce(new.trace_context, loop26.request_header('traceparent'));
+    if new.parent_id is not null and new.status = 'Queued' then
+        select status into v_status from public.tasks where id = new.parent_id for share;
+        if v_status in ('Complete', 'Failed', 'Cancelled') then
+            perform loop26.refuse_parent(new.parent_id, new.params);
+        end if;
+    end if;
+    return new;
+end
+$$;
+
+create or replace trigger tasks_are_completed before insert on public.tasks
+for each row execute function loop26.complete_new_task();
+
+create or replace function loop26.begin_history() returns trigger
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform loop26.record_event(
+        new.id,
+        'inserted',
+        jsonb_strip_nulls(
+            jsonb_build_object(
+                'task_type', new.task_type,
+                'request', nullif(current_setting('loop26.request', true), '')
+            )
+        ),
+        new.created_at
+    );
+    return new;
+end
+$$;
+
+create or replace trigger tasks_have_history after insert on public.tasks
+for each row execute function loop26.begin_history();
+
+create or replace function loop26.follow_transitions() returns trigger
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if
+        (old.status = 'Queued' and new.status in ('In Progress', 'Failed', 'Cancelled'))
+        or (
+            old.status = 'In Progress'
+            and new.status in ('Complete', 'Failed', 'Cancelled', 'Queued')
+        )
+    then
+        return new;
+    end if;
+    raise sqlstate 'PT409' using
+        message = format('task %s is %L and cannot become %L', old.id, old.status, new.status);
+end
+$$;
+
+create or replace trigger tasks_follow_the_transitions before update of status on public.tasks
+for each row when (old.status is distinct from new.status)
+execute function loop26.follow_transitions();
