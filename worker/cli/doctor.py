@@ -1,0 +1,58 @@
+"""`loop26 doctor`: what is wrong here, and what to do about it."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from worker.cli.paper import print_json
+from worker.cli.session import HomeOption, JsonOption, session_of
+
+if TYPE_CHECKING:
+    from worker.doctor.finding import Finding
+
+EXIT_UNWELL = 1
+
+
+def doctor(context: typer.Context, as_json: JsonOption = False, home: HomeOption = None) -> None:
+    """Look at the queue: whether it answers, what is stuck in it, and who could get at it.
+
+    Looks at tasks that nobody will ever finish, clocks, and of a shared queue at
+    schema, row security, grants, indexes and functions. With SUPABASE_SECRET_KEY
+    it sees all of that, with a worker's token whether the worker is let in.
+    Exit code 0 if nothing is wrong, 1 if anything is; warnings are not wrong.
+
+    [bold]Examples[/]
+
+      loop26 doctor
+      loop26 doctor --json
+    """
+    from worker.doctor.finding import Verdict
+    from worker.doctor.queue import examine_queue
+
+    with session_of(context, home).store() as store:
+        found = examine_queue(store)
+    if as_json:
+        print_json([asdict(each) for each in found])
+    else:
+        for each in found:
+            _print(each)
+    raise typer.Exit(EXIT_UNWELL if any(each.verdict is Verdict.ERROR for each in found) else 0)
+
+
+def _print(finding: "Finding") -> None:
+    from rich.text import Text
+
+    from worker.cli.paper import paper
+
+    styles = {"ok": "green", "warning": "yellow", "error": "bold red"}
+    line = Text.assemble(
+        (f"{finding.verdict.value:8}", styles[finding.verdict.value]),
+        (f"{finding.name}: ", "bold"),
+        finding.found,
+    )
+    paper().print(line)
+    if finding.ids and finding.advice:
+        paper().print(Text(f"        {' '.join(finding.ids[:5])}", style="dim"))
+    if finding.advice:
+        paper().print(Text(f"        {finding.advice}"))
