@@ -35,7 +35,7 @@ begin
         where status = 'Queued'
             and task_type = any (p_task_types)
             and (run_after is null or run_after <= v_now)
-            and (dependant_on = '{}' or loop26.dependencies_complete(dependant_on))
+            and waits_for = '{}'
         order by created_at, seq
         limit 1;
         if
@@ -47,7 +47,7 @@ begin
                 and model = p_loaded_model
                 and task_type = any (p_task_types)
                 and (run_after is null or run_after <= v_now)
-                and (dependant_on = '{}' or loop26.dependencies_complete(dependant_on))
+                and waits_for = '{}'
             order by created_at, seq
             limit 1
             for no key update skip locked;
@@ -58,7 +58,7 @@ begin
         where status = 'Queued'
             and task_type = any (p_task_types)
             and (run_after is null or run_after <= v_now)
-            and (dependant_on = '{}' or loop26.dependencies_complete(dependant_on))
+            and waits_for = '{}'
         order by created_at, seq
         limit 1
         for no key update skip locked;

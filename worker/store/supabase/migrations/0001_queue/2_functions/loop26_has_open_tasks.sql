@@ -4,9 +4,11 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform loop26.authorize_worker();
+    -- Each by an index of its own.
     return exists (
-        select 1 from public.tasks
-        where status in ('Queued', 'In Progress') and task_type = any (p_task_types)
+        select 1 from public.tasks where status = 'Queued' and task_type = any (p_task_types)
+    ) or exists (
+        select 1 from public.tasks where status = 'In Progress' and task_type = any (p_task_types)
     );
 end
 $$;

@@ -12,6 +12,9 @@ begin
     new.parent_id := loop26.parent_of(new.parent_id, new.task_type, new.params);
     new.model := coalesce(new.model, loop26.model_of(new.params));
     new.trace_context := coalesce(new.trace_context, loop26.request_header('traceparent'));
+    if new.dependant_on <> '{}' then
+        new.waits_for := loop26.incomplete_of(new.dependant_on);
+    end if;
     if new.parent_id is not null and new.status = 'Queued' then
         select status into v_status from public.tasks where id = new.parent_id for share;
         if v_status in ('Complete', 'Failed', 'Cancelled') then
@@ -24,6 +27,37 @@ $$;
 
 create or replace trigger tasks_are_completed before insert on public.tasks
 for each row execute function loop26.complete_new_task();
+
+create or replace function loop26.follow_dependencies() returns trigger
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.dependant_on := coalesce(new.dependant_on, '{}');
+    new.waits_for := loop26.incomplete_of(new.dependant_on);
+    return new;
+end
+$$;
+
+create or replace trigger tasks_follow_their_dependencies
+before update of dependant_on on public.tasks
+for each row when (old.dependant_on is distinct from new.dependant_on)
+execute function loop26.follow_dependencies();
+
+-- Whoever completes a task, those that waited for it wait for it no more.
+create or replace function loop26.release_dependants() returns trigger
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update public.tasks set waits_for = array_remove(waits_for, new.id)
+    where dependant_on @> array[new.id] and status in ('Queued', 'In Progress');
+    return new;
+end
+$$;
+
+create or replace trigger tasks_release_their_dependants
+after insert or update of status on public.tasks
+for each row when (new.status = 'Complete')
+execute function loop26.release_dependants();
 
 create or replace function loop26.begin_history() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,11 +1,10 @@
 -- Nobody may anything but what is said here. A project's defaults give new tables and functions to
 -- everyone who has its publishable key.
-revoke all on public.workers, public.task_events from public, anon, authenticated;
+revoke all on public.task_events from public, anon, authenticated, service_role;
 revoke all on all tables in schema loop26 from public, anon, authenticated, service_role;
 revoke all on all functions in schema loop26 from public, anon, authenticated, service_role;
 
 grant select on public.workers, public.task_events to service_role;
-grant select, insert, update, delete on public.tasks to service_role;
 
 do $$
 declare
@@ -43,5 +42,3 @@ begin
     end loop;
 end
 $$;
-
-notify pgrst, 'reload schema';
