@@ -122,7 +122,7 @@ def origin_of(name: str) -> Path:
 
 def declared(requirements: list[str]) -> set[str]:
     """Name the distributions of a list of requirements."""
-    return {re.split(r"[<>=~! ]", requirement)[0] for requirement in requirements}
+    return {re.split(r"[<>=~! \[]", requirement)[0] for requirement in requirements}
 
 
 def test_telemetry_imports_nothing_of_the_worker_and_no_torch() -> None:
@@ -130,7 +130,9 @@ def test_telemetry_imports_nothing_of_the_worker_and_no_torch() -> None:
     assert {name.partition(".")[0] for name in imported("telemetry")}.isdisjoint({"worker", *HEAVY})
 
 
-@pytest.mark.parametrize(("package", "extras"), [("telemetry", ()), ("worker", ("diffusers",))])
+@pytest.mark.parametrize(
+    ("package", "extras"), [("telemetry", ()), ("worker", ("diffusers", "s3"))]
+)
 def test_every_import_is_of_a_declared_dependency(package: str, extras: tuple[str, ...]) -> None:
     """What another dependency happens to bring may be gone with its next version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -34,6 +34,7 @@ def commands(document: str) -> str:
         "docs/drills.md",
         "docs/investigating.md",
         "docs/operating.md",
+        "docs/outputs.md",
         "docs/parameters.md",
         "docs/replay.md",
         "docs/tasks.md",

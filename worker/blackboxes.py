@@ -5,10 +5,12 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Self
 from uuid import UUID
 
-from worker.output.storage import black_box_of
+from worker.errors import OutputError
+from worker.output.storage import Storage, black_box_of
 from worker.settings import Settings
 from worker.store.base import TaskStore
 from worker.task import TaskStatus
@@ -30,6 +32,7 @@ class BlackBoxes:
     Args:
         settings: Say where, and whether at all.
         open_store: Opens the queue, for the thread alone.
+        storage: Where a black box is put too, beside the task's outputs; None keeps it here alone.
         end_wait_s: How long the end of the block may take.
     """
 
@@ -38,10 +41,12 @@ class BlackBoxes:
         settings: Settings,
         open_store: Callable[[], TaskStore],
         *,
+        storage: Storage | None = None,
         end_wait_s: float = END_WAIT_S,
     ) -> None:
         self._settings = settings
         self._open_store = open_store
+        self._storage = storage
         self._end_wait_s = end_wait_s
         self._writing = threading.Lock()
         self._given_up = False
@@ -82,8 +87,17 @@ class BlackBoxes:
         if task.status is not TaskStatus.FAILED:
             return  # it has been taken over: what it ends with is not known yet
         case = gather(self._settings, store, task, compared=False)
+        path = black_box_of(self._settings.outputs_dir, task_id)
         with self._writing:
-            if not self._given_up:
-                path = black_box_of(self._settings.outputs_dir, task_id)
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                blackbox.write(case, path)
+            if self._given_up:
+                return
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            blackbox.write(case, path)
+        if self._storage is not None:
+            self._send(self._storage, task_id, path)
+
+    def _send(self, storage: Storage, task_id: UUID, path: Path) -> None:
+        try:
+            storage.keep(task_id, path)
+        except OutputError as trouble:
+            _log.warning("the black box of task %s is kept here alone: %s", task_id, trouble)

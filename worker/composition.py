@@ -15,13 +15,13 @@ from worker.blackboxes import BlackBoxes
 from worker.console import Console
 from worker.errors import EXIT_BUG, HomeError, WorkerError
 from worker.messages import Configure, telemetry_trouble
-from worker.output.storage import LocalStorage
+from worker.output.storage import Storage
+from worker.queue import open_as_worker
 from worker.settings import Settings
 from worker.settings.environment import child_environment
 from worker.settings.limits import MEGA, input_policy
+from worker.settings.storing import open_storage, own_addresses
 from worker.store.base import TaskStore
-from worker.store.local import LocalStore
-from worker.store.mounts import network_file_system_warning
 from worker.supervisor.claiming import Claimer
 from worker.supervisor.hand import Hand
 from worker.supervisor.health import HealthFile
@@ -32,13 +32,13 @@ from worker.supervisor.parts import Habits, LeaseLost, Parts, SupervisorEvent
 from worker.supervisor.postmortem import Postmortems
 from worker.supervisor.presence import Presence
 from worker.supervisor.recovery import recover
+from worker.supervisor.retries import RetryPolicy
 from worker.supervisor.settling import Settler
 from worker.supervisor.signals import stop_signals
 from worker.supervisor.stall import Stall
 from worker.supervisor.supervisor import Supervisor
 
 SHIP_AT_EXIT_S = 2.0  # what is left is shipped at the next start; the whole end takes under 5 s
-QUEUE_WAIT_S = 4.0  # what finds it locked for longer tries again; stopping must not take minutes
 
 
 def run(
@@ -69,10 +69,12 @@ def run(
         closing(console),
         _shipping(shipper),
         _recording(settings, worker_id) as recorder,
-        closing(_open_queue(settings)) as store,
-        BlackBoxes(settings, lambda: _open_queue(settings)) as boxes,
+        closing(open_as_worker(settings)) as store,
+        closing(open_storage(settings)) as storage,
+        BlackBoxes(settings, lambda: open_as_worker(settings), storage=storage) as boxes,
     ):
-        worker = _Worker(settings, configured, store, recorder, console, inbox, shipper, boxes)
+        settler = _settler(settings, store, storage, recorder)
+        worker = _Worker(settings, configured, settler, console, inbox, shipper, boxes)
         worker.prepare()
         code = worker.run(until_idle=until_idle)
         recorder.close(exit_code=code)
@@ -136,8 +138,15 @@ def _recording(settings: Settings, worker_id: str) -> Iterator[Recorder]:
         raise
 
 
-def _open_queue(settings: Settings) -> LocalStore:
-    return LocalStore(settings.queue_path, busy_timeout_s=QUEUE_WAIT_S)
+def _settler(settings: Settings, store: TaskStore, storage: Storage, recorder: Recorder) -> Settler:
+    return Settler(
+        store=store,
+        storage=storage,
+        recorder=recorder,
+        lease_s=settings.lease_s,
+        retries=RetryPolicy.of(settings),
+        version=release_of(settings),
+    )
 
 
 class _Worker:
@@ -147,8 +156,7 @@ class _Worker:
         self,
         settings: Settings,
         configured: Configure,
-        store: TaskStore,
-        recorder: Recorder,
+        settler: Settler,
         console: Console,
         inbox: "queue.SimpleQueue[SupervisorEvent]",
         shipper: Shipper,
@@ -156,27 +164,19 @@ class _Worker:
     ) -> None:
         self._boxes = boxes
         self._settings = settings
-        self._store = store
-        self._recorder = recorder
+        self._settler = settler
+        self._store = settler.store
+        self._recorder = settler.recorder
         self._console = console
         self._inbox = inbox
         self._shipper = shipper
         self._configured = configured
         self._worker_id = configured.worker_id
         self._postmortems = Postmortems()
-        self._settler = Settler(
-            store=store,
-            storage=LocalStorage(settings.outputs_dir),
-            recorder=recorder,
-            lease_s=settings.lease_s,
-            max_attempts=settings.max_attempts,
-            max_deaths=settings.max_deaths,
-            version=release_of(settings),
-        )
 
     def prepare(self) -> None:
         """Settle what a dead supervisor left, then let its journals be shipped."""
-        if warning := network_file_system_warning(self._settings.queue_path):
+        for warning in (*self._store.check(), *self._settler.storage.check()):
             self._console.note("warning", warning)
         recovered = recover(
             self._settings.spool_dir,
@@ -214,7 +214,7 @@ class _Worker:
             self._store,
             self._recorder,
             every_s=settings.lease_s / 4,
-            max_deaths=settings.max_deaths,
+            retries=RetryPolicy.of(settings),
             before=lease.renew,
             chores=(presence.record,),
         )
@@ -275,7 +275,7 @@ def configure(settings: Settings, worker_id: str, engine: str = "") -> Configure
             "compile": settings.compile,
             "local_files_only": settings.models_offline,
         },
-        inputs=input_policy(settings),
+        inputs=replace(input_policy(settings), own_storage=own_addresses(settings)),
         rotate_bytes=int(settings.journal_rotate_mb * MEGA),
         record_prompts=settings.record_prompts,
         video_crf=settings.video_crf,

@@ -11,6 +11,6 @@ def no_settings_of_the_machine(
 ) -> None:
     """Take away what the machine or the developer has set for a worker of their own."""
     for name in list(os.environ):
-        if name.startswith(("LOOP26_", "OTEL_", "SENTRY_")):
+        if name.startswith(("LOOP26_", "OTEL_", "SENTRY_", "SUPABASE_", "AWS_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("user")))

@@ -98,6 +98,28 @@ def test_seconds_by_stage_are_a_table_in_the_file(tmp_path: Path) -> None:
     assert load({"home": tmp_path}).settings.hang_after_s == {**HANG_AFTER_S, "generate": 5.0}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[retries]\n"t2v.death" = 1\n"*.hang" = 2\n',
+        '[retries]\nt2v.death = 1\n"*".hang = 2\n',
+        'retries = "t2v.death=1, *.hang=2"\n',
+    ],
+)
+def test_retries_are_a_table_in_the_file(tmp_path: Path, text: str) -> None:
+    """With dots that TOML takes for tables, or without; or the text."""
+    (tmp_path / "config.toml").write_text(text)
+    assert load({"home": tmp_path}).settings.retries == {"t2v.death": 1, "*.hang": 2}
+
+
+@pytest.mark.parametrize("value", ["5", "true", "[1]", '{"t2v.death" = true}', "{t2v.death.x = 1}"])
+def test_retries_that_are_none_are_refused(tmp_path: Path, value: str) -> None:
+    """Whatever TOML can say."""
+    (tmp_path / "config.toml").write_text(f"retries = {value}\n")
+    with pytest.raises(SettingsError, match="retries"):
+        load({"home": tmp_path})
+
+
 def test_lists_are_lists_in_the_file(tmp_path: Path) -> None:
     """TOML has arrays."""
     (tmp_path / "config.toml").write_text('task_types = ["t2v"]\nmodels_dirs = ["/models"]\n')
@@ -155,6 +177,12 @@ def test_telemetry_is_set_by_the_names_that_everybody_uses(
         ("hang_after_s", "generate=nan", ["hang_after_s", "'nan' for generate"]),
         ("hang_after_s", "model=1,load=2", ["unknown stage 'load'", "inputs, parameters"]),
         ("hang_after_s", "model=-1", ["'-1' for model"]),
+        ("retries", "t2w.error=3", ["retries", "unknown task type 't2w'", "known: *, travel"]),
+        ("retries", "t2v.oom=3", ["unknown kind 'oom' in 't2v.oom'", "error, death, hang"]),
+        ("retries", "t2v.death=0", ["'0' for t2v.death", "integer from 1 to 100"]),
+        ("retries", "t2v.death=1.5", ["'1.5' for t2v.death"]),
+        ("retries", "*.hang=101", ["'101' for *.hang"]),
+        ("retries", "t2v=3", ["'t2v' must be TYPE.KIND", "*.hang"]),
         ("lease_s", "20", ["lease_s = 20", "2 x heartbeat_s", "raise lease_s"]),
     ],
 )
@@ -244,7 +272,12 @@ def test_headers_that_http_cannot_carry_are_refused(text: str) -> None:
 
 def test_every_setting_that_is_a_secret_is_known_as_one() -> None:
     """By its type: a new one needs no second list."""
-    assert secret_names() == {"otlp_headers", "sentry_dsn", "sentry_token"}
+    assert secret_names() == {
+        *("otlp_headers", "sentry_dsn", "sentry_token"),
+        *("supabase_publishable_key", "supabase_anon_key", "worker_token", "supabase_db_url"),
+        *("supabase_secret_key", "supabase_service_role_key"),
+        *("s3_access_key_id", "s3_secret_access_key", "s3_session_token"),
+    }
 
 
 def test_a_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +285,8 @@ def test_a_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     names = (
         *("SENTRY_DSN", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
         *("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY", "sentry_dsn"),
-        *("LOOP26_SENTRY_TOKEN", "loop26_sentry_token"),
+        *("LOOP26_SENTRY_TOKEN", "loop26_sentry_token", "LOOP26_WORKER_TOKEN"),
+        *("SUPABASE_DB_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     )
     for name in names:
         monkeypatch.setenv(name, "s3cret")

@@ -42,9 +42,11 @@ def drill_folder(settings: Settings) -> Iterator[Settings]:
         update={
             "home": settings.home / FOLDER,
             "supabase_url": None,
+            "storage": None,
             "task_types": TASK_TYPES,
             "allowed_roots": (),
             "max_deaths": 1,
+            "retries": {},
             "poll_s": min(settings.poll_s, 0.2),
             "recycle_after_tasks": 0,
         }

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from worker.errors import InputError
 from worker.inputs.download import Limits, download
 from worker.inputs.policy import InputPolicy
-from worker.inputs.sources import input_error, scheme_of, shown
+from worker.inputs.sources import input_error, is_below, scheme_of, shown
 
 # A download under way; the rest of the name is the process, a random part and the final name.
 _PART = ".part-"
@@ -175,7 +175,8 @@ def _keep(wanted: Wanted, policy: InputPolicy, kept: Path) -> None:
     limits = Limits(
         max_bytes=wanted.max_bytes,
         timeout_s=policy.timeout_s,
-        private_addresses=policy.private_addresses,
+        private_addresses=policy.private_addresses
+        or any(is_below(wanted.source, base) for base in policy.own_storage),
         check=wanted.check,
     )
     try:

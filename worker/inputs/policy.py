@@ -15,6 +15,8 @@ class InputPolicy:
         outputs_dir: The outputs of this worker's own tasks, which later tasks may go on from,
             whatever `local_roots` says.
         private_addresses: Whether URLs may lead to loopback, private or link-local addresses.
+        own_storage: What the addresses of this worker's own storage begin with; what lies below
+            one may be read wherever that server is.
         max_picture_bytes: Size limit of a picture file.
         max_picture_pixels: Limit of width times height of a picture.
         max_lora_bytes: Size limit of a LoRA file.
@@ -26,6 +28,7 @@ class InputPolicy:
     local_roots: tuple[Path, ...] | None = None
     outputs_dir: Path | None = None
     private_addresses: bool = False
+    own_storage: tuple[str, ...] = ()
     max_picture_bytes: int = 50_000_000
     max_picture_pixels: int = 100_000_000
     max_lora_bytes: int = 4_000_000_000

@@ -1,6 +1,7 @@
 """What an input is named by: a path or a URL, and how messages show it."""
 
 import re
+from urllib.parse import unquote, urlsplit
 
 from worker.errors import InputError
 
@@ -13,6 +14,17 @@ def scheme_of(source: str) -> str:
     """Return the scheme of a URL in lower case, or "" for a path."""
     match = _SCHEME.match(source)
     return match.group().lower() if match else ""
+
+
+def is_below(source: str, base: str) -> bool:
+    """Whether a URL is of the same server as another, below its path, with no way out of that."""
+    try:
+        asked, ours = urlsplit(source), urlsplit(base)
+    except ValueError:
+        return False
+    path, folder = unquote(asked.path), f"{unquote(ours.path).rstrip('/')}/"
+    same = (asked.scheme.lower(), asked.netloc.lower()) == (ours.scheme, ours.netloc.lower())
+    return same and path.startswith(folder) and not {".", ".."} & set(path.split("/"))
 
 
 def shown(source: str) -> str:

@@ -4,12 +4,14 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from typing import Protocol
+from uuid import UUID, uuid4
 
 from worker.errors import OutputError
+from worker.output.bucket import StorageRefused
 
 # A killed worker's folder may be another worker's that lives: only age tells, and a day is long.
 STALE_S = 24 * 3600.0
@@ -19,6 +21,68 @@ BLACK_BOX = "failure.blackbox"
 def black_box_of(outputs_dir: Path, task_id: UUID) -> Path:
     """Return where the black box of a task that failed is kept: beside its outputs."""
     return outputs_dir / str(task_id) / BLACK_BOX
+
+
+def hold_nothing() -> None:
+    """Hold no claim: for who publishes without one."""
+
+
+class Storage(Protocol):
+    """Keeps the files that tasks make, where others find them.
+
+    Raises `OutputError`, in one line with the way out; `retryable` where trying again may help.
+    """
+
+    def check(self) -> list[str]:
+        """Prove that outputs can be kept; return what an operator should know all the same."""
+        ...
+
+    def attempt_dir(self, task_id: UUID, token: UUID) -> Path:
+        """Make the attempt's own folder on this machine, empty."""
+        ...
+
+    def publish(
+        self,
+        task_id: UUID,
+        token: UUID,
+        files: Sequence[Path],
+        hold: Callable[[], None] = hold_nothing,
+    ) -> tuple[str, ...]:
+        """Publish the attempt's files under the task; return where they are, in order.
+
+        The first file, the task's output, comes last: where it is, the others are. May be
+        repeated, after an answer that was lost or a death in between.
+
+        `hold` extends the claim. It is called as long as files are on their way, from another
+        thread too, and once more before any of them is visible; what it raises ends the call.
+        """
+        ...
+
+    def keep(self, task_id: UUID, file: Path) -> None:
+        """Put a file that this machine keeps of a task beside its outputs, under its name."""
+        ...
+
+    def readable(self, task_id: UUID, location: str) -> str:
+        """Return a location of a task's output as it can be read now by who knows it alone."""
+        ...
+
+    def discard(self, task_id: UUID, token: UUID) -> None:
+        """Remove what the attempt left; nothing to do when there is nothing."""
+        ...
+
+    def sweep_stale(
+        self,
+        *,
+        live: Collection[UUID] = (),
+        older_than_s: float = STALE_S,
+        now: float | None = None,
+    ) -> list[Path]:
+        """Remove what attempts left that nobody works on any more; return the folders of here."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; the storage cannot be used afterwards."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +95,36 @@ class LocalStorage:
     """
 
     outputs_dir: Path
+    shared_queue: bool = False  # whether others than this machine are told where outputs are
+
+    def check(self) -> list[str]:
+        """Write a small file and remove it."""
+        path = self.outputs_dir / f".check-{uuid4()}"
+        try:
+            with _disk_errors(self.outputs_dir):
+                self.outputs_dir.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(b"loop26")
+                path.unlink()
+        except OutputError as error:
+            raise StorageRefused(str(error)) from error
+        return [self._unseen()] if self.shared_queue else []
 
     def attempt_dir(self, task_id: UUID, token: UUID) -> Path:
         """Make the attempt's own folder, empty. Raises `OutputError` when it cannot be made."""
-        folder = self._folder(task_id, token)
+        folder = self.folder(task_id, token)
         with _disk_errors(folder):
             if folder.exists():
                 shutil.rmtree(folder)
             folder.mkdir(parents=True)
         return folder
 
-    def publish(self, task_id: UUID, token: UUID, files: Sequence[Path]) -> tuple[Path, ...]:
+    def publish(
+        self,
+        task_id: UUID,
+        token: UUID,
+        files: Sequence[Path],
+        hold: Callable[[], None] = hold_nothing,
+    ) -> tuple[str, ...]:
         """Move the attempt's files to the task's folder; return where they are, in order.
 
         Each is on disk before it gets its name and replaces what had that name, at once. The first
@@ -51,18 +134,29 @@ class LocalStorage:
         Raises:
             OutputError: A file is not the attempt's or is missing, or the disk refuses.
         """
+        del hold  # a rename takes no time in which a claim could be lost
         home = self.outputs_dir / str(task_id)
-        attempt = self._folder(task_id, token)
-        targets = tuple(home / _inside(attempt, file) for file in files)
+        attempt = self.folder(task_id, token)
+        targets = tuple(home / name_in(attempt, file) for file in files)
         with _disk_errors(home):
             for source, target in reversed(list(zip(files, targets, strict=True))):
                 _move(source, target)
             _sync(home)
-        return targets
+        return tuple(map(str, targets))
+
+    def keep(self, task_id: UUID, file: Path) -> None:
+        """Leave the file where it is: beside the outputs."""
+
+    def readable(self, task_id: UUID, location: str) -> str:  # noqa: ARG002 - a path is one anyway
+        """Return the location as it is."""
+        return location
+
+    def close(self) -> None:
+        """Hold nothing open."""
 
     def discard(self, task_id: UUID, token: UUID) -> None:
         """Remove what the attempt left; nothing to do when there is nothing."""
-        shutil.rmtree(self._folder(task_id, token), ignore_errors=True)
+        shutil.rmtree(self.folder(task_id, token), ignore_errors=True)
         with contextlib.suppress(OSError):  # not empty: it holds what was published
             (self.outputs_dir / str(task_id)).rmdir()
 
@@ -96,7 +190,15 @@ class LocalStorage:
                 folder.parent.rmdir()
         return stale
 
-    def _folder(self, task_id: UUID, token: UUID) -> Path:
+    def _unseen(self) -> str:
+        return (
+            f"outputs stay in {str(self.outputs_dir)!r} on this machine, where neither apps nor "
+            "other workers can read them: a worker token cannot upload; set LOOP26_STORAGE to "
+            "s3://bucket with a key limited to it, or to supabase://bucket with SUPABASE_SECRET_KEY"
+        )
+
+    def folder(self, task_id: UUID, token: UUID) -> Path:
+        """Return the attempt's own folder, which need not be there."""
         return self.outputs_dir / str(task_id) / f".{token}"
 
 
@@ -111,7 +213,8 @@ def _disk_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _inside(attempt: Path, file: Path) -> str:
+def name_in(attempt: Path, file: Path) -> str:
+    """Return the name of an attempt's file. Raises `OutputError` for any other file."""
     if file.parent != attempt or file.name.startswith("."):
         raise OutputError(f"{str(file)!r} is no file of the attempt's folder {str(attempt)!r}")
     return file.name

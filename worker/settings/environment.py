@@ -8,7 +8,8 @@ from typing import Any, get_args
 from pydantic import SecretStr
 from pydantic_settings import EnvSettingsSource
 
-from worker.settings.settings import PREFIX, Settings
+from worker.settings.queue_settings import PREFIX
+from worker.settings.settings import Settings
 
 _FOREIGN_SECRET = re.compile(r"SUPABASE_.*|OTEL_EXPORTER_.*_HEADERS")
 

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from worker.settings.retrying import Retries
 from worker.settings.setting_types import AbsolutePath, TaskTypes, WebAddress
 from worker.task import TASK_TYPES
 
@@ -115,7 +116,12 @@ class QueueSettings(BaseSettings):
         default=3,
         ge=1,
         le=100,
-        description="Attempts after which an error that may pass fails a task.",
+        description="Errors that may pass after which a task fails for good.",
+    )
+    retries: Retries = Field(
+        default={},
+        description="Other numbers for one type of task (or *), by error, death or hang: "
+        "t2v.death=1,*.hang=2.",
     )
     recycle_after_tasks: int = Field(
         0,

@@ -1,115 +1,32 @@
 """Every setting of the worker: its name, its default, its check."""
 
-import socket
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from worker.params.payload import UnknownKeys
 from worker.settings.setting_types import (
     HANG_AFTER_S,
-    AbsolutePath,
     Dsn,
     Headers,
     Paths,
     SecondsByStage,
-    TaskTypes,
     WebAddress,
     header_fields,
 )
-from worker.task import TASK_TYPES
+from worker.settings.storage_settings import StorageSettings
 
 CONFIG_FILE = "config.toml"
-PREFIX = "LOOP26_"
 
 
-class Settings(BaseSettings):
+class Settings(StorageSettings):
     """All settings, validated and frozen.
 
     Made by `load`, which reads the environment and `<home>/config.toml`; made directly, it reads
     neither and takes only what it is given.
     """
-
-    model_config = SettingsConfigDict(
-        allow_inf_nan=False,
-        env_prefix=PREFIX,
-        env_ignore_empty=True,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        populate_by_name=True,
-        validate_default=True,
-    )
-
-    home: AbsolutePath = Field(
-        default=Path("~/.loop26"),
-        description="Folder of the queue, the journals, outputs and models.",
-    )
-    worker_name: str = Field(
-        default_factory=socket.gethostname,
-        min_length=1,
-        max_length=100,
-        description="This worker's name; a boot id is added to it at every start.",
-    )
-    task_types: TaskTypes = Field(
-        default=TASK_TYPES, description="Task types that this worker accepts, parted by commas."
-    )
-    poll_s: float = Field(
-        default=1.0, gt=0, le=3600, description="Seconds between two looks at an empty queue."
-    )
-    heartbeat_s: float = Field(
-        default=10.0,
-        gt=0,
-        le=3600,
-        description="Seconds between two extensions of a running task's lease.",
-    )
-    lease_s: float = Field(
-        default=60.0,
-        gt=0,
-        le=86400,
-        description="Seconds until a task of a silent worker is taken from it.",
-    )
-    cancel_check_s: float = Field(
-        default=1.0,
-        gt=0,
-        le=3600,
-        description="Seconds between two looks whether the task was cancelled.",
-    )
-    grace_s: float = Field(
-        default=25.0,
-        ge=0,
-        le=86400,
-        description="Seconds after SIGTERM in which the running task may still finish.",
-    )
-    max_deaths: int = Field(
-        default=3,
-        ge=1,
-        le=100,
-        description="Deaths of its process after which a task fails for good.",
-    )
-    max_attempts: int = Field(
-        default=3,
-        ge=1,
-        le=100,
-        description="Attempts after which an error that may pass fails a task.",
-    )
-    recycle_after_tasks: int = Field(
-        0,
-        ge=0,
-        description="Attempts at tasks after which the worker ends with exit code 75; 0 is never.",
-    )
-    child_start_timeout_s: float = Field(
-        default=300.0,
-        gt=0,
-        le=86400,
-        description="Seconds in which a new task process must report its device ready.",
-    )
 
     hang_after_s: SecondsByStage = Field(
         default=dict(HANG_AFTER_S),
@@ -247,25 +164,10 @@ class Settings(BaseSettings):
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
 
-    @model_validator(mode="after")
-    def _lease_outlives_heartbeats(self) -> Self:
-        if self.lease_s <= 2 * self.heartbeat_s:
-            raise ValueError(
-                f"lease_s = {self.lease_s:g}: must exceed 2 x heartbeat_s (2 x "
-                f"{self.heartbeat_s:g}), or one late heartbeat loses the task; "
-                "raise lease_s or lower heartbeat_s"
-            )
-        return self
-
     @property
     def otlp_headers_map(self) -> dict[str, str]:
         """The headers for the collector by name, decoded; empty where none are set."""
         return header_fields(self.otlp_headers.get_secret_value()) if self.otlp_headers else {}
-
-    @property
-    def queue_path(self) -> Path:
-        """The SQLite file of the local queue."""
-        return self.home / "queue.db"
 
     @property
     def spool_dir(self) -> Path:

@@ -18,13 +18,14 @@ from worker.console import Console
 from worker.errors import QueueUnavailable
 from worker.failure import failure_of, with_record
 from worker.messages import Alive, Finished, Progress, Started, outcome_of
+from worker.output.reading import with_readable_outputs
 from worker.supervisor import note
 from worker.supervisor.attempt import Attempt, queue_attributes
 from worker.supervisor.drain import drained, record_attributes
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.presence import Presence
 from worker.supervisor.settling import SUPERSEDED, LastWord, Settled, Settler
-from worker.task import Cancelled, Failed, Failure, TaskStatus
+from worker.task import Cancelled, Claim, Failed, Failure, TaskStatus
 
 RETRY_S = 1.0
 _BADLY = ("Failed", "Retry", "Died")  # how an attempt may have ended
@@ -96,6 +97,10 @@ class Hand:
         note.leave(self._directory, self._note(attempt))
         self._lease.keep(attempt.claim)
         self._console.claimed(attempt.claim.task)
+
+    def readable(self, claim: Claim) -> Claim:
+        """Return a claim whose task process can read what earlier tasks have left."""
+        return with_readable_outputs(claim, self._settler.storage)
 
     def hear(self, message: Progress | Alive | Started) -> None:
         """Take in how far the task in hand is. What is said of another task is passed over."""

@@ -58,6 +58,7 @@ class Supervisor:
         self._drain_by: float | None = None
         self._cancel_by: float | None = None
         self._exit_code: int | None = None
+        self._queue_is_away = False
 
     def run(self) -> int:
         """Work until drained, idle (when so asked) or unable; return the exit code.
@@ -92,6 +93,7 @@ class Supervisor:
         if not self._draining:
             self._keeper.tend()
             self._claim_if_due()
+        self._watch_queue()
         self._show()
         if self._exit_code is None:
             try:
@@ -99,6 +101,15 @@ class Supervisor:
             except queue.Empty:
                 return
             self._handle(event)
+
+    def _watch_queue(self) -> None:
+        """Say once that the queue is away, also while a task runs, and once that it is back."""
+        unheard, self._presence.unheard = self._presence.unheard, None
+        if unheard is not None:
+            self._hand.trouble(unheard)
+        if self._queue_is_away and not self._presence.trouble:
+            self._console.note("info", "the queue can be reached again")
+        self._queue_is_away = bool(self._presence.trouble)
 
     def _watch_progress(self) -> None:
         """Show how long the running task has made no progress; end its process at the limit."""
@@ -186,7 +197,7 @@ class Supervisor:
         )
         self._hand.take(attempt, self._keeper.journal)
         try:
-            self._keeper.send(Run(claim=claimed.claim))
+            self._keeper.send(Run(claim=self._hand.readable(claimed.claim)))
         except ValueError as exc:
             problem = f"holds text that is no Unicode ({exc})"
             self._hand.refuse(InvalidTask("params", claimed.claim.task.params, problem))
@@ -195,6 +206,9 @@ class Supervisor:
         attempt = self._hand.running
         if attempt is not None and attempt.claim.token == lost.token:
             attempt.cancel_reason = lost.reason
+            self._console.note(
+                "warning", f"the task is given up: {lost.reason}", task_id=attempt.claim.task.id
+            )
             self._cancel_by = time.monotonic() + CANCEL_GRACE_S
             self._keeper.send(Cancel(token=lost.token, reason=lost.reason))
 

@@ -41,15 +41,15 @@ def test_published_files_lie_under_the_task(storage: LocalStorage) -> None:
     """At `<task id>/<file>`, in the order given."""
     home = storage.outputs_dir / str(TASK)
     locations = storage.publish(TASK, TOKEN, attempt(storage))
-    assert locations == (home / "video.mp4", home / "thumbnail.jpg")
-    assert locations[0].read_text() == "new video.mp4"
+    assert locations == (str(home / "video.mp4"), str(home / "thumbnail.jpg"))
+    assert (home / "video.mp4").read_text() == "new video.mp4"
 
 
 def test_publishing_replaces_what_an_earlier_attempt_published(storage: LocalStorage) -> None:
     """Whole files, by rename."""
     storage.publish(TASK, OTHER, attempt(storage, OTHER, "old"))
     locations = storage.publish(TASK, TOKEN, attempt(storage))
-    assert [path.read_text() for path in locations] == ["new video.mp4", "new thumbnail.jpg"]
+    assert [Path(path).read_text() for path in locations] == ["new video.mp4", "new thumbnail.jpg"]
 
 
 def test_publishing_may_be_repeated(storage: LocalStorage) -> None:
@@ -62,7 +62,7 @@ def test_publishing_goes_on_where_it_was_interrupted(storage: LocalStorage) -> N
     """The thumbnail had been moved when the supervisor died."""
     files = attempt(storage)
     files[1].replace(storage.outputs_dir / str(TASK) / "thumbnail.jpg")
-    assert all(path.exists() for path in storage.publish(TASK, TOKEN, files))
+    assert all(Path(path).exists() for path in storage.publish(TASK, TOKEN, files))
 
 
 def test_the_tasks_output_is_published_last(storage: LocalStorage) -> None:
@@ -94,7 +94,7 @@ def test_discarding_leaves_what_was_published(storage: LocalStorage) -> None:
     (location, _) = storage.publish(TASK, TOKEN, attempt(storage))
     others = attempt(storage, OTHER)
     storage.discard(TASK, TOKEN)
-    assert location.exists()
+    assert Path(location).exists()
     assert others[0].exists()
 
 
@@ -130,3 +130,16 @@ def test_a_folder_that_cannot_be_made_says_so_and_the_way_out(tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"outputs cannot be kept.*choose another home"):
         LocalStorage(tmp_path / "file").attempt_dir(TASK, TOKEN)
+
+
+def test_a_check_leaves_nothing(storage: LocalStorage) -> None:
+    """It has written a file and removed it."""
+    assert storage.check() == []
+    assert list(storage.outputs_dir.iterdir()) == []
+
+
+def test_a_check_finds_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """At the start, and not after the first video."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="outputs cannot be kept"):
+        LocalStorage(tmp_path / "file" / "outputs").check()

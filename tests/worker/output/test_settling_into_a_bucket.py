@@ -1,0 +1,113 @@
+"""What becomes of a task when its output goes into a bucket, and of a black box."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from telemetry.reports.sources import blackbox
+from tests.worker.output.conftest import Rig
+from tests.worker.output.faulty_proxy import Fault
+from tests.worker.supervisor.conftest import Desk
+from worker.blackboxes import BlackBoxes
+from worker.settings.settings import Settings
+from worker.store.local import LocalStore
+from worker.supervisor.settling import SUPERSEDED
+from worker.task import Done, Failure, TaskStatus
+
+FAILURE = Failure(kind="exception", type="E", message="no", sentence="no")
+
+
+@pytest.fixture
+def desk(rig: Rig, tmp_path: Path) -> Iterator[Desk]:
+    """Give a supervisor's desk whose outputs go into the bucket."""
+    desk = Desk(tmp_path)
+    desk.settler = replace(desk.settler, storage=rig.storage)
+    yield desk
+    desk.recorder.close()
+    desk.store.close()
+
+
+def test_the_row_has_the_address_and_this_machine_no_copy(desk: Desk, rig: Rig) -> None:
+    """The console's line is without the signature: whoever has that can read the output."""
+    claim = desk.claim()
+    video = desk.video(claim)
+    settled = desk.settler.settle(claim, Done(files=(video,)), {})
+    task = desk.store.get(claim.task.id)
+    assert task.status == TaskStatus.COMPLETE
+    assert task.output_location is not None
+    assert f"/fleet/{task.id}/video.mp4?" in task.output_location
+    assert (task.result_data or {})["files"] == [task.output_location]
+    assert settled.location == f"{task.output_location.partition('?')[0]}?…"
+    assert list(rig.storage.local.outputs_dir.iterdir()) == []
+
+
+def test_a_storage_that_stays_away_costs_an_attempt(desk: Desk, rig: Rig) -> None:
+    """And not the task."""
+    claim = desk.claim()
+    video = desk.video(claim)
+    rig.proxy.faults = [Fault(503, times=10**6)]
+    settled = desk.settler.settle(claim, Done(files=(video,)), {})
+    assert settled.status == TaskStatus.QUEUED
+    assert "answered 503" in settled.sentence
+
+
+def test_a_storage_that_refuses_fails_the_task_in_one_line(desk: Desk, rig: Rig) -> None:
+    """With the way out."""
+    claim = desk.claim()
+    video = desk.video(claim)
+    rig.proxy.faults = [Fault(403, times=10**6)]
+    settled = desk.settler.settle(claim, Done(files=(video,)), {})
+    task = desk.store.get(claim.task.id)
+    assert task.status == TaskStatus.FAILED
+    assert task.error_message == settled.sentence
+    assert "the key may not do this" in settled.sentence
+    assert "\n" not in settled.sentence
+
+
+def test_who_loses_the_task_while_it_uploads_publishes_nothing(desk: Desk, rig: Rig) -> None:
+    """Cancelled in the middle: nothing is visible, and nothing is left."""
+    claim = desk.claim()
+    video = desk.video(claim)
+    cancelled: list[str] = []
+
+    def cancel(method: str, path: str) -> None:
+        if method in {"PUT", "POST"} and ".attempts" in path and not cancelled:
+            cancelled.append(path)
+            desk.store.cancel(claim.task.id)
+
+    rig.proxy.on_request = cancel
+    settled = desk.settler.settle(claim, Done(files=(video,)), {})
+    assert settled.status == SUPERSEDED
+    assert "cancelled" in settled.sentence
+    assert cancelled
+    assert rig.objects() == {}
+
+
+def test_a_black_box_is_put_beside_the_outputs_too(desk: Desk, rig: Rig, tmp_path: Path) -> None:
+    """The same file as on this machine."""
+    claim = desk.claim()
+    desk.store.fail(claim.token, FAILURE)
+    settings = Settings(home=tmp_path)
+    opener = LocalStore(tmp_path / "queue.db", busy_timeout_s=0.1)
+    with BlackBoxes(settings, lambda: opener, storage=rig.storage, end_wait_s=60) as boxes:
+        boxes.keep(claim.task.id)
+    here = settings.outputs_dir / str(claim.task.id) / "failure.blackbox"
+    assert rig.objects() == {f"fleet/{claim.task.id}/failure.blackbox": here.read_bytes()}
+    assert blackbox.read(here).task.id == str(claim.task.id)
+
+
+def test_a_black_box_that_the_storage_refuses_is_kept_here(
+    desk: Desk, rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which is said."""
+    claim = desk.claim()
+    desk.store.fail(claim.token, FAILURE)
+    settings = Settings(home=tmp_path)
+    rig.proxy.faults = [Fault(403, times=10**6)]
+    opener = LocalStore(tmp_path / "queue.db", busy_timeout_s=0.1)
+    with BlackBoxes(settings, lambda: opener, storage=rig.storage, end_wait_s=60) as boxes:
+        boxes.keep(claim.task.id)
+    assert (settings.outputs_dir / str(claim.task.id) / "failure.blackbox").is_file()
+    assert "is kept here alone" in caplog.text

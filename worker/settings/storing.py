@@ -1,0 +1,79 @@
+"""The storage that the settings name, ready to be used."""
+
+from pydantic import SecretStr
+
+from worker.errors import SettingsError
+from worker.output.bucket import Bucket
+from worker.output.bucket_storage import BucketStorage, Links
+from worker.output.patience import Patience
+from worker.output.place import S3, Place, parse_place, url_of
+from worker.output.storage import LocalStorage, Storage
+from worker.settings.settings import Settings
+
+_DAY_S = 86_400
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Make the storage; nothing is asked of it yet.
+
+    Raises:
+        SettingsError: The keys that are set may not upload to it, or what it needs is not there.
+    """
+    local = LocalStorage(settings.outputs_dir, shared_queue=settings.supabase_url is not None)
+    if settings.storage is None:
+        return local
+    place = parse_place(settings.storage)
+    return BucketStorage(
+        local=LocalStorage(settings.outputs_dir),
+        bucket=_bucket(settings, place),
+        place=place,
+        links=Links(
+            public=settings.output_urls == "public",
+            base=settings.public_url_base or "",
+            seconds=int(settings.signed_url_days * _DAY_S),
+        ),
+        patience=Patience(settings.storage_patience_s),
+        beat_s=settings.heartbeat_s,
+    )
+
+
+def own_addresses(settings: Settings) -> tuple[str, ...]:
+    """Return what the addresses of outputs begin with, where the storage may be a private server.
+
+    AWS is none: there the rules for any address hold.
+    """
+    if settings.storage is None:
+        return ()
+    place = parse_place(settings.storage)
+    if place.scheme != S3:
+        base = f"{(settings.supabase_url or '').rstrip('/')}/storage/v1/object"
+        return tuple(
+            url_of(f"{base}/{kind}/{place.bucket}", place.key()) for kind in ("sign", "public")
+        )
+    endpoint = settings.s3_endpoint_url
+    return (url_of(f"{endpoint.rstrip('/')}/{place.bucket}", place.key()),) if endpoint else ()
+
+
+def _bucket(settings: Settings, place: Place) -> Bucket:
+    if place.scheme == S3:
+        from worker.output.s3_bucket import S3Access, S3Bucket
+
+        access = S3Access(
+            endpoint_url=settings.s3_endpoint_url or "",
+            region=settings.s3_region or "",
+            key_id=settings.s3_access_key_id,
+            secret=settings.s3_secret_access_key,
+            session_token=settings.s3_session_token,
+        )
+        return S3Bucket(place, access)
+    from worker.output.supabase_bucket import SupabaseBucket
+
+    url = settings.supabase_url or ""
+    if not settings.operator_key:
+        raise SettingsError(
+            f"storage = {settings.storage!r}: a worker token cannot upload; set "
+            f"SUPABASE_SECRET_KEY, or LOOP26_STORAGE={S3}://{place.bucket}/{place.prefix} with "
+            f"AWS_ENDPOINT_URL_S3={url.rstrip('/')}/storage/v1/s3 and an access key of the "
+            "project's storage settings"
+        )
+    return SupabaseBucket(place, url, SecretStr(settings.operator_key))
