@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,10 +20,10 @@ from telemetry.reports.trace import Journals, TraceModel
 from worker.casework.attempts import attempts_of
 from worker.casework.kept_records import kept_record, lacks
 from worker.casework.links import links_of
-from worker.casework.own_failures import has_fallen, own_errors, refused_failures, told_by_itself
+from worker.casework.own_failures import failed_too, own_failure, told_by_itself
 from worker.casework.queue_facts import model_of, moment_text, root_cause
 from worker.casework.queue_rows import event_of, row_of, told
-from worker.errors import TaskNotFound
+from worker.errors import QueueForbidden, TaskNotFound
 from worker.output.storage import black_box_of
 from worker.replay.remembered import recall
 from worker.settings import Settings
@@ -30,9 +31,14 @@ from worker.store.base import Event, FailedAttempt, TaskStore
 from worker.store.rows import UNSAID
 from worker.task import ORCHESTRATOR, Task, TaskStatus
 
+T = TypeVar("T")
 _MOST_RELATIVES = 1000
 _MOST_SAME = 200
 _MOST_BEFORE = 20
+_ASKED_BY_WORKER = (
+    "the queue was asked with a worker's token, which hears of the tasks that it has had alone: "
+    "relatives of others, and the same failure elsewhere, are not in it"
+)
 # Where the record of a task is read from: the task's row to its trace, None where there is none.
 Record = Callable[[TaskRow], TraceModel | None]
 
@@ -49,7 +55,8 @@ def gather(
 ) -> Case:
     """Gather the case of a task; of one that fell with another, that of the other.
 
-    One that was felled while it failed by itself is its own case, where the record has its error.
+    One that was felled while it failed by itself is its own case, where the record has its error or
+    the queue was told of it.
 
     Args:
         settings: Say where journals lie, what may be shown, and where backends are.
@@ -85,6 +92,7 @@ class _Gathering:
         self._record = record or (lambda row: journals.trace(row.id))
         self._has_boxes = record is None
         self._redactor = Redactor(record_prompts=settings.record_prompts)
+        self._untold = False
 
     def case(self, asked: Task, *, compared: bool) -> Case:
         root = self._root_of(asked)
@@ -96,27 +104,28 @@ class _Gathering:
         if box is not None:
             source += f", and the black box {black_box_of(self._settings.outputs_dir, task.id)}"
         fingerprint = _fingerprint(row, found.model)
-        relatives = [self._row(one) for one in self._relatives(task, asked, root)]
-        too, also = self._failed_too(relatives, found.model)
+        histories: dict[str, Sequence[Event]] = {}
+        relatives = [self._row(one, histories) for one in self._relatives(task, asked, root)]
+        too, also = failed_too(relatives, found.model, histories)
+        same = self._same(task, fingerprint, relatives, too) if fingerprint else []
         return Case(
             asked=str(asked.id),
             task=row,
             model=found.model,
             source=source,
-            unknown=lacks(box) if box is not None else [],
+            unknown=[*(lacks(box) if box else []), *([_ASKED_BY_WORKER] if self._untold else [])],
             links=links_of(self._settings, row),
             events=[
                 event_of(event, self._redactor) for event in found.history if event.at != UNSAID
             ],
             relatives=relatives,
-            same=self._same(task, fingerprint, relatives, too) if fingerprint else [],
+            same=same,
             good=self._good(task, row) if compared else None,
             previous=self._previous(row) if compared else None,
             replayed=recall(self._settings.home, row.id, fingerprint=fingerprint),
             replay=self._replay_command(task),
             attempts=attempts_of(task, found.history),
-            failed_too=dict.fromkeys(also, "")
-            | {one: error.fingerprint for one, error in too.items()},
+            failed_too=also | {one: error.fingerprint for one, error in too.items()},
         )
 
     def _found(self, task: Task, *, near: _Recorded | None = None) -> _Recorded:
@@ -136,24 +145,10 @@ class _Gathering:
         )
 
     def _by_itself(self, asked: Task, root: _Recorded) -> _Recorded | None:
-        """Return a task that fell as it failed by itself; None where the record knows of none."""
+        """Return a task that fell as it failed by itself; None where nothing tells of that."""
         found = self._found(asked, near=root)
-        errors = own_errors([found.row], found.model, {found.row.id: found.history})
-        if not errors:
-            return None
-        return replace(found, row=told_by_itself(found.row, errors[found.row.id]))
-
-    def _failed_too(
-        self, relatives: Sequence[TaskRow], model: TraceModel | None
-    ) -> tuple[dict[str, Error], list[str]]:
-        """Return what relatives that fell failed with by themselves, and who else of them did."""
-        known = set(model.task_ids) if model else set()
-        fallen = [row for row in relatives if row.id in known and has_fallen(row)]
-        histories = {row.id: self._store.events(UUID(row.id)) for row in fallen}
-        errors = own_errors(fallen, model, histories)
-        return errors, [
-            one for one in refused_failures(fallen, model, histories) if one not in errors
-        ]
+        own = own_failure(found.row, found.model, found.history)
+        return replace(found, row=told_by_itself(found.row, own)) if own else None
 
     def _root_of(self, task: Task) -> Task:
         """Return the task that a cascade began with; the task itself where none struck it."""
@@ -171,7 +166,8 @@ class _Gathering:
         orchestrator = task if task.task_type == ORCHESTRATOR else self._orchestrator_of(task)
         if orchestrator is not None:
             found[orchestrator.id] = orchestrator
-            children = self._store.list_tasks(parent_id=orchestrator.id, limit=_MOST_RELATIVES)
+            asked = {"parent_id": orchestrator.id, "limit": _MOST_RELATIVES}
+            children = self._allowed(self._store.list_tasks, **asked)
             found |= {child.id: child for child in children}
         for needed in task.dependant_on:
             if needed not in found and (one := self._get(str(needed))) is not None:
@@ -186,8 +182,20 @@ class _Gathering:
         named = task.parent_id or task.params.get("orchestrator_task_id_ref")
         return self._get(str(named)) if named else None
 
-    def _row(self, task: Task) -> TaskRow:
-        return row_of(task, self._store.events(task.id), self._redactor)
+    def _row(self, task: Task, histories: dict[str, Sequence[Event]] | None = None) -> TaskRow:
+        """Return a task's row; its history is added to the `histories`."""
+        history = self._store.events(task.id)
+        if histories is not None:
+            histories[str(task.id)] = history
+        return row_of(task, history, self._redactor)
+
+    def _allowed(self, ask: Callable[..., list[T]], **asked: object) -> list[T]:
+        """Return what the queue tells, nothing where a worker's token may not ask it."""
+        try:
+            return ask(**asked)
+        except QueueForbidden:
+            self._untold = True
+            return []
 
     def _get(self, task_id: str) -> Task | None:
         try:
@@ -204,20 +212,23 @@ class _Gathering:
     ) -> list[SameFailureFound]:
         """Return the other attempts that failed in this way; the task's newest is this one.
 
-        Of a relative that fell meanwhile the queue has no failure.
+        Of a relative that fell meanwhile the queue may have no failure.
         """
-        found = self._store.failures(fingerprint=fingerprint, limit=_MOST_SAME)
+        asked = {"fingerprint": fingerprint, "limit": _MOST_SAME}
+        found = self._allowed(self._store.failures, **asked)
         same = [
             same_failure(one)
             for one in found
             if (one.task_id, one.attempt) != (task.id, task.attempts)
         ]
+        listed = {(one.task, one.attempt) for one in same}
         same += [
             SameFailureFound(
                 task=row.id, attempt=row.attempt, worker=row.worker, when=moment(too[row.id].at_ns)
             )
             for row in relatives
             if row.id in too and too[row.id].fingerprint == fingerprint
+            if (row.id, row.attempt) not in listed
         ]
         return sorted(same, key=lambda one: one.when, reverse=True)
 

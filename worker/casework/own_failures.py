@@ -1,12 +1,13 @@
 """What a task failed with by itself, though its row says only that it fell with another.
 
 Tasks of one journey run on several workers at once. The first failure that is settled fells the
-others; what their own attempts ended with is refused by the queue, and is in the record alone.
+others; what their own attempts ended with is refused by the queue, which keeps it in the history. A
+record says more of it, and may say so before that.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -85,9 +86,55 @@ def refused_failures(
     ]
 
 
-def told_by_itself(row: TaskRow, error: Error) -> TaskRow:
+def told_failures(
+    rows: Sequence[TaskRow], histories: Mapping[str, Sequence[Event]]
+) -> dict[str, dict[str, Any]]:
+    """Return what tasks that fell failed with by themselves, as the queue was told, by their ids.
+
+    A death is none of it: the supervisor may have ended a task process that went on.
+    """
+    return {
+        row.id: failure
+        for row in rows
+        if has_fallen(row)
+        for event in reversed(histories[row.id])
+        if event.name == "refused" and event.data.get("ended") == _FELL
+        if event.data.get("call") != "record_death"
+        if isinstance(failure := event.data.get("failure"), dict)
+    }
+
+
+def own_failure(
+    row: TaskRow, model: TraceModel | None, history: Sequence[Event]
+) -> dict[str, Any] | None:
+    """Return what a task that fell failed with by itself, as a row has it; None without any."""
+    histories = {row.id: history}
+    for error in own_errors([row], model, histories).values():
+        return asdict(failure_of(error))
+    return told_failures([row], histories).get(row.id)
+
+
+def failed_too(
+    rows: Sequence[TaskRow], model: TraceModel | None, histories: Mapping[str, Sequence[Event]]
+) -> tuple[dict[str, Error], dict[str, str]]:
+    """Return what tasks that fell failed with by themselves, and who else of them did.
+
+    Of those the fingerprints, where the queue was told; "" where not. See `own_errors` for the
+    arguments.
+    """
+    known = set(model.task_ids) if model else set()
+    recorded = [row for row in rows if row.id in known]
+    refused = dict.fromkeys(refused_failures(recorded, model, histories), "")
+    also = {
+        task_id: str(failure.get("fingerprint") or "")
+        for task_id, failure in told_failures(rows, histories).items()
+    }
+    return own_errors(recorded, model, histories), refused | also
+
+
+def told_by_itself(row: TaskRow, failure: Mapping[str, Any]) -> TaskRow:
     """Return a row as its own failure would have made it; whom it fell with stays in it."""
-    own = told(asdict(failure_of(error)))
+    own = told(failure)
     root_cause = {"root_cause": row.error["root_cause"]} if "root_cause" in row.error else {}
     return msgspec.structs.replace(row, error={**own, **root_cause})
 

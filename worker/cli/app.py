@@ -16,6 +16,7 @@ from worker.cli import (
     migrate,
     replay,
     resolve,
+    retry,
     run,
     state,
     tasks,
@@ -68,6 +69,7 @@ def loop26(
       loop26 replay ID             run it again in a fresh process, to the same failure
       loop26 compare ID ID         see where two runs are not alike, or that they are
       loop26 failures              see what fails here, grouped by cause
+      loop26 retry ID              make again what has failed, once that is mended
       loop26 drill --all           make every fault happen, see that each is found
       loop26 doctor                see what is stuck or open in the queue
 
@@ -85,6 +87,7 @@ app.command("enqueue")(enqueue.enqueue)
 app.command("resolve")(resolve.resolve)
 app.command("tasks")(tasks.tasks)
 app.command("cancel")(tasks.cancel)
+app.command("retry")(retry.retry)
 app.command("trace")(trace.trace)
 app.command("investigate")(investigate.investigate)
 app.command("replay")(replay.replay)

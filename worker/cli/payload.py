@@ -15,7 +15,10 @@ from worker.task import NewTask, Task
 
 FIELDS = ("id", "task_type", "params", "dependant_on", "project_id", "idempotency_key")
 # What else a row has that was taken out of a queue, as by `loop26 tasks ID --json`.
-ROW_FIELDS = frozenset({*(field.name for field in fields(Task)), "events", "children"})
+RETRY_FIELDS = ("retry_of", "retried_as")
+ROW_FIELDS = frozenset(
+    {*(field.name for field in fields(Task)), "events", "children", *RETRY_FIELDS}
+)
 
 
 def read_tasks(source: str) -> list[tuple[str, NewTask]]:

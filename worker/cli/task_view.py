@@ -11,6 +11,7 @@ from rich.text import Text
 
 from worker.cli.paper import printable
 from worker.store.contexts import trace_id_of
+from worker.store.retries import retried_from
 from worker.store.rows import UNSAID
 from worker.wording import clock, quiet_for, status_style
 
@@ -40,9 +41,14 @@ def table_of(tasks: "Iterable[Task]") -> Table:
     return table
 
 
-def page_of(task: "Task", events: "Sequence[Event]", children: "Sequence[Task]") -> Group:
-    """Draw everything that the queue knows of one task."""
-    parts: list[RenderableType] = [_facts(task)]
+def page_of(
+    task: "Task",
+    events: "Sequence[Event]",
+    children: "Sequence[Task]",
+    retry: "Task | None" = None,
+) -> Group:
+    """Draw everything that the queue knows of one task, and which task is its retry."""
+    parts: list[RenderableType] = [_facts(task, retry)]
     if task.error is not None:
         parts += [_heading("error"), _pairs(task.error)]
     if task.result_data:
@@ -54,7 +60,7 @@ def page_of(task: "Task", events: "Sequence[Event]", children: "Sequence[Task]")
     return Group(*parts)
 
 
-def _facts(task: "Task") -> Table:
+def _facts(task: "Task", retry: "Task | None") -> Table:
     facts: dict[str, Any] = {
         "id": task.id,
         "type": task.task_type,
@@ -62,6 +68,8 @@ def _facts(task: "Task") -> Table:
         "output": task.output_location,
         "failed because": task.error_message,
         "look into it": f"loop26 investigate {task.id}" if task.status == "Failed" else None,
+        "retried as": f"{retry.id}, {retry.status}" if retry else None,
+        "retry of": retried_from(task.idempotency_key),
         "progress": _progress(task.progress) if not task.status.terminal else None,
         "attempts": f"{task.attempts}, deaths {task.deaths}",
         "created": _local(task.created_at),

@@ -9,6 +9,7 @@ import typer
 from worker.cli.paper import print_json
 from worker.cli.session import HomeOption, JsonOption, session_of
 from worker.errors import InvalidTask, TaskNotFound
+from worker.store.retries import key_of_retry, retried_from
 from worker.task import TaskStatus
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ def tasks(
             "--status", "-s", metavar="S", help="Only this status; may be given more than once."
         ),
     ] = None,
+    dead: Annotated[
+        bool,
+        typer.Option(
+            "--dead", help="Those that failed for good and were not retried, with what to do."
+        ),
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10000, help="At most so many.")] = 50,
     as_json: JsonOption = False,
     home: HomeOption = None,
@@ -42,12 +49,18 @@ def tasks(
 
       loop26 tasks
       loop26 tasks --status failed --json
+      loop26 tasks --dead
       loop26 tasks 3f2a
     """
+    if dead and (task_id is not None or statuses):
+        raise typer.BadParameter("--dead lists tasks of its own: no ID and no --status with it")
     wanted = [status_named(text) for text in statuses or []]
     with session_of(context, home).store() as store:
         if task_id is not None:
             _show_one(store, find_task(store, task_id), as_json=as_json)
+            return
+        if dead:
+            _show_dead(store.dead_letters(limit=limit), limit, as_json=as_json)
             return
         found = store.list_tasks(statuses=wanted, limit=limit)
     if as_json:
@@ -109,15 +122,36 @@ def status_named(text: str) -> TaskStatus:
     raise InvalidTask("--status", text, f"is no status; known: {known}")
 
 
+def _show_dead(found: "list[Task]", limit: int, *, as_json: bool) -> None:
+    from worker.casework.dead_letters import dead_letter_of
+
+    letters = [dead_letter_of(task) for task in found]
+    if as_json:
+        print_json([asdict(letter) for letter in letters])
+        return
+    from worker.cli.dead_letters import entry_of
+    from worker.cli.paper import paper
+
+    for letter in letters:
+        paper(report=True).print(*entry_of(letter), sep="\n")
+    if not letters:
+        typer.echo("no dead letters: nothing has failed for good that was not retried")
+    elif len(letters) == limit:
+        typer.echo(f"these are the newest {limit}; --limit N lists more")
+
+
 def _show_one(store: "TaskStore", task: "Task", *, as_json: bool) -> None:
     events = store.events(task.id)
     children = store.list_tasks(parent_id=task.id, limit=10000)
+    retry = store.of_key(key_of_retry(task.parent_id or task.id)) if task.status.terminal else None
     if as_json:
         print_json(
             {
                 **asdict(task),
                 "events": [asdict(event) for event in events],
                 "children": [asdict(child) for child in children],
+                "retry_of": retried_from(task.idempotency_key),
+                "retried_as": retry.id if retry else None,
             }
         )
         return
@@ -125,4 +159,4 @@ def _show_one(store: "TaskStore", task: "Task", *, as_json: bool) -> None:
     from worker.cli.task_view import page_of
 
     shown = replace(task, params=without_secrets(dict(task.params)))
-    paper().print(page_of(shown, events, children))
+    paper().print(page_of(shown, events, children, retry))

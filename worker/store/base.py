@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from worker.store.diagnosis import Diagnosis
 from worker.task import Claim, Failure, NewTask, Task, TaskStatus
+
+MOST_TAKEN_BACK: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,8 @@ class Event:
 
     `seq` grows within a task. `name` is one of: inserted, claimed, started, completed, spawned,
     failed, released, retried, died, worker_lost, cancelled, cascaded, refused (a late call of a
-    superseded claim).
+    superseded claim; it has the `failure` that the call was to tell of, and in `ended` the name of
+    the event that had ended the claim).
     """
 
     seq: int
@@ -32,7 +35,8 @@ class FailedAttempt:
 
     Attributes:
         at: When it was written.
-        name: The event that tells of it: failed, retried, died or worker_lost.
+        name: The event that tells of it: failed, retried, died or worker_lost; refused of one that
+            failed by itself after its task had fallen with another.
         failure: The fields of `worker.task.Failure`.
         model: As the task names it; "" where it names none.
         status: The task's now.
@@ -88,6 +92,10 @@ class TaskStore(Protocol):
     <id>: …". The settling calls (complete, spawn, fail, release, record_death) may be repeated
     with the same token and the same kind of call: the second does nothing and answers as the
     first did.
+
+    A claim that was swept is no death once its worker calls again: it had lost its queue, not its
+    life. The death is taken off the count with the first refused call, as long as the task has not
+    ended; `MOST_TAKEN_BACK` times a task, since what stalls a whole machine does not die either.
 
     A task that fails or is cancelled takes its family with it, in the same transaction: its
     orchestrator, every non-terminal child of that, whatever depends on one of them, and the
@@ -204,9 +212,10 @@ class TaskStore(Protocol):
         """
         ...
 
-    def sweep(self, *, max_deaths: int) -> list[Task]:
+    def sweep(self, *, max_deaths: int, by_type: Mapping[str, int] = {}) -> list[Task]:
         """Find claims that expired; treat each as a death with a `worker_lost` event.
 
+        `by_type` has the deaths of task types that are to have others than `max_deaths`.
         Returns the tasks as they were *before*, so that the caller can close their spans; also one
         that another's cascade has ended in this sweep.
         """
@@ -226,6 +235,10 @@ class TaskStore(Protocol):
 
     def find(self, prefix: str) -> list[Task]:
         """Find the tasks whose id begins with `prefix` (hex digits and dashes); at most 20."""
+        ...
+
+    def of_key(self, idempotency_key: str) -> Task | None:
+        """Read the task that was inserted with this key; None where none was."""
         ...
 
     def list_tasks(
@@ -260,6 +273,14 @@ class TaskStore(Protocol):
         """List Failed tasks whose history does not say so, newest first.
 
         Another application set them to it.
+        """
+        ...
+
+    def dead_letters(self, *, limit: int) -> list[Task]:
+        """List tasks that failed by themselves for good and were not retried, newest end first.
+
+        None that fell with another is one. Retried is what another task is the retry of, by its
+        key (`worker.store.retries.key_of_retry`), or whose parent is.
         """
         ...
 

@@ -32,11 +32,11 @@ def recorded(attempt: Attempt) -> TaskStatus:
     return TaskStatus(told if told in list(TaskStatus) else attempt.task["status"])
 
 
-def sweep(transaction: Transaction, *, max_deaths: int) -> list[Task]:
+def sweep(transaction: Transaction, *, max_deaths: int, by_type: Mapping[str, int]) -> list[Task]:
     """Treat every claim that expired as a death; return the tasks as they were before."""
     expired = transaction.run("select_expired").fetchall()
     for row in expired:
-        _lose(transaction, row, max_deaths=max_deaths)
+        _lose(transaction, row, max_deaths=by_type.get(row["task_type"], max_deaths))
     return [task_of(row) for row in expired]
 
 

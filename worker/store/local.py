@@ -135,7 +135,7 @@ class LocalStore:
     def fail(self, token: UUID, failure: Failure) -> None:
         """In Progress → Failed; see `TaskStore.fail`."""
         with self._write() as transaction:
-            attempt = owned(transaction, token, "fail")
+            attempt = owned(transaction, token, "fail", failure)
             if attempt.settled is None:
                 ending = endings.failed(failure, attempt.task["process_context"])
                 facts = {"failure": asdict(failure), **attempt.facts}
@@ -152,7 +152,7 @@ class LocalStore:
     ) -> None:
         """In Progress → Queued; see `TaskStore.release`."""
         with self._write() as transaction:
-            attempt = owned(transaction, token, "release")
+            attempt = owned(transaction, token, "release", failure)
             if attempt.settled is not None:
                 return
             transaction.run(
@@ -174,15 +174,15 @@ class LocalStore:
     def record_death(self, token: UUID, failure: Failure, *, max_deaths: int) -> TaskStatus:
         """Count a death of the process that ran the task; see `TaskStore.record_death`."""
         with self._write() as transaction:
-            attempt = owned(transaction, token, "record_death")
+            attempt = owned(transaction, token, "record_death", failure)
             if attempt.settled is not None:
                 return deaths.recorded(attempt)
             return deaths.record(transaction, attempt, failure, max_deaths=max_deaths)
 
-    def sweep(self, *, max_deaths: int) -> list[Task]:
+    def sweep(self, *, max_deaths: int, by_type: Mapping[str, int] = {}) -> list[Task]:
         """Find claims that expired; see `TaskStore.sweep`."""
         with self._write() as transaction:
-            return deaths.sweep(transaction, max_deaths=max_deaths)
+            return deaths.sweep(transaction, max_deaths=max_deaths, by_type=by_type)
 
     def cancel(self, task_id: UUID, *, reason: str = "") -> list[UUID]:
         """Cancel a task and its family; see `TaskStore.cancel`."""
@@ -203,6 +203,10 @@ class LocalStore:
     def find(self, prefix: str) -> list[Task]:
         """Find the tasks whose id begins with `prefix`; see `TaskStore.find`."""
         return queries.find(self._read, prefix)
+
+    def of_key(self, idempotency_key: str) -> Task | None:
+        """Read the task that was inserted with this key; None where none was."""
+        return queries.of_key(self._read, idempotency_key)
 
     def list_tasks(
         self, *, statuses: Sequence[TaskStatus] = (), parent_id: UUID | None = None, limit: int = 50
@@ -234,6 +238,10 @@ class LocalStore:
     def untold_failures(self, *, limit: int) -> list[Task]:
         """List tasks that another application set to Failed; see `TaskStore.untold_failures`."""
         return queries.untold_failures(self._read, limit=limit)
+
+    def dead_letters(self, *, limit: int) -> list[Task]:
+        """List tasks that failed for good and were not retried; see `TaskStore.dead_letters`."""
+        return queries.dead_letters(self._read, limit=limit)
 
     def last_complete(
         self, task_type: str, model: str, *, before: datetime | None = None

@@ -1,15 +1,16 @@
 """Who owns a task: fencing by token, and how a claim ended, by the task's history."""
 
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
 from worker.errors import Fenced
-from worker.store.base import Event
+from worker.store.base import MOST_TAKEN_BACK, Event
 from worker.store.rows import count_of, event_of, text_of
 from worker.store.transaction import Transaction
+from worker.task import Failure
 
 # The calls that settle a claim, by the event that each leaves.
 _CALLS: Mapping[str, str] = {
@@ -47,10 +48,13 @@ class Attempt:
         }
 
 
-def owned(transaction: Transaction, token: UUID, call: str) -> Attempt:
+def owned(
+    transaction: Transaction, token: UUID, call: str, failure: Failure | None = None
+) -> Attempt:
     """Return the attempt that the token stands for, if it owns its task.
 
-    So too if this very call has settled it before: see `Attempt.settled`.
+    So too if this very call has settled it before: see `Attempt.settled`. A `failure` that the call
+    was to tell of is kept with its refusal.
 
     Raises:
         Fenced: The token owns no task; the task's history has the refusal.
@@ -60,26 +64,43 @@ def owned(transaction: Transaction, token: UUID, call: str) -> Attempt:
         raise Fenced(token, "no task was ever claimed with it")
     if row["owner"]:
         return Attempt(task=row)
-    begun, ended = _course(transaction, row)
+    begun, later = _course(transaction, row)
+    ended = next((event for event in later if event.name not in _WITHIN), None)
     if ended is not None and _settled_by(ended, token) == call:
         return Attempt(task=row, settled=ended.data)
     reason = _loss(row, token, ended)
-    facts = {
+    facts: dict[str, Any] = {
         "call": call,
         "token": str(token),
         "reason": reason,
         "worker_id": text_of(begun.data.get("worker_id")),
         "attempt": count_of(begun.data.get("attempt")),
+        "ended": None if ended is None else ended.name,
     }
+    if failure is not None:
+        facts["failure"] = asdict(failure)
+    if ended is not None and ended.name == "worker_lost" and not _has_called(later, token):
+        facts["death_taken_back"] = _take_back_death(transaction, row["id"])
     transaction.record(row["id"], "refused", facts)
     raise Fenced(token, reason)
 
 
-def _course(transaction: Transaction, claim: sqlite3.Row) -> tuple[Event, Event | None]:
-    """Return the event that a claim began with, and the one that it ended with."""
+def _course(transaction: Transaction, claim: sqlite3.Row) -> tuple[Event, list[Event]]:
+    """Return the event that a claim began with, and all of its task that came later."""
     rows = transaction.run("list_events", task_id=claim["id"], since=claim["claimed_seq"])
     begun, *later = map(event_of, rows.fetchall())
-    return begun, next((event for event in later if event.name not in _WITHIN), None)
+    return begun, later
+
+
+def _has_called(later: Sequence[Event], token: UUID) -> bool:
+    """Whether a call of a claim was refused before."""
+    return any(event.name == "refused" and event.data.get("token") == str(token) for event in later)
+
+
+def _take_back_death(transaction: Transaction, task_id: str) -> bool:
+    """Take the death of a worker that lives off the count; whether it could be."""
+    taken = transaction.run("take_back_death", id=task_id, most=MOST_TAKEN_BACK)
+    return taken.rowcount == 1
 
 
 def _settled_by(ended: Event, token: UUID) -> str | None:

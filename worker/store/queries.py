@@ -38,6 +38,14 @@ def find(read: Read, prefix: str) -> list[Task]:
     return _tasks(read, "find_tasks", first=first, after=f"{first}g")
 
 
+def of_key(read: Read, idempotency_key: str) -> Task | None:
+    """Read the task that was inserted with this key; see `TaskStore.of_key`."""
+    with read() as transaction:
+        key = transaction.one("select_task_of_key", idempotency_key=idempotency_key)
+        row = None if key is None else transaction.one("select_task", id=key["id"])
+    return None if row is None else task_of(row)
+
+
 def list_tasks(
     read: Read, *, statuses: Sequence[TaskStatus], parent_id: UUID | None, limit: int
 ) -> list[Task]:
@@ -85,6 +93,11 @@ def failures(
 def untold_failures(read: Read, *, limit: int) -> list[Task]:
     """List tasks that another application set to Failed; see `TaskStore.untold_failures`."""
     return _tasks(read, "list_untold_failures", limit=limit)
+
+
+def dead_letters(read: Read, *, limit: int) -> list[Task]:
+    """List tasks that failed for good and were not retried; see `TaskStore.dead_letters`."""
+    return _tasks(read, "list_dead_letters", limit=limit)
 
 
 def last_complete(

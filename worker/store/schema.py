@@ -8,7 +8,7 @@ from worker.errors import QueueIncompatible
 from worker.store.statements import sqlite
 
 APPLICATION_ID = 0x6C703236
-VERSION = 3
+VERSION = 4
 WAY_OUT = "move it away, or choose another home with --home DIR"
 
 
@@ -35,6 +35,8 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
         version = _version(connection, path)
         if version == 1:
             _run(connection, "upgrade_from_1")
+        if 0 < version < VERSION:
+            _run(connection, "upgrade_from_3")
         if version < VERSION:
             _run(connection, "create_schema")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

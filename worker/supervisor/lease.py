@@ -8,7 +8,13 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from worker.errors import Fenced, QueueUnavailable, TaskNotFound
+from worker.errors import (
+    Fenced,
+    QueueForbidden,
+    QueueIncompatible,
+    QueueUnavailable,
+    TaskNotFound,
+)
 from worker.store.base import TaskStore
 from worker.supervisor.duty import Duty
 from worker.task import Claim, TaskStatus
@@ -102,32 +108,40 @@ class LeaseKeeper(Duty):
             self._started_due = True
         self.wake()
 
-    def renew(self) -> None:
-        """Extend the lease now: after a pause it may have run out, and still be ours to keep."""
+    def renew(self) -> bool:
+        """Extend the lease now: after a pause it may have run out, and still be ours to keep.
+
+        Returns whether the store could be told.
+        """
         with self._noting:
             self._extended_at = -math.inf
-        self.round()
+        return self._beat()
 
     def round(self) -> None:
         """Extend the lease if that is due, else look whether the task is still ours."""
+        self._beat()
+
+    def _beat(self) -> bool:
+        """Do a round; whether the store answered, or was not to be asked."""
         with self._calling:
             claim = self._claim
             if claim is None:
-                return
+                return True
             try:
                 reason = self._tell_store(claim)
             except Fenced as fenced:
                 reason = fenced.reason
-            except TaskNotFound as gone:
-                reason = str(gone)
+            except (TaskNotFound, QueueForbidden, QueueIncompatible) as refused:
+                reason = str(refused)
             except QueueUnavailable as trouble:
                 _log.warning("the lease is not extended: %s", trouble)  # the next beat tries
-                return
+                return False
         if reason:
             with self._noting:
                 ours, self._claim = self._claim is claim, None
             if ours:
                 self._on_lost(claim.token, reason)
+        return True
 
     def _tell_store(self, claim: Claim) -> str:
         """Say why the claim is lost, or ""."""

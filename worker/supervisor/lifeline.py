@@ -8,22 +8,28 @@ from opentelemetry.trace import SpanKind
 from telemetry import names
 from telemetry.propagation import remote_context
 from telemetry.recorder import Recorder
-from worker.errors import QueueUnavailable
+from worker.errors import QueueError
 from worker.store.base import TaskStore
 from worker.supervisor.attempt import queue_attributes
 from worker.supervisor.duty import Duty
+from worker.supervisor.retries import RetryPolicy
 from worker.task import Task
 
+ROUNDS_PASSED_OVER = 2  # after an outage: half a lease, in which others come back
 _log = logging.getLogger(__name__)
 
 
 class Lifeline(Duty):
     """A thread that sweeps expired claims.
 
-    Each is a death of a worker: its task is queued again, or failed at `max_deaths`. The machine
-    may be gone for good, and its journal with it: what is known is added to the attempt's trace.
-    `before` is called before each sweep: after a pause of the whole machine, or an hour without the
-    queue, this worker's own claim must be extended, not swept. `chores` are done at each round too.
+    Each is a death of a worker: its task is queued again, or failed, as the policy has it. The
+    machine may be gone for good, and its journal with it: what is known is added to the attempt's
+    trace.
+
+    `before` is called before each sweep: after a pause of the whole machine this worker's own claim
+    must be extended, not swept. `chores` are done at each round too. All of them say whether the
+    queue answered: after an outage the leases of all have run out, and whoever is back first must
+    not take the tasks of those who are a moment later.
     """
 
     def __init__(
@@ -32,17 +38,18 @@ class Lifeline(Duty):
         recorder: Recorder,
         *,
         every_s: float,
-        max_deaths: int,
-        before: Callable[[], None],
-        chores: Sequence[Callable[[], object]] = (),
+        retries: RetryPolicy,
+        before: Callable[[], bool],
+        chores: Sequence[Callable[[], bool]] = (),
     ) -> None:
         super().__init__("lifeline")
         self._store = store
         self._recorder = recorder
         self._every_s = every_s
-        self._max_deaths = max_deaths
+        self._retries = retries
         self._before = before
         self._chores = chores
+        self._to_pass_over = 0
 
     @property
     def patience_s(self) -> float:
@@ -50,18 +57,24 @@ class Lifeline(Duty):
         return self._every_s
 
     def round(self) -> None:
-        """Sweep once, and do the chores."""
-        self._before()
-        self.sweep()
-        for chore in self._chores:
-            chore()
+        """Do the chores, and sweep once, unless the queue was away until just now."""
+        answered = [self._before(), *(chore() for chore in self._chores)]
+        if not all(answered):
+            self._to_pass_over = ROUNDS_PASSED_OVER
+        elif self._to_pass_over:
+            self._to_pass_over -= 1
+        else:
+            self.sweep()
 
     def sweep(self) -> int:
         """Sweep once; return how many claims had expired."""
         try:
-            lost = self._store.sweep(max_deaths=self._max_deaths)
-        except QueueUnavailable as trouble:
+            lost = self._store.sweep(
+                max_deaths=self._retries.deaths, by_type=self._retries.deaths_by_type
+            )
+        except QueueError as trouble:  # one that stays ends the worker, by its next claim
             _log.warning("cannot look for lost workers: %s", trouble)
+            self._to_pass_over = ROUNDS_PASSED_OVER
             return 0
         for task in lost:
             self._record(task)

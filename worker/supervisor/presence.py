@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from telemetry.shipper import Counters
-from worker.errors import QueueUnavailable
+from worker.errors import QueueError, QueueUnavailable
 from worker.messages import TelemetryTrouble
 from worker.store.base import TaskStore
 from worker.supervisor.attempt import Attempt
@@ -38,6 +38,7 @@ class Presence:
         device: What its task process computes on.
         model: The model that its task process has loaded.
         trouble: Why the queue cannot be reached, or "".
+        unheard: The same as a thread has met it, until people are told; or None.
     """
 
     def __init__(
@@ -58,9 +59,13 @@ class Presence:
         self.device: dict[str, Any] = {}
         self.model: str | None = None
         self.trouble = ""
+        self.unheard: QueueUnavailable | None = None
 
-    def record(self) -> None:
-        """Write the worker's row; any thread may. That it cannot be written fails nothing."""
+    def record(self) -> bool:
+        """Write the worker's row; any thread may. That it cannot be written fails nothing.
+
+        Returns whether it is written.
+        """
         try:
             self._store.record_worker(
                 self._worker_id,
@@ -68,8 +73,13 @@ class Presence:
                 current_model=self.model,
                 metadata={"device": self.device},
             )
-        except QueueUnavailable as trouble:
+        except QueueError as trouble:
             _log.warning("the worker's row is not written: %s", trouble)
+            if isinstance(trouble, QueueUnavailable):
+                self.unheard = trouble
+            return False
+        self.unheard, self.trouble = None, ""
+        return True
 
     def hear(self, trouble: TelemetryTrouble) -> None:
         """Take in what is wrong with the telemetry of a task process."""

@@ -12,9 +12,12 @@ from telemetry.death import HANG
 from telemetry.recorder import Recorder
 from worker.errors import Fenced, QueueUnavailable
 from worker.failure import failure_of
-from worker.output.storage import LocalStorage
+from worker.inputs.sources import shown
+from worker.output.storage import Storage
+from worker.settings.retrying import DEATH
 from worker.store.base import TaskStore
 from worker.supervisor.attempt import queue_attributes
+from worker.supervisor.retries import RetryPolicy, delay_s, failures_like, kind_of
 from worker.task import Cancelled, Claim, Done, Failed, Failure, Outcome, Retry, Spawned, TaskStatus
 
 SUPERSEDED = "superseded"
@@ -49,11 +52,10 @@ class Settler:
     """
 
     store: TaskStore
-    storage: LocalStorage
+    storage: Storage
     recorder: Recorder
     lease_s: float
-    max_attempts: int
-    max_deaths: int
+    retries: RetryPolicy
     version: str = ""  # the release that runs
 
     def settle(
@@ -67,7 +69,7 @@ class Settler:
 
         def write() -> Settled:
             if not isinstance(outcome, Cancelled):
-                self._tell(claim, last_word or LastWord())
+                self._tell(claim, outcome, last_word or LastWord())
             match outcome:
                 case Done():
                     return self._complete(claim, outcome, facts)
@@ -86,15 +88,15 @@ class Settler:
     def settle_death(self, claim: Claim, failure: Failure) -> Settled:
         """Count a death; the task is queued again, or failed at the limit.
 
-        A hang fails it at once: another attempt would take a GPU for as long.
+        A hang fails it at once, unless the policy says otherwise: another attempt would take a GPU
+        for as long.
         """
 
         def write() -> Settled:
             if failure.kind == HANG:
-                return self._fail(claim, failure)
-            status = self.store.record_death(
-                claim.token, self._released(failure), max_deaths=self.max_deaths
-            )
+                return self._retry(claim, failure)
+            most = self.retries.most(claim.task.task_type, DEATH)
+            status = self.store.record_death(claim.token, self._released(failure), max_deaths=most)
             return Settled(status=status, sentence=failure.sentence)
 
         return self._bounded(claim, write)
@@ -120,7 +122,11 @@ class Settler:
         except (Fenced, QueueUnavailable):
             raise
         except Exception as exc:  # noqa: BLE001 - whatever it is, it must not end the worker
-            return self._fail(claim, failure_of(self.recorder.error(exc), exc))
+            failure = failure_of(self.recorder.error(exc), exc)
+            # What may pass, as a storage that is away, costs an attempt and not the task.
+            if failure.retryable:
+                return self._retry(claim, failure)
+            return self._fail(claim, failure)
 
     def _fenced(self, claim: Claim, write: Callable[[], Settled]) -> Settled:
         try:
@@ -134,17 +140,25 @@ class Settler:
             _log.exception("task %s is left to its lease", claim.task.id)
             return Settled(status=SUPERSEDED, sentence=f"it cannot be settled: {exc}")
 
-    def _tell(self, claim: Claim, last: LastWord) -> None:
-        if last.started:
-            self.store.mark_started(claim.token)
-        self.store.extend(claim.token, lease_s=self.lease_s, progress=last.progress or None)
+    def _tell(self, claim: Claim, outcome: Outcome, last: LastWord) -> None:
+        try:
+            if last.started:
+                self.store.mark_started(claim.token)
+            self.store.extend(claim.token, lease_s=self.lease_s, progress=last.progress or None)
+        except Fenced:
+            # The failure is refused by the call that tells of it: the task's history then has it.
+            if not isinstance(outcome, Failed | Retry):
+                raise
 
     def _complete(self, claim: Claim, done: Done, facts: dict[str, Any]) -> Settled:
-        locations = self.storage.publish(claim.task.id, claim.token, list(done.files))
-        location = str(locations[0])
-        result = {**done.result, **facts, "files": [str(path) for path in locations]}
-        self.store.complete(claim.token, output_location=location, result=result)
-        return Settled(status=TaskStatus.COMPLETE, location=location)
+        def hold() -> None:
+            self.store.extend(claim.token, lease_s=self.lease_s, progress=None)
+
+        locations = self.storage.publish(claim.task.id, claim.token, list(done.files), hold)
+        result = {**done.result, **facts, "files": list(locations)}
+        self.store.complete(claim.token, output_location=locations[0], result=result)
+        # Whoever has a signed address can read the output: a console's lines are kept by many.
+        return Settled(status=TaskStatus.COMPLETE, location=shown(locations[0]))
 
     def _spawn(self, claim: Claim, spawned: Spawned, facts: dict[str, Any]) -> Settled:
         children = [
@@ -164,17 +178,18 @@ class Settler:
         )
 
     def _retry(self, claim: Claim, failure: Failure) -> Settled:
-        if claim.task.attempts >= self.max_attempts:
+        most = self.retries.most(claim.task.task_type, kind_of(failure))
+        if most == 1 or failures_like(failure, claim, self.store.events(claim.task.id)) >= most:
             return self._fail(claim, failure)
-        delay_s = float(2**claim.task.attempts)
+        wait_s = delay_s(claim.task.attempts)
         self.store.release(
             claim.token,
             reason=failure.sentence,
             give_back=False,
-            delay_s=delay_s,
+            delay_s=wait_s,
             failure=self._released(failure),
         )
-        sentence = f"again in {delay_s:g} s: {failure.sentence}"
+        sentence = f"again in {wait_s:g} s: {failure.sentence}"
         return Settled(status=TaskStatus.QUEUED, sentence=sentence)
 
     def _fail(self, claim: Claim, failure: Failure) -> Settled:

@@ -280,3 +280,39 @@ def test_what_others_wrote_into_the_row_does_not_stop_it(journey: Journey) -> No
     found = journey.found(journey.second)
     assert found.task.id == id_of(journey.second)
     assert "by its row it fell with" in found.says
+
+
+def test_a_failure_that_only_the_queue_was_told_of_is_told(journey: Journey) -> None:
+    """It happened on another machine, whose journals are not here."""
+    own = failure_of(journey.record(journey.second, otherwise))
+    shutil.rmtree(journey.journals[journey.second.task.id])
+    journey.fell()
+    with pytest.raises(Fenced):
+        journey.bench.store.fail(journey.second.token, own)
+    found = journey.found(journey.second)
+    assert found.failure is not None
+    assert (found.failure.type, found.failure.location.line) == (own.type, own.line)
+    assert found.task.error.startswith("Cascaded failed from related task")
+
+
+def test_a_relative_that_told_the_queue_alone_failed_too(journey: Journey) -> None:
+    """In the same way, by its fingerprint."""
+    own = failure_of(journey.record(journey.second, incident))
+    shutil.rmtree(journey.journals[journey.second.task.id])
+    journey.fell()
+    with pytest.raises(Fenced):
+        journey.bench.store.fail(journey.second.token, own)
+    found = journey.found(journey.first)
+    assert [one.task for one in found.same_failure] == [id_of(journey.second)]
+    assert because(found, journey.second) == because(journey.found(journey.first), journey.second)
+    assert "cascade" not in because(found, journey.second)
+
+
+def test_a_failure_that_is_recorded_and_told_is_the_same_one(journey: Journey) -> None:
+    """It is listed once."""
+    own = failure_of(journey.record(journey.second, incident))
+    journey.fell()
+    with pytest.raises(Fenced):
+        journey.bench.store.fail(journey.second.token, own)
+    found = journey.found(journey.first)
+    assert [one.task for one in found.same_failure] == [id_of(journey.second)]

@@ -84,7 +84,7 @@ def test_another_applications_database_is_refused(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused(queue: "Queue", raw: sqlite3.Connection) -> None:
     """A queue of a newer version is left alone; the error names both versions."""
     raw.execute("PRAGMA user_version = 9")
-    with pytest.raises(QueueIncompatible, match=r"schema version 9.*up to 3;.*newer loop26"):
+    with pytest.raises(QueueIncompatible, match=r"schema version 9.*up to 4;.*newer loop26"):
         LocalStore(Path(queue.address))
 
 

@@ -15,7 +15,7 @@ from worker.errors import Fenced
 from worker.store import schema
 from worker.store.base import ClaimRequest
 from worker.store.local import LocalStore
-from worker.task import TASK_TYPES, Failure, TaskStatus
+from worker.task import TASK_TYPES, Failure, NewTask, TaskStatus
 
 VERSION_1 = Path(__file__).with_name("queue_of_version_1.sql")
 NOW = 1_770_000_100.0
@@ -160,3 +160,24 @@ def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
         LocalStore(path)
     assert (_schema(path), _rows(path, "SELECT * FROM events")) == before
     assert _rows(path, "PRAGMA user_version") == [(1,)]
+
+
+def test_a_queue_of_version_3_is_brought_up_with_its_rows(tmp_path: Path) -> None:
+    """Its indexes of failures give way to those that know of refused ones, too."""
+    path, new = tmp_path / "queue.sqlite", tmp_path / "new.sqlite"
+    LocalStore(new).close()
+    with closing(LocalStore(path)) as store:
+        (task_id,) = store.insert([NewTask(task_type="t2v", params={})])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP INDEX tasks_failed")
+        for index in ("events_of_failures", "events_of_fingerprint"):
+            (made,) = connection.execute(
+                "SELECT sql FROM sqlite_master WHERE name = ?", (index,)
+            ).fetchone()
+            connection.execute(f"DROP INDEX {index}")
+            connection.execute(made.replace(", 'refused'", ""))
+        connection.execute("PRAGMA user_version = 3")
+    with closing(LocalStore(path)) as store:
+        assert store.get(task_id).id == task_id
+    assert _schema(path) == _schema(new)
+    assert _rows(path, "PRAGMA user_version") == [(schema.VERSION,)]

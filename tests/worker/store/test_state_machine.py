@@ -43,6 +43,7 @@ class Row:
     status: TaskStatus = TaskStatus.QUEUED
     attempts: int = 0
     deaths: int = 0
+    taken: int = 0
     token: UUID | None = None
     expires_at: float | None = None
     spawned: bool = False
@@ -60,6 +61,7 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.now = 1_770_000_000.0
         self.rows: dict[UUID, Row] = {}
+        self.swept: dict[UUID, UUID] = {}
         self.ends = ExitStack()
         self.store = self.open()
 
@@ -130,6 +132,13 @@ class QueueMachine(RuleBasedStateMachine):
             self.end(task_id, TaskStatus.FAILED)
         else:
             self.set_status(task_id, TaskStatus.QUEUED)
+
+    def speak(self, token: UUID) -> None:
+        """Take back the death of a worker that was swept and calls for the first time since."""
+        row = self.rows.get(self.swept.pop(token, token))
+        if row is not None and not row.status.terminal and row.deaths and row.taken < 10:
+            row.deaths -= 1
+            row.taken += 1
 
     def ready(self) -> list[UUID]:
         """List the eligible tasks in the order of insertion."""
@@ -216,6 +225,7 @@ class QueueMachine(RuleBasedStateMachine):
         if task_id is None:
             with pytest.raises(Fenced):
                 self.store.complete(token, output_location="late", result={})
+            self.speak(token)
             return token
         if how == "complete":
             self.store.complete(token, output_location="out", result={})
@@ -254,6 +264,7 @@ class QueueMachine(RuleBasedStateMachine):
         """A settled token extends nothing and claims nothing."""
         with pytest.raises(Fenced):
             self.store.extend(token, lease_s=LEASE_S, progress=None)
+        self.speak(token)
 
     @rule(target=tasks, task_id=tasks)
     def cancel(self, task_id: UUID) -> UUID:
@@ -282,6 +293,7 @@ class QueueMachine(RuleBasedStateMachine):
             for each, row in sorted(self.rows.items(), key=lambda item: item[1].expires_at or 0)
             if row.expires_at is not None and row.expires_at < self.now
         ]
+        self.swept |= {token: each for each in expired if (token := self.rows[each].token)}
         found = self.store.sweep(max_deaths=MAX_DEATHS)
         assert {task.id for task in found} == set(expired)
         for task_id in expired:

@@ -12,6 +12,7 @@ from telemetry.recorder import Recorder
 from worker.output.storage import LocalStorage
 from worker.store.base import ClaimRequest
 from worker.store.local import LocalStore
+from worker.supervisor.retries import RetryPolicy
 from worker.supervisor.settling import Settler
 from worker.task import Claim, NewTask
 
@@ -45,8 +46,7 @@ class Desk:
             storage=LocalStorage(path / "outputs"),
             recorder=self.recorder,
             lease_s=60,
-            max_attempts=3,
-            max_deaths=3,
+            retries=RetryPolicy(),
         )
 
     @staticmethod

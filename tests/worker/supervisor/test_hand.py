@@ -2,20 +2,26 @@
 
 import io
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from worker.console import JsonConsole
 from worker.messages import Alive, Finished, Progress, finished
+from worker.store.local import LocalStore
+from worker.supervisor import hand as hand_module
 from worker.supervisor import health
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.hand import Hand
 from worker.supervisor.health import HealthFile
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.presence import Presence
-from worker.task import Done, Failed, Failure
+from worker.task import Done, Failed, Failure, TaskStatus
 
 from .conftest import Desk
 
@@ -148,3 +154,33 @@ def test_an_outcome_that_is_refused_and_no_failure_is_not_told_of(holding: Holdi
     holding.desk.store.cancel(holding.attempt.claim.task.id)
     holding.hand.finish(finished(holding.token, Done(files=())))
     assert holding.failed == []
+
+
+def test_a_drain_that_finds_no_queue_gives_the_attempt_back_later(
+    holding: Holding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was lost; the task stays in hand until it is there again, and costs no try."""
+    monkeypatch.setattr(hand_module, "RETRY_S", 0.0)
+    task_id = holding.attempt.claim.task.id
+    with closing(sqlite3.connect(tmp_path / "queue.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        holding.hand.give_back("it stops")
+        assert holding.hand.attempt is holding.attempt
+        other.execute("ROLLBACK")
+    holding.hand.settle_if_due()
+    task = holding.desk.store.get(task_id)
+    assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
+
+
+def test_a_worker_whose_lease_ran_out_without_its_queue_costs_no_death(
+    holding: Holding, tmp_path: Path
+) -> None:
+    """Another took it for lost; the next heartbeat says that it lives, and the count is right."""
+    task_id = holding.attempt.claim.task.id
+    with closing(LocalStore(tmp_path / "queue.db", clock=lambda: time.time() + 3600)) as other:
+        other.sweep(max_deaths=3)
+    assert holding.desk.store.get(task_id).deaths == 1
+    holding.now += HEARTBEAT_S
+    holding.lease.round()
+    task = holding.desk.store.get(task_id)
+    assert (task.status, task.deaths) == (TaskStatus.QUEUED, 0)

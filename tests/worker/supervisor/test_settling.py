@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from worker.errors import QueueUnavailable
-from worker.supervisor.settling import SUPERSEDED
+from worker.supervisor.retries import RetryPolicy
+from worker.supervisor.settling import SUPERSEDED, LastWord
 from worker.task import Done, Failed, Failure, NewTask, Retry, Spawned, TaskStatus
 
 from .conftest import Desk
@@ -60,8 +61,7 @@ def test_a_retry_at_the_limit_is_a_failure(desk: Desk) -> None:
         storage=desk.settler.storage,
         recorder=desk.recorder,
         lease_s=60,
-        max_attempts=1,
-        max_deaths=3,
+        retries=RetryPolicy(max_attempts=1),
     )
     assert limited.settle(last, Retry(failure=FAILURE), {}).status == TaskStatus.FAILED
 
@@ -84,3 +84,30 @@ def test_a_released_task_has_its_attempt_back(desk: Desk) -> None:
     desk.settler.release(claim, "it stops")
     task = desk.store.get(claim.task.id)
     assert (task.status, task.attempts) == (TaskStatus.QUEUED, 0)
+
+
+def test_a_failure_that_comes_too_late_is_in_the_history(desk: Desk) -> None:
+    """The task has ended meanwhile; the refusal of the call that tells of it has what it was."""
+    claim = desk.claim()
+    desk.store.cancel(claim.task.id)
+    settled = desk.settler.settle(claim, Failed(failure=FAILURE), {}, LastWord(started=True))
+    assert settled.status == SUPERSEDED
+    newest = desk.store.events(claim.task.id)[-1]
+    assert (newest.name, newest.data["call"]) == ("refused", "fail")
+    assert newest.data["failure"]["type"] == "OSError"
+
+
+def test_an_error_that_may_pass_and_comes_too_late_is_in_the_history(desk: Desk) -> None:
+    """By the call that would have had it tried again."""
+    claim = desk.claim()
+    desk.store.cancel(claim.task.id)
+    assert desk.settler.settle(claim, Retry(failure=FAILURE), {}).status == SUPERSEDED
+    newest = desk.store.events(claim.task.id)[-1]
+    assert (newest.data["call"], newest.data["failure"]["type"]) == ("release", "OSError")
+
+
+def test_a_failure_whose_answer_was_lost_is_no_refusal_when_it_is_repeated(desk: Desk) -> None:
+    """The queue has it already, from this very claim."""
+    claim = desk.claim()
+    settles = [desk.settler.settle(claim, Failed(failure=FAILURE), {}) for _ in range(2)]
+    assert [settled.status for settled in settles] == [TaskStatus.FAILED] * 2

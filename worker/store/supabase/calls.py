@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 from postgrest.exceptions import APIError
 
-from worker.errors import QueueError, QueueUnavailable
+from worker.errors import QueueError, QueueIncompatible, QueueUnavailable
 from worker.store.supabase.connection import Connection
 from worker.store.supabase.json_values import read
 from worker.store.supabase.refusals import refusal_of
@@ -45,6 +45,7 @@ class Calls:
         self._patience_s = patience_s
         self._clock = clock
         self._sleep = sleep
+        self._answered: set[str] = set()
 
     def __call__(self, function: str, params: Mapping[str, Any]) -> Any:
         """Call `loop26_<function>` and return what it does, as JSON gives it.
@@ -52,7 +53,8 @@ class Calls:
         Raises:
             QueueUnavailable: It cannot be reached, or cannot answer now, for all of the patience.
             QueueForbidden: Key or token do not allow it.
-            QueueIncompatible: The database lacks the function.
+            QueueIncompatible: The database lacks the function; of one that was there before, only
+                after all of the patience: PostgREST loses sight of it while a migration changes it.
             InvalidTask: A task is refused.
             QueueError: Anything else.
         """
@@ -60,12 +62,17 @@ class Calls:
         wait_s = _FIRST_WAIT_S
         while True:
             try:
-                return self._once(function, params)
-            except QueueUnavailable:
+                found = self._once(function, params)
+            except (QueueUnavailable, QueueIncompatible) as trouble:
+                if isinstance(trouble, QueueIncompatible) and function not in self._answered:
+                    raise
                 # Not all at once: workers that lost the same database come back to it together.
                 pause_s = wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - to part them, no secret
                 if self._clock() + pause_s > until:
                     raise
+            else:
+                self._answered.add(function)
+                return found
             self._sleep(pause_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 

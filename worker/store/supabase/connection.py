@@ -10,7 +10,8 @@ from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 
 CONNECT_S: Final = 5.0
-ANSWER_S: Final = 20.0  # a claim takes a millisecond, a list of 10,000 tasks some seconds
+ANSWER_S: Final = 20.0  # a list of 10,000 tasks takes some seconds
+WORKERS_ANSWER_S: Final = 8.0  # a claim takes a millisecond; stopping must not wait for a server
 WORKER_TOKEN_HEADER: Final = "x-worker-token"  # noqa: S105 - the name of a header
 _CONNECTIONS: Final = 8  # one a thread that calls, and some
 
@@ -55,8 +56,10 @@ class Connection:
     """
 
     def __init__(
-        self, access: Access, *, connect_s: float = CONNECT_S, answer_s: float = ANSWER_S
+        self, access: Access, *, connect_s: float = CONNECT_S, answer_s: float | None = None
     ) -> None:
+        if answer_s is None:
+            answer_s = WORKERS_ANSWER_S if access.worker_token else ANSWER_S
         headers = {WORKER_TOKEN_HEADER: access.worker_token} if access.worker_token else {}
         self._last = threading.local()
         self._http = httpx.Client(

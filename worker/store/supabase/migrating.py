@@ -20,8 +20,12 @@ create table if not exists loop26.migrations (
 );
 alter table loop26.migrations enable row level security;
 """
+_THERE: Final = (
+    "select 1 from pg_catalog.pg_tables where schemaname = 'loop26' and tablename = 'migrations'"
+)
 _NOTED: Final = "insert into loop26.migrations (version, name) values ({version}, {name});\n"
-_LOCK: Final = 2_611_126  # of the session that migrates: two at once wait for each other
+_LOCK: Final = 2_611_126  # of a transaction that migrates: two at once wait for each other
+_LOCKED_S: Final = 30  # an application's long transaction holds up all that come after us
 
 
 class MigrationFailed(QueueError):
@@ -54,31 +58,33 @@ def migrate(
         MigrationFailed: The database refuses one.
     """
     with _connected(address) as connection:
-        connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
-        there = _version(connection)
-        newest = known()[-1].version
-        if there > newest:
-            raise QueueIncompatible(
-                f"the database has schema version {there}, this loop26 knows {newest}; "
-                "install a newer loop26 here"
-            )
-        missing = [each for each in known() if each.version > there]
-        for each in missing:
-            begun(each)
-            _apply(connection, each)
-            done(each)
-    return missing
+        _refuse_newer(_version(connection))
+        return [each for each in known() if _apply(connection, each, begun, done)]
 
 
-def applied(address: str) -> int:
-    """Return the version that a database has; 0 without one. Raises as `migrate` does."""
+def missing(address: str) -> list[Migration]:
+    """Return what `migrate` would apply. Raises as it does."""
     with _connected(address) as connection:
-        return _version(connection)
+        there = _version(connection)
+    _refuse_newer(there)
+    return [each for each in known() if each.version > there]
 
 
-def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
+def _apply(
+    connection: psycopg.Connection[Any],
+    migration: Migration,
+    begun: Callable[[Migration], None],
+    done: Callable[[Migration], None],
+) -> bool:
+    """Apply a migration, unless it was; say whether."""
     try:
         with connection.transaction():
+            # Of the transaction, not of the session: a pooler gives each one another session.
+            connection.execute(f"set local lock_timeout = '{_LOCKED_S}s'")
+            connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+            if _version(connection) >= migration.version:
+                return False
+            begun(migration)
             # No parameters: so it is sent as it is, however many statements it has.
             connection.execute(_statements(migration))
     except psycopg.errors.InsufficientPrivilege as error:
@@ -86,16 +92,46 @@ def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
             f"migration {migration.version} ({migration.name}) needs a role that may create "
             f"schemas, roles and functions: {_said(error)}; connect as the database's owner"
         ) from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise QueueUnavailable(
+            f"migration {migration.version} ({migration.name}) has waited {_LOCKED_S} s for "
+            "another transaction that uses the same tables; nothing is changed: try again when "
+            "it has ended"
+        ) from error
+    except psycopg.OperationalError as error:
+        raise QueueUnavailable(
+            f"migration {migration.version} ({migration.name}) was cut off: {_said(error)}; "
+            "nothing of it is left: try again"
+        ) from error
     except psycopg.Error as error:
         raise MigrationFailed(migration, _said(error)) from error
+    done(migration)
+    return True
+
+
+def _refuse_newer(there: int) -> None:
+    newest = known()[-1].version
+    if there > newest:
+        raise QueueIncompatible(
+            f"the database has schema version {there}, this loop26 knows {newest}; "
+            "install a newer loop26 here"
+        )
 
 
 def _version(connection: psycopg.Connection[Any]) -> int:
-    (there,) = connection.execute("select to_regclass('loop26.migrations')").fetchone() or (None,)
-    if there is None:
-        return 0
-    query = "select coalesce(max(version), 0) from loop26.migrations"
-    (version,) = connection.execute(query).fetchone() or (0,)
+    """Return the version that a database has; 0 without one."""
+    try:
+        # Not by to_regclass: a session may remember that there was none.
+        if connection.execute(_THERE).fetchone() is None:
+            return 0
+        query = "select coalesce(max(version), 0) from loop26.migrations"
+        (version,) = connection.execute(query).fetchone() or (0,)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise QueueForbidden(
+            f"the schema's version may not be read: {_said(error)}; connect as the database's owner"
+        ) from error
+    except psycopg.Error as error:
+        raise QueueUnavailable(f"the database does not answer: {_said(error)}") from error
     return int(version)
 
 
@@ -130,5 +166,8 @@ def _statements(migration: Migration) -> str:
 
 
 def _said(error: psycopg.Error) -> str:
+    """Return what the server says, in one line; what the client says, where no server does."""
+    parts = [error.diag.message_primary or f"{error}", error.diag.message_detail]
+    told = "; ".join(part for part in (*parts, error.diag.message_hint) if part)
     place = f" ({error.sqlstate})" if error.sqlstate else ""
-    return " ".join(f"{error}".split()) + place
+    return " ".join(told.split()) + place

@@ -39,7 +39,7 @@ def task_of(row: Mapping[str, Any]) -> Task:
         idempotency_key=row["idempotency_key"],
         trace_context=row["trace_context"],
         process_context=row["process_context"],
-        attempts=row["attempts"],
+        attempts=row["attempts"] or 0,
         deaths=row["deaths"],
         worker_id=row["worker_id"],
         output_location=row["output_location"],
@@ -83,7 +83,7 @@ def failed_attempt_of(row: Mapping[str, Any]) -> FailedAttempt:
 
 def diagnosis_of(answer: Mapping[str, Any]) -> Diagnosis:
     """Read what the queue says of itself."""
-    parts = ("tables", "indexes", "triggers", "functions")
+    parts = ("tables", "policies", "indexes", "triggers", "functions")
     return Diagnosis(
         now=_time(answer["now"]) or UNSAID,
         server=f"PostgreSQL {answer['server']}",

@@ -167,9 +167,10 @@ class SupabaseStore:
         )
         return TaskStatus(answer["status"])
 
-    def sweep(self, *, max_deaths: int) -> list[Task]:
+    def sweep(self, *, max_deaths: int, by_type: Mapping[str, int] = {}) -> list[Task]:
         """Find claims that expired; see `TaskStore.sweep`."""
-        return list(map(rows.task_of, self._call("sweep_leases", {"p_max_deaths": max_deaths})))
+        asked = {"p_max_deaths": max_deaths, "p_by_type": dict(by_type)}
+        return list(map(rows.task_of, self._call("sweep_leases", asked)))
 
     def cancel(self, task_id: UUID, *, reason: str = "") -> list[UUID]:
         """Cancel a task and its family; see `TaskStore.cancel`."""
@@ -191,6 +192,11 @@ class SupabaseStore:
     def find(self, prefix: str) -> list[Task]:
         """Find the tasks whose id begins with `prefix`; see `TaskStore.find`."""
         return list(map(rows.task_of, self._call("find_tasks", {"p_prefix": prefix})))
+
+    def of_key(self, idempotency_key: str) -> Task | None:
+        """Read the task that was inserted with this key; None where none was."""
+        row = self._call("get_task_of_key", {"p_idempotency_key": idempotency_key})
+        return None if row is None else rows.task_of(row)
 
     def list_tasks(
         self, *, statuses: Sequence[TaskStatus] = (), parent_id: UUID | None = None, limit: int = 50
@@ -231,6 +237,10 @@ class SupabaseStore:
     def untold_failures(self, *, limit: int) -> list[Task]:
         """List tasks that another application set to Failed; see `TaskStore.untold_failures`."""
         return list(map(rows.task_of, self._call("list_untold_failures", {"p_limit": limit})))
+
+    def dead_letters(self, *, limit: int) -> list[Task]:
+        """List tasks that failed for good and were not retried; see `TaskStore.dead_letters`."""
+        return list(map(rows.task_of, self._call("list_dead_letters", {"p_limit": limit})))
 
     def last_complete(
         self, task_type: str, model: str, *, before: datetime | None = None

@@ -11,6 +11,7 @@ from worker.store.supabase.calls import Calls
 
 PREFIX: Final = "l26w_"  # so that scanners for leaked secrets can know one
 _BYTES: Final = 32
+_LONGEST_NAME: Final = 100
 
 
 class TokenNameTaken(QueueError):
@@ -55,7 +56,7 @@ class WorkerTokens:
 
         Raises `InvalidTask` for a name that is none, `TokenNameTaken`, `QueueForbidden`.
         """
-        if not name.strip() or len(name) > 100 or not name.isprintable():  # noqa: PLR2004
+        if not _is_name(name):
             raise InvalidTask("NAME", name, "must be 1 to 100 characters that can be printed")
         token = PREFIX + secrets.token_urlsafe(_BYTES)
         told = {
@@ -69,12 +70,16 @@ class WorkerTokens:
 
     def revoke(self, name: str) -> None:
         """Revoke a token from now on; again changes nothing. Raises `NoSuchToken`."""
-        if not self.call("revoke_worker_token", {"p_name": name}):
+        if not _is_name(name) or not self.call("revoke_worker_token", {"p_name": name}):
             raise NoSuchToken(name)
 
     def listed(self, now: datetime) -> list[WorkerToken]:
         """List all that were made, by name."""
         return [_token_of(row, now) for row in self.call("list_worker_tokens", {})]
+
+
+def _is_name(name: str) -> bool:
+    return bool(name.strip()) and len(name) <= _LONGEST_NAME and name.isprintable()
 
 
 def _token_of(row: dict[str, Any], now: datetime) -> WorkerToken:

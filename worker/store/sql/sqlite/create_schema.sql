@@ -1,4 +1,4 @@
--- Schema version 3: what is not there yet is made, so an upgrade runs this too. Times are UTC,
+-- Schema version 4: what is not there yet is made, so an upgrade runs this too. Times are UTC,
 -- ISO 8601 with microseconds, and so sort as text.
 
 CREATE TABLE IF NOT EXISTS tasks (
@@ -59,6 +59,9 @@ WHERE status = 'Queued' AND model IS NOT NULL;
 CREATE INDEX IF NOT EXISTS tasks_complete
 ON tasks (task_type, coalesce(model, json_extract(params, '$.model')), generation_processed_at)
 WHERE status = 'Complete';
+-- What failed last.
+CREATE INDEX IF NOT EXISTS tasks_failed ON tasks (coalesce(generation_processed_at, updated_at), seq)
+WHERE status = 'Failed';
 CREATE INDEX IF NOT EXISTS tasks_of_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL;
 
 -- Tasks that wait for nothing but a worker and their `run_after`.
@@ -109,10 +112,10 @@ WHERE name = 'claimed';
 
 -- What failed, when: few among many.
 CREATE INDEX IF NOT EXISTS events_of_failures ON events (at)
-WHERE name IN ('failed', 'retried', 'died', 'worker_lost');
+WHERE name IN ('failed', 'retried', 'died', 'worker_lost', 'refused');
 CREATE INDEX IF NOT EXISTS events_of_fingerprint
 ON events (json_extract(data, '$.failure.fingerprint'), at)
-WHERE name IN ('failed', 'retried', 'died', 'worker_lost');
+WHERE name IN ('failed', 'retried', 'died', 'worker_lost', 'refused');
 
 CREATE TRIGGER IF NOT EXISTS events_are_kept_as_written BEFORE UPDATE ON events
 BEGIN

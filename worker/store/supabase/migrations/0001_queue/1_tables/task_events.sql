@@ -14,9 +14,9 @@ where name = 'claimed';
 
 -- What failed, when: few among many.
 create index if not exists task_events_of_failures on public.task_events (at)
-where name in ('failed', 'retried', 'died', 'worker_lost');
+where name in ('failed', 'retried', 'died', 'worker_lost', 'refused');
 create index if not exists task_events_of_fingerprint
 on public.task_events ((data -> 'failure' ->> 'fingerprint'), at)
-where name in ('failed', 'retried', 'died', 'worker_lost');
+where name in ('failed', 'retried', 'died', 'worker_lost', 'refused');
 
 alter table public.task_events enable row level security;

@@ -83,4 +83,7 @@ create index if not exists tasks_newest on public.tasks (created_at desc, seq de
 create index if not exists tasks_complete
 on public.tasks (task_type, coalesce(model, params ->> 'model'), generation_processed_at)
 where status = 'Complete';
-create index if not exists tasks_failed on public.tasks (updated_at) where status = 'Failed';
+-- What failed last.
+create index if not exists tasks_failed
+on public.tasks ((coalesce(generation_processed_at, updated_at)), seq)
+where status = 'Failed';

@@ -77,7 +77,7 @@ begin
     );
     update public.tasks
     set status = 'In Progress',
-        attempts = attempts + 1,
+        attempts = coalesce(attempts, 0) + 1,
         worker_id = p_worker_id,
         claim_token = p_token,
         claimed_by = v_by,

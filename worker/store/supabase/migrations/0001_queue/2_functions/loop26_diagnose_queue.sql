@@ -103,6 +103,29 @@ begin
                     )
                 )
         ),
+        -- Those that let in anybody to any row.
+        'policies', (
+            select coalesce(
+                jsonb_agg(
+                    jsonb_build_object('name', policyname, 'table', tablename, 'for', cmd)
+                    order by tablename, policyname
+                ),
+                '[]'
+            )
+            from pg_policies
+            where schemaname = 'public'
+                and tablename in ('tasks', 'workers')
+                and permissive = 'PERMISSIVE'
+                and roles && array['public', 'anon']::name[]
+                and 'true' in (qual, with_check)
+                and exists (
+                    select 1 from unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) as privilege
+                    where cmd in ('ALL', privilege)
+                        and has_table_privilege(
+                            'anon', format('%I.%I', schemaname, tablename)::regclass, privilege
+                        )
+                )
+        ),
         'indexes', (
             select coalesce(jsonb_agg(indexname order by indexname), '[]') from pg_indexes
             where schemaname = 'public' and tablename in ('tasks', 'task_events', 'workers')

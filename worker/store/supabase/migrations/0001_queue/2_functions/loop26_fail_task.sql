@@ -7,7 +7,7 @@ declare
     v_now timestamptz := loop26.now();
     v_owned record;
 begin
-    select * into v_owned from loop26.owned_task(p_token, 'fail', v_by, v_now);
+    select * into v_owned from loop26.owned_task(p_token, 'fail', v_by, v_now, p_failure);
     if v_owned.fenced is not null then
         return jsonb_build_object('fenced', v_owned.fenced);
     end if;

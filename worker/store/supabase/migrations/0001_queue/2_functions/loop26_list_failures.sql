@@ -1,5 +1,6 @@
 -- List attempts that failed by themselves, newest first: one line an attempt. A death that fails its
--- task leaves two events, and the first of them counts.
+-- task leaves two events, and the first of them counts. What was refused counts where the task had
+-- fallen with another, but for deaths: its supervisor may have ended a task process that went on.
 create or replace function public.loop26_list_failures(
     p_fingerprint text default null,
     p_since timestamptz default null,
@@ -24,7 +25,7 @@ begin
                 coalesce(task.model, task.params ->> 'model') as model
             from public.task_events as event
             join public.tasks as task on task.id = event.task_id
-            where event.name in ('failed', 'retried', 'died', 'worker_lost')
+            where event.name in ('failed', 'retried', 'died', 'worker_lost', 'refused')
                 and (p_fingerprint is null or event.data -> 'failure' ->> 'fingerprint' = p_fingerprint)
                 and (p_since is null or event.at >= p_since)
                 and (p_before is null or event.at < p_before)
@@ -36,6 +37,21 @@ begin
                         where death.task_id = event.task_id
                             and death.seq = event.seq - 1
                             and death.name in ('died', 'worker_lost')
+                    )
+                )
+                and not (
+                    event.name = 'refused'
+                    and (
+                        event.data ->> 'ended' is distinct from 'cascaded'
+                        or event.data ->> 'call' is not distinct from 'record_death'
+                        or exists (
+                            select 1 from public.task_events as earlier
+                            where earlier.task_id = event.task_id
+                                and earlier.seq < event.seq
+                                and earlier.name = 'refused'
+                                and earlier.data ->> 'token' = event.data ->> 'token'
+                                and jsonb_typeof(earlier.data -> 'failure') = 'object'
+                        )
                     )
                 )
             order by event.at desc, event.task_id desc, event.seq desc

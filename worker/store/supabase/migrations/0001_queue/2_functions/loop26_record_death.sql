@@ -13,7 +13,7 @@ declare
     v_facts jsonb;
     v_status text;
 begin
-    select * into v_owned from loop26.owned_task(p_token, 'record_death', v_by, v_now);
+    select * into v_owned from loop26.owned_task(p_token, 'record_death', v_by, v_now, p_failure);
     if v_owned.fenced is not null then
         return jsonb_build_object('fenced', v_owned.fenced);
     elsif v_owned.settled is not null then

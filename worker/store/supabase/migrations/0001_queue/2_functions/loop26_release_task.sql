@@ -14,7 +14,7 @@ declare
     v_delay_s double precision;
     v_owned record;
 begin
-    select * into v_owned from loop26.owned_task(p_token, 'release', v_by, v_now);
+    select * into v_owned from loop26.owned_task(p_token, 'release', v_by, v_now, p_failure);
     if v_owned.fenced is not null then
         return jsonb_build_object('fenced', v_owned.fenced);
     elsif v_owned.settled is not null then

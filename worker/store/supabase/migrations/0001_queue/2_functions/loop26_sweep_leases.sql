@@ -1,12 +1,14 @@
 -- Treat every claim whose lease ran out as a death; return the tasks as they were before. One worker
--- at a time does it; to another that asks meanwhile there is nothing to be done.
-create or replace function public.loop26_sweep_leases(p_max_deaths integer) returns jsonb
+-- at a time does it; to another that asks meanwhile there is nothing to be done. `p_by_type` has the
+-- deaths of task types that are to have others than `p_max_deaths`.
+create or replace function public.loop26_sweep_leases(
+    p_max_deaths integer, p_by_type jsonb default '{}'
+) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_by text := loop26.authorize_worker();
     v_now timestamptz := loop26.now();
-    v_limit integer := loop26.deaths_limit(p_max_deaths);
     v_lost public.tasks;
     v_task public.tasks;
     v_failure jsonb;
@@ -43,7 +45,15 @@ begin
             v_now
         );
         if v_task.claim_token is not null then
-            perform loop26.count_death(v_task, v_failure, v_limit, v_facts, v_now);
+            perform loop26.count_death(
+                v_task,
+                v_failure,
+                loop26.deaths_limit(
+                    coalesce((p_by_type ->> v_task.task_type)::integer, p_max_deaths)
+                ),
+                v_facts,
+                v_now
+            );
         end if;
         v_swept := v_swept || loop26.shown_task(v_lost);
     end loop;

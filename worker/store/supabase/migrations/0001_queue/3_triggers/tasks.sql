@@ -9,6 +9,7 @@ declare
     v_status text;
 begin
     new.dependant_on := coalesce(new.dependant_on, '{}');
+    new.attempts := coalesce(new.attempts, 0);
     new.parent_id := loop26.parent_of(new.parent_id, new.task_type, new.params);
     new.model := coalesce(new.model, loop26.model_of(new.params));
     new.trace_context := coalesce(new.trace_context, loop26.request_header('traceparent'));

@@ -1,6 +1,7 @@
 -- Nobody may anything but what is said here. A project's defaults give new tables and functions to
 -- everyone who has its publishable key.
 revoke all on public.task_events from public, anon, authenticated, service_role;
+revoke all on sequence public.tasks_seq_seq from public, anon, authenticated, service_role;
 revoke all on all tables in schema loop26 from public, anon, authenticated, service_role;
 revoke all on all functions in schema loop26 from public, anon, authenticated, service_role;
 

@@ -21,6 +21,16 @@ begin
     update public.tasks
     set waits_for = loop26.incomplete_of(dependant_on)
     where status in ('Queued', 'In Progress') and dependant_on <> '{}';
+    -- An orchestrator whose children are there waits for them: the last of them completes it.
+    update public.tasks as orchestrator
+    set spawned_at = coalesce(generation_started_at, created_at)
+    where status = 'In Progress'
+        and task_type = 'travel_orchestrator'
+        and spawned_at is null
+        and exists (
+            select 1 from public.tasks as child
+            where child.parent_id = orchestrator.id and child.status in ('Queued', 'In Progress')
+        );
 
     for v_trigger in select key, value from jsonb_each_text(v_triggers) loop
         execute format(
