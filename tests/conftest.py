@@ -24,6 +24,7 @@ TOGETHER = (
     "test_jaeger.py",
     "test_journey.py",
     "test_replay.py",
+    "test_shared_queue.py",
 )
 
 # Some minutes on two processors, once a machine.

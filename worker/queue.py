@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from worker.errors import SettingsError
 from worker.settings import Settings
 from worker.store.base import TaskStore
 from worker.store.local import LocalStore
@@ -40,11 +41,17 @@ def open_as_operator(settings: Settings) -> TaskStore:
 
 
 def open_shared(settings: Settings, key: str, worker_token: str = "") -> "SupabaseStore":
-    """Open a shared queue with this right; its first call asks for it."""
+    """Open a shared queue with this right; its first call asks for it.
+
+    Raises `SettingsError` for a key or a token that no request could carry: nothing shows it.
+    """
     # Loaded where there is a project: half a second that a local queue need not wait.
     from worker.store.supabase import SupabaseStore
     from worker.store.supabase.connection import Access
 
+    _refuse_unsendable("LOOP26_WORKER_TOKEN", worker_token)
+    secret = key == settings.operator_key
+    _refuse_unsendable("SUPABASE_SECRET_KEY" if secret else "SUPABASE_PUBLISHABLE_KEY", key)
     access = Access(
         url=settings.supabase_url or "",
         key=key,
@@ -58,3 +65,11 @@ def _open(settings: Settings, key: str, worker_token: str) -> TaskStore:
     if is_shared(settings):
         return open_shared(settings, key, worker_token)
     return LocalStore(settings.queue_path, busy_timeout_s=PATIENCE_S)
+
+
+def _refuse_unsendable(name: str, secret: str) -> None:
+    if not all("!" <= character <= "~" for character in secret):
+        raise SettingsError(
+            f"{name} cannot be sent: it has a character that no key has, a line break or a space "
+            "perhaps; copy it again, without quotes and without what comes after it"
+        )

@@ -9,9 +9,15 @@ from worker.cli.paper import print_json
 from worker.cli.session import HomeOption, JsonOption, session_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.text import Text
+
     from worker.doctor.finding import Finding
 
 EXIT_UNWELL = 1
+_MOST_IDS = 5
+_INDENT = 8  # under what was found, beside the verdict
 
 
 def doctor(context: typer.Context, as_json: JsonOption = False, home: HomeOption = None) -> None:
@@ -41,18 +47,37 @@ def doctor(context: typer.Context, as_json: JsonOption = False, home: HomeOption
 
 
 def _print(finding: "Finding") -> None:
+    from rich.padding import Padding
     from rich.text import Text
 
+    from telemetry.reports.wording import one_line
     from worker.cli.paper import paper
 
     styles = {"ok": "green", "warning": "yellow", "error": "bold red"}
     line = Text.assemble(
         (f"{finding.verdict.value:8}", styles[finding.verdict.value]),
         (f"{finding.name}: ", "bold"),
-        finding.found,
+        one_line(finding.found),  # it may hold what a stranger has named
     )
-    paper().print(line)
-    if finding.ids and finding.advice:
-        paper().print(Text(f"        {' '.join(finding.ids[:5])}", style="dim"))
-    if finding.advice:
-        paper().print(Text(f"        {finding.advice}"))
+    console = paper()
+    # A pipe gets a line for each thing that is said, however long.
+    console.print(line, soft_wrap=not console.is_terminal)
+    for text in _below(finding):
+        if console.is_terminal:
+            console.print(Padding(text, (0, 0, 0, _INDENT), expand=False))
+        else:
+            console.print(Text(" " * _INDENT) + text, soft_wrap=True)
+
+
+def _below(finding: "Finding") -> "Iterator[Text]":
+    """Yield what stands under a finding that is not well: its tasks, and what to do."""
+    from rich.text import Text
+
+    if not finding.advice:
+        return
+    if finding.ids:
+        told = " ".join(finding.ids[:_MOST_IDS])
+        rest = len(finding.ids) - _MOST_IDS
+        told += f" … `loop26 doctor --json` has {rest} more" if rest > 0 else ""
+        yield Text(told, style="dim")
+    yield Text(finding.advice)

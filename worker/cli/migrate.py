@@ -20,10 +20,10 @@ def migrate(
 ) -> None:
     """Make the queue in a Supabase project or a PostgreSQL, or bring it to this version.
 
-    Each numbered migration is applied once, in a transaction. A `tasks` table that
-    is there already is kept, with its rows, policies and grants. The database is
-    named by SUPABASE_DB_URL: in Supabase's dashboard under Connect, the session
-    pooler's or the direct address.
+    Each numbered migration is applied once, in a transaction. A `tasks` table
+    that is there already is kept, with its rows, policies and grants. The
+    database is named by SUPABASE_DB_URL: in Supabase's dashboard under Connect,
+    the session pooler's or the direct address.
 
     [bold]Examples[/]
 
@@ -45,17 +45,16 @@ def migrate(
             "or print the SQL with `loop26 migrate --print` and run it yourself"
         )
     if check:
-        there = migrating.applied(address.get_secret_value())
-        missing = [each for each in known() if each.version > there]
-        for each in missing:
+        found = migrating.missing(address.get_secret_value())
+        for each in found:
             typer.echo(f"missing: {each.version} {each.name}")
-        if missing:
+        if found:
             raise typer.Exit(1)
     else:
-        missing = migrating.migrate(
+        found = migrating.migrate(
             address.get_secret_value(),
-            lambda each: typer.echo(f"{each.version} {each.name} …", nl=False),
-            lambda _each: typer.echo(" done"),
+            lambda each: typer.echo(f"{each.version} {each.name} …"),
+            lambda each: typer.echo(f"{each.version} {each.name}: done"),
         )
-    if not missing:
+    if not found:
         typer.echo(f"the queue has schema version {known()[-1].version}: nothing to do")

@@ -10,6 +10,8 @@ from worker.cli.tasks import TaskArgument, find_task
 from worker.errors import WorkerError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from worker.task import Task
 
 
@@ -58,4 +60,19 @@ def trace(
     from telemetry.reports.tree import renderable
     from worker.cli.paper import paper
 
+    if elsewhere := _elsewhere(task, {span.span_id.hex() for span in model.spans}):
+        paper().print(elsewhere, soft_wrap=True, highlight=False, markup=False)
     paper().print(renderable(model, everything=every), soft_wrap=True)
+
+
+def _elsewhere(task: "Task", recorded: "Collection[str]") -> str:
+    """Say that the newest attempt's own span is not in this record; "" where it is."""
+    from worker.store.contexts import span_id_of
+
+    span_id = span_id_of(task.process_context)
+    if span_id is None or span_id in recorded:
+        return ""
+    return (
+        f"nothing of attempt {task.attempts} is recorded in this home: {task.worker_id} made it on "
+        "another machine, or its journal is gone; what follows is what happened here"
+    )

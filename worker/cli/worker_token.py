@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,9 +24,9 @@ worker_token = typer.Typer(
     rich_markup_mode="rich",
     help="""Let workers into a shared queue without its secret key, and shut them out again.
 
-    A worker needs SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY and LOOP26_WORKER_TOKEN. Its
-    token lets it claim tasks and settle those that it holds, and nothing else.
-    These commands need SUPABASE_SECRET_KEY.""",
+    A worker needs SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY and
+    LOOP26_WORKER_TOKEN. Its token lets it claim tasks and settle those that it
+    holds, and nothing else. These commands need SUPABASE_SECRET_KEY.""",
 )
 
 
@@ -63,19 +63,21 @@ def list_tokens(
     with _tokens(context, home) as tokens:
         found = tokens.listed(now)
     if as_json:
-        print_json([asdict(token) for token in found])
+        print_json([_as_json(asdict(token)) for token in found])
         return
     if not found:
         typer.echo("no worker tokens; `loop26 worker-token create NAME` makes one")
         return
     from rich.table import Table
+    from rich.text import Text
 
+    from telemetry.reports.wording import one_line
     from worker.cli.paper import paper
 
     table = Table("NAME", "STATUS", "CREATED", "EXPIRES", "LAST USED", box=None, pad_edge=False)
     for token in found:
         moments = (token.created_at, token.expires_at, token.last_used_at)
-        table.add_row(token.name, token.status, *map(_shown, moments))
+        table.add_row(Text(one_line(token.name)), token.status, *map(_shown, moments))
     paper().print(table)
 
 
@@ -99,6 +101,13 @@ def _tokens(context: typer.Context, home: HomeOption) -> "Iterator[WorkerTokens]
         )
     with closing(open_shared(settings, settings.operator_key or settings.public_key)) as store:
         yield store.tokens
+
+
+def _as_json(token: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in token.items()
+    }
 
 
 def _shown(at: datetime | None) -> str:

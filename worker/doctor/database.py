@@ -9,7 +9,7 @@ from worker.doctor.finding import Finding, Verdict
 from worker.store.diagnosis import Diagnosis
 from worker.store.supabase.migrations import known
 
-_AGAIN: Final = "run `loop26 migrate --print`, and the part of it that makes them"
+_AGAIN: Final = "run the statements that make them again: `loop26 migrate --print` has them"
 _MADE_INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
 _MADE_TRIGGER: Final = re.compile(r"create or replace trigger (\w+)")
 _OF_WORKERS: Final = re.compile(r"'(loop26_\w+)'")
@@ -24,6 +24,7 @@ def examine_database(diagnosis: Diagnosis) -> Iterator[Finding]:
     yield _schema(diagnosis)
     yield _row_security(found["tables"])
     yield _open_tables(found["tables"])
+    yield _open_policies(found["policies"])
     yield _listed("indexes", _made(_MADE_INDEX), found["indexes"])
     yield _listed("triggers", _made(_MADE_TRIGGER), found["triggers"])
     yield _functions(found["functions"])
@@ -71,6 +72,19 @@ def _open_tables(tables: Mapping[str, Any]) -> Finding:
     )
 
 
+def _open_policies(policies: Iterable[Mapping[str, Any]]) -> Finding:
+    opened = [f"{each['name']} on {each['table']} ({each['for']})" for each in policies]
+    if not opened:
+        return Finding(name="policies", verdict=Verdict.OK, found="none lets anybody at every row")
+    return Finding(
+        name="policies",
+        verdict=Verdict.WARNING,
+        found=f"whoever has the publishable key may do to every row what is in brackets, by "
+        f"{', '.join(opened)}",
+        advice="replace them by policies that say which rows: docs/shared-queue.md has examples",
+    )
+
+
 def _listed(name: str, expected: Iterable[str], there: Iterable[str]) -> Finding:
     missing = sorted(set(expected) - set(there))
     return _judged(name, missing, ok="all there", bad="missing:", advice=_AGAIN)
@@ -84,7 +98,11 @@ def _functions(functions: Iterable[Mapping[str, Any]]) -> Finding:
     wrong = [f"{name} (missing)" for name in made if name not in there]
     wrong += [f"{name} (differs)" for name in made if name in there and there[name] != [made[name]]]
     return _judged(
-        "functions", sorted(wrong), ok=f"all {len(made)} as migrated", bad="not:", advice=_AGAIN
+        "functions",
+        sorted(wrong),
+        ok=f"all {len(made)} as migrated",
+        bad="not as migrated:",
+        advice=_AGAIN,
     )
 
 

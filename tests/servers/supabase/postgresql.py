@@ -34,19 +34,20 @@ class PostgreSQL:
 
     Attributes:
         port: Stays the same when it is started again.
+        programs: The folder of its programs, psql among them.
         folder: Its own: programs, data and log.
     """
 
     def __init__(self) -> None:
         self._installed = _installed()
         self.port = free_port()
-        self.folder = Path()
+        self.folder = self.programs = Path()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="loop26-postgresql-"))
         try:
-            self._programs = _programs(self._installed, self.folder)
+            self.programs = _programs(self._installed, self.folder)
             shutil.copytree(self._installed / "data", self.folder / "data")
             _hand_over(self.folder)
             self.start()
@@ -87,7 +88,7 @@ class PostgreSQL:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / _PROGRAM, "-D", self.folder / "data", *options],
+                [self.programs / _PROGRAM, "-D", self.folder / "data", *options],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,

@@ -61,10 +61,11 @@ class Supabase:
         """Where PostgREST answers."""
         return self.rest.url
 
-    def key(self, role: str) -> str:
-        """Make a key, as a project has one for `anon` and one for `service_role`."""
+    def key(self, role: str, **claims: str) -> str:
+        """Make a key, as a project has one for `anon`, one for `service_role`, and users have."""
         head = _part({"alg": "HS256", "typ": "JWT"})
-        body = _part({"role": role, "iss": "supabase", "iat": 1_700_000_000, "exp": 4_000_000_000})
+        times = {"iat": 1_700_000_000, "exp": 4_000_000_000}
+        body = _part({"role": role, "iss": "supabase", **times, **claims})
         signed = f"{head}.{body}"
         signature = hmac.new(self.secret.encode(), signed.encode(), hashlib.sha256).digest()
         return f"{signed}.{_base64(signature)}"

@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.acceptance.shared_home import Fleet, fleet_on
 from worker.cli import exit_code_of
 from worker.cli.session import Session
 from worker.store.local import LocalStore
+
+if TYPE_CHECKING:
+    from tests.servers.supabase.server import Supabase
 
 T2V: dict[str, Any] = {"task_type": "t2v", "params": {"model": "tiny_t2v", "prompt": "a lake"}}
 
@@ -55,3 +59,19 @@ def store(home: Path) -> Iterator[LocalStore]:
     store = LocalStore(Session({"home": home}).settings().queue_path)
     yield store
     store.close()
+
+
+@pytest.fixture(scope="session")
+def fleet(supabase_server: "Supabase", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A shared queue that the commands' tests have for themselves."""
+    with fleet_on(supabase_server, tmp_path_factory.mktemp("fleet"), "of_commands") as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def operator(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """The same, with the settings of an operator in the environment."""
+    monkeypatch.setenv("SUPABASE_URL", fleet.url)
+    monkeypatch.setenv("LOOP26_SUPABASE_REST_URL", fleet.url)
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", fleet.server.key("service_role"))
+    return fleet
