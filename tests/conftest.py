@@ -50,7 +50,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--no-skips`, for `.ci/run`: there a skip hides a fault; `--kills`, `--deaths`."""
+    """Add `--no-skips`, for `.ci/run`, where a skip hides a fault, and how much is to be survived."""
     parser.addoption(
         "--no-skips",
         action="store_true",
@@ -61,6 +61,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=6,
         help="how many random kills the journeys of tests/acceptance must survive",
+    )
+    parser.addoption(
+        "--chaos",
+        choices=("some", "all"),
+        default="some",
+        help="how much the shared queue must survive: 200 tasks and 40 kills, or 1,000 and 200",
     )
     parser.addoption(
         "--deaths",

@@ -15,7 +15,7 @@ from telemetry import names
 from telemetry.records import ProcessEnd
 from telemetry.spans import death_attributes
 from worker.console import Console
-from worker.errors import QueueUnavailable
+from worker.errors import QueueForbidden, QueueIncompatible, QueueUnavailable
 from worker.failure import failure_of, with_record
 from worker.messages import Alive, Finished, Progress, Started, outcome_of
 from worker.output.reading import with_readable_outputs
@@ -194,6 +194,10 @@ class Hand:
                 note.leave(self._directory, settle.note)
             self.trouble(trouble)
             return
+        except (QueueForbidden, QueueIncompatible):
+            # Nothing that this worker can mend; whoever is started next with the right settles it.
+            note.leave(self._directory, settle.note)
+            raise
         self._record(attempt, settle, settled, began_ns)
         self._let_go(attempt, settle, settled)
 

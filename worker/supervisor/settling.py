@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind
 from telemetry import names
 from telemetry.death import HANG
 from telemetry.recorder import Recorder
-from worker.errors import Fenced, QueueUnavailable
+from worker.errors import Fenced, QueueForbidden, QueueIncompatible, QueueUnavailable
 from worker.failure import failure_of
 from worker.inputs.sources import shown
 from worker.output.storage import Storage
@@ -21,6 +21,8 @@ from worker.supervisor.retries import RetryPolicy, delay_s, failures_like, kind_
 from worker.task import Cancelled, Claim, Done, Failed, Failure, Outcome, Retry, Spawned, TaskStatus
 
 SUPERSEDED = "superseded"
+# The queue has not heard the outcome: it is kept for when it does.
+UNTOLD = (QueueUnavailable, QueueForbidden, QueueIncompatible)
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +47,7 @@ class LastWord:
 class Settler:
     """Writes outcomes to the store.
 
-    Every method may be called again with the same claim after `QueueUnavailable`, the only thing
+    Every method may be called again with the same claim after one of `UNTOLD`, the only errors that
     they raise: a claim that is another's by now is "superseded", and an outcome that the store
     refuses fails its task. Outputs are published first, under a lease that has just been extended:
     whoever was superseded finds out before it overwrites anything.
@@ -119,7 +121,7 @@ class Settler:
     def _refusable(self, claim: Claim, write: Callable[[], Settled]) -> Settled:
         try:
             return write()
-        except (Fenced, QueueUnavailable):
+        except (Fenced, *UNTOLD):
             raise
         except Exception as exc:  # noqa: BLE001 - whatever it is, it must not end the worker
             failure = failure_of(self.recorder.error(exc), exc)
@@ -131,7 +133,7 @@ class Settler:
     def _fenced(self, claim: Claim, write: Callable[[], Settled]) -> Settled:
         try:
             return write()
-        except QueueUnavailable:
+        except UNTOLD:
             raise
         except Fenced as fenced:
             _log.warning("the outcome of task %s is refused: %s", claim.task.id, fenced.reason)

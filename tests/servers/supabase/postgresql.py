@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import psycopg
 
 from tests.servers.supabase.cache import ROOT, Unavailable, install, kept
@@ -119,9 +120,11 @@ class PostgreSQL:
     def kill(self) -> None:
         """End it as a machine ends that loses its power; the next start recovers."""
         assert self._process is not None
-        # Its children notice that it is gone, and go.
+        sessions = psutil.Process(self._process.pid).children()
         self._process.kill()
         self._process.wait()
+        # They notice that it is gone, and go: until then it cannot be started again.
+        psutil.wait_procs(sessions, timeout=STOP_S)
         self._process = None
 
     @property
