@@ -50,7 +50,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--no-skips`, for `.ci/run`, where a skip hides a fault, and how much is to be survived."""
+    """Add `--no-skips`, for `.ci/run`: a skip hides a fault; and how much is to be survived."""
     parser.addoption(
         "--no-skips",
         action="store_true",

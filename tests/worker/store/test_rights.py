@@ -216,7 +216,7 @@ def test_a_token_settles_what_it_has_claimed_and_nothing_else(
     task_id = queue.insert()
     claim = queue.claim()
     url, key = supabase_server.rest_url, supabase_server.key("anon")
-    access = Access(url=url, rest_url=url, key=key, worker_token="thief")  # noqa: S106
+    access = Access(url=url, rest_url=url, key=key, worker_token="thief")  # noqa: S106 - nobody's
     with closing(SupabaseStore(access)) as thief:
         with pytest.raises(Fenced, match="no task was ever claimed with it"):
             thief.complete(claim.token, output_location="mine.mp4", result={})
