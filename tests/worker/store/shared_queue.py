@@ -41,7 +41,9 @@ class SharedQueue:
             "language sql volatile set search_path = pg_catalog, pg_temp "
             "as 'select at from loop26.test_clock'"
         )
-        self.connection.execute("update loop26.limits set deaths_at_least = 1")
+        self.connection.execute(
+            "update loop26.limits set deaths_at_least = 1, sweep_as_asked = true"
+        )
 
     def empty(self) -> None:
         """Forget everything but the worker token."""

@@ -79,7 +79,8 @@ def test_an_orchestrator_of_orchestrators_completes_too(queue: "Queue") -> None:
 def test_a_plan_made_twice_has_each_child_once(queue: "Queue") -> None:
     """An orchestrator that is run again finds the children of its first run, by their keys."""
     orchestrator = queue.insert("travel_orchestrator")
-    plan = [NewTask(task_type="travel_segment", params={}, idempotency_key=f"s{n}") for n in (0, 1)]
+    keys = [f"{orchestrator}/s{n}" for n in (0, 1)]
+    plan = [NewTask(task_type="travel_segment", params={}, idempotency_key=key) for key in keys]
     queue.claim()
     there = queue.store.insert([replace(plan[0], parent_id=orchestrator)])
     queue.advance(61)
@@ -112,8 +113,8 @@ def test_a_bad_child_keeps_the_whole_plan_out(queue: "Queue") -> None:
 
 def test_a_child_of_another_journey_is_not_taken_over(queue: "Queue") -> None:
     """A key that belongs to another orchestrator's child is refused."""
-    queue.insert("travel_orchestrator")
-    child = NewTask(task_type="travel_segment", params={}, idempotency_key="k")
+    first = queue.insert("travel_orchestrator")
+    child = NewTask(task_type="travel_segment", params={}, idempotency_key=f"{first}/k")
     queue.store.spawn(queue.claim().token, [child], result={})
     queue.insert("travel_orchestrator")
     token = queue.claim(task_types=["travel_orchestrator"]).token
@@ -126,7 +127,10 @@ def test_children_that_are_complete_already_complete_the_orchestrator(queue: "Qu
     orchestrator = queue.insert("travel_orchestrator")
     token = queue.claim().token
     child = NewTask(
-        task_type="travel_segment", params={}, parent_id=orchestrator, idempotency_key="k"
+        task_type="travel_segment",
+        params={},
+        parent_id=orchestrator,
+        idempotency_key=f"{orchestrator}/k",
     )
     queue.store.insert([child])
     queue.run("0.mp4")
@@ -142,7 +146,7 @@ def test_a_child_that_failed_already_fails_the_orchestrator(
     child = NewTask(
         task_type="travel_segment",
         params={"orchestrator_task_id_ref": str(orchestrator.id)},
-        idempotency_key="k",
+        idempotency_key=f"{orchestrator.id}/k",
     )
     queue.store.insert([child])
     queue.store.fail(queue.claim().token, failure)
@@ -257,8 +261,8 @@ def test_a_cascade_reaches_a_dependants_family(queue: "Queue", failure: Failure)
     needed = queue.insert("i2v")
     orchestrator = queue.insert("travel_orchestrator")
     claim = queue.claim(task_types=["travel_orchestrator"])
-    child = NewTask(task_type="travel_segment", params={}, dependant_on=(needed,))
-    queue.store.spawn(claim.token, [child], result={})
+    queue.insert("travel_segment", parent_id=orchestrator, dependant_on=(needed,))
+    queue.store.spawn(claim.token, [], result={})
     queue.store.fail(queue.claim().token, failure)
     assert queue.status(orchestrator) is TaskStatus.FAILED
 

@@ -2,17 +2,19 @@
 
 import hashlib
 import itertools
+import secrets
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
-from worker.errors import Fenced, QueueForbidden
+from worker.errors import Fenced, InvalidTask, QueueForbidden
 from worker.store.supabase import SupabaseStore, migrations
 from worker.store.supabase.connection import WORKER_TOKEN_HEADER, Access
+from worker.task import NewTask, TaskStatus
 
 from .shared_queue import WORKER_TOKEN, SharedQueue
 
@@ -241,3 +243,82 @@ def test_what_a_token_asks_for_is_kept_within_limits(
     query = f"{left} where worker_id = 'w'"
     (lease_s,) = rights.connection.execute(query).fetchone() or (0,)
     assert lease_s == 3600
+
+
+@pytest.fixture
+def worker(rights: SharedQueue, supabase_server: "Supabase") -> Iterator[SupabaseStore]:
+    """A worker with a good token, in a queue whose limits are the default's."""
+    rights.connection.execute("update loop26.limits set sweep_as_asked = false")
+    url, key = supabase_server.rest_url, supabase_server.key("anon")
+    access = Access(url=url, rest_url=url, key=key, worker_token=WORKER_TOKEN)
+    with closing(SupabaseStore(access)) as made:
+        yield made
+    rights.connection.execute("update loop26.limits set sweep_as_asked = true")
+
+
+@pytest.mark.parametrize(
+    ("child", "said"),
+    [
+        ({"task_type": "generate_video"}, "no part of a journey"),
+        ({"idempotency_key": "retry/1"}, "begins with"),
+        ({"dependant_on": (UUID(NOBODY),)}, "of this journey"),
+    ],
+)
+def test_a_worker_plans_a_journey_and_nothing_else(
+    worker: SupabaseStore, queue: "Queue", child: dict[str, Any], said: str
+) -> None:
+    """By the children of what it holds it reaches neither other work nor what others have left."""
+    queue.insert("travel_orchestrator")
+    token = queue.claim(task_types=["travel_orchestrator"]).token
+    planned = NewTask(**{"task_type": "travel_segment", "params": {}, **child})
+    with pytest.raises(InvalidTask, match=said):
+        worker.spawn(token, [planned], result={})
+
+
+def test_only_an_orchestrator_has_children(worker: SupabaseStore, queue: "Queue") -> None:
+    """A worker that holds anything else inserts nothing by it."""
+    queue.insert("i2v")
+    token = queue.claim(task_types=["i2v"]).token
+    with pytest.raises(InvalidTask, match="has no children"):
+        worker.spawn(token, [NewTask(task_type="travel_segment", params={})], result={})
+
+
+def test_a_child_is_of_its_orchestrators_project(worker: SupabaseStore, queue: "Queue") -> None:
+    """Whatever the worker says."""
+    project = uuid4()
+    queue.insert("travel_orchestrator", project_id=project)
+    token = queue.claim(task_types=["travel_orchestrator"]).token
+    stolen = NewTask(task_type="travel_segment", params={}, project_id=uuid4())
+    (child,) = worker.spawn(token, [stolen], result={})
+    assert queue.store.get(child).project_id == project
+
+
+def test_a_sweep_by_a_worker_goes_by_the_queues_limits(
+    worker: SupabaseStore, queue: "Queue"
+) -> None:
+    """It can neither fail others' tasks at their first death, nor read them."""
+    task_id = queue.insert("i2v", params={"prompt": "a lake"})
+    queue.claim(task_types=["i2v"])
+    queue.advance(61)
+    (swept,) = worker.sweep(max_deaths=1, by_type={"i2v": 1})
+    assert (swept.id, swept.params, swept.worker_id) == (task_id, {}, "worker-1")
+    assert queue.status(task_id) is TaskStatus.QUEUED
+
+
+def test_a_claim_without_a_token_takes_nothing(
+    rights: SharedQueue, supabase_server: "Supabase", http: httpx.Client
+) -> None:
+    """No lease of nobody's, that nobody could settle."""
+    headers = _headers(supabase_server, "anon", "good")
+    claim = {**CALLS["loop26_claim_task"], "p_token": None, "p_task_types": ["t2v"]}
+    assert http.post("/rpc/loop26_claim_task", json=claim, headers=headers).status_code == 400
+    query = "select count(*) from tasks where status = 'Queued'"
+    assert rights.connection.execute(query).fetchone() == (1,)
+
+
+def test_what_a_worker_says_of_itself_has_a_size(worker: SupabaseStore) -> None:
+    """It may say it as often as it likes."""
+    with pytest.raises(InvalidTask, match="larger than 64 KiB"):
+        worker.record_worker(
+            "w", status="idle", current_model=None, metadata={"x": secrets.token_hex(100_000)}
+        )

@@ -1,6 +1,8 @@
 """What is particular to the queue in a PostgreSQL: tokens, other applications, what SQL says."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -235,3 +237,78 @@ def test_no_function_is_without_a_fixed_search_path(database: psycopg.Connection
         "'search_path=pg_catalog, pg_temp' = any (proconfig), false)"
     ).fetchall()
     assert found == []
+
+
+def test_a_chain_of_dependants_fails_at_once(
+    database: psycopg.Connection[Any], queue: "Queue", failure: Failure
+) -> None:
+    """Each of hundreds by an index: a queue of many rows costs a failure nothing."""
+    database.execute(
+        "insert into public.tasks (task_type, status) select 't2v', 'Complete' "
+        "from generate_series(1, 20000)"
+    )
+    first = queue.insert("i2v")
+    chain = [first]
+    for _ in range(200):
+        chain.append(queue.insert("i2v", dependant_on=(chain[-1],)))
+    began = time.monotonic()
+    queue.store.fail(queue.claim(task_types=["i2v"]).token, failure)
+    assert time.monotonic() - began < 20  # a scan for each of them takes longer than any limit
+    assert {queue.status(chain[n]) for n in (0, 1, 100, 200)} == {TaskStatus.FAILED}
+
+
+def test_a_row_in_nobodys_hands_is_swept(database: psycopg.Connection[Any], queue: "Queue") -> None:
+    """Another application has given it a lease, and no token: it is a death as any other."""
+    task_id = _insert(database, status="In Progress", lease_expires_at="2020-01-01")
+    queue.store.sweep(max_deaths=3)
+    assert queue.status(task_id) is TaskStatus.QUEUED
+    assert queue.names(task_id).count("worker_lost") == 1
+
+
+def test_a_late_dependant_of_what_failed_is_refused_to_anybody(
+    database: psycopg.Connection[Any], queue: "Queue"
+) -> None:
+    """It would wait without end."""
+    failed = queue.insert()
+    queue.store.cancel(failed)
+    with pytest.raises(psycopg.Error, match="never be Complete"):
+        _insert(database, dependant_on=[failed])
+
+
+def test_one_that_arrives_complete_is_not_waited_for(
+    supabase_server: "Supabase", database: psycopg.Connection[Any], queue: "Queue"
+) -> None:
+    """Whoever of the two is second sees the first, though neither was committed when it began."""
+    needed = uuid4()
+    with supabase_server.connect(autocommit=False) as other, ThreadPoolExecutor(1) as pool:
+        other.execute(
+            "insert into public.tasks (id, task_type, status) values (%s, 't2v', 'Complete')",
+            (needed,),
+        )
+        waiting = pool.submit(_insert, database, task_type="i2v", dependant_on=[needed])
+        other.execute("select pg_sleep(0.3)")
+        assert not waiting.done()
+        other.commit()
+        task_id = waiting.result(20)
+    assert queue.claim(task_types=["i2v"]).task.id == task_id
+
+
+def test_an_insertion_that_is_repeated_while_it_is_at_work_waits_for_it(
+    supabase_server: "Supabase", queue: "Queue"
+) -> None:
+    """Its answer was lost on the way, or came too late."""
+    task, request = NewTask(task_type="t2v", params={}), uuid4()
+    given = Jsonb([{"id": str(task.id), "task_type": "t2v", "params": {}, "dependant_on": []}])
+    call = "select public.loop26_insert_tasks(%s, %s)"
+    with (
+        supabase_server.connect(autocommit=False) as first,
+        supabase_server.connect() as second,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        first.execute(call, (given, request))
+        again = pool.submit(lambda: second.execute(call, (given, request)).fetchone())
+        first.execute("select pg_sleep(0.3)")
+        assert not again.done()
+        first.commit()
+        assert again.result(20) == ([task.id],)
+    assert queue.names(task.id) == ["inserted"]

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from worker.errors import Fenced, IllegalTransition, InvalidTask
 from worker.store.base import ClaimRequest, TaskStore
 from worker.store.local import LocalStore
-from worker.task import TASK_TYPES, TRANSITIONS, Failure, NewTask, TaskStatus
+from worker.task import ORCHESTRATOR, TASK_TYPES, TRANSITIONS, Failure, NewTask, TaskStatus
 
 from .shared_queue import SharedQueue
 
@@ -154,7 +154,7 @@ class QueueMachine(RuleBasedStateMachine):
     @initialize(target=tasks)
     def begin(self) -> UUID:
         """Begin with one task."""
-        return self.add(NewTask(task_type="t2v", params={}))
+        return self.add(NewTask(task_type=ORCHESTRATOR, params={}))
 
     def add(self, task: NewTask) -> UUID:
         """Insert a task into both."""
@@ -165,7 +165,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(target=tasks, need=tasks)
     def insert_after(self, need: UUID) -> UUID:
         """Insert a task that depends on another; refused if that one has ended badly."""
-        task = NewTask(task_type="i2v", params={}, dependant_on=(need,))
+        task = NewTask(task_type=ORCHESTRATOR, params={}, dependant_on=(need,))
         if self.rows[need].status not in ENDED:
             return self.add(task)
         with pytest.raises(InvalidTask):
@@ -175,7 +175,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(target=tasks)
     def insert_alone(self) -> UUID:
         """Insert a task that depends on nothing."""
-        return self.add(NewTask(task_type="t2v", params={}))
+        return self.add(NewTask(task_type=ORCHESTRATOR, params={}))
 
     @rule(target=tokens)
     def claim(self) -> UUID:
@@ -251,7 +251,7 @@ class QueueMachine(RuleBasedStateMachine):
         plan: list[NewTask] = []
         for _ in range(count):
             needs = (plan[-1].id,) if chained and plan else ()
-            plan.append(NewTask(task_type="travel_segment", params={}, dependant_on=needs))
+            plan.append(NewTask(task_type=ORCHESTRATOR, params={}, dependant_on=needs))
         self.store.spawn(token, plan, result={})
         for child in plan:
             self.rows[child.id] = Row(needs=child.dependant_on, parent=task_id)

@@ -4,7 +4,12 @@ create table if not exists loop26.limits (
     lease_at_most_s double precision not null default 3600,
     delay_at_most_s double precision not null default 86400,
     deaths_at_least integer not null default 2,
-    deaths_at_most integer not null default 100
+    deaths_at_most integer not null default 100,
+    -- In sweeps, which end what others held: at which death a task fails, and of which type at another;
+    -- whether workers may say it themselves.
+    max_deaths integer not null default 3,
+    max_deaths_by_type jsonb not null default '{}',
+    sweep_as_asked boolean not null default false
 );
 
 insert into loop26.limits default values on conflict do nothing;

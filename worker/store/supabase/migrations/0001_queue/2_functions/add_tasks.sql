@@ -20,6 +20,15 @@ declare
     v_needs uuid[];
     v_depends boolean := false;
 begin
+    if jsonb_array_length(p_tasks) > 1000 then
+        perform loop26.refuse_task(
+            '', jsonb_array_length(p_tasks)::text, 'tasks are too many at once; insert 1000 at the most'
+        );
+    end if;
+    -- A request that is repeated while the first one is still at work waits for it.
+    if p_request is not null then
+        perform pg_advisory_xact_lock(hashtextextended(p_request::text, 29));
+    end if;
     -- Two who insert under one key wait for each other here, in one order.
     for v_key in
         select distinct one ->> 'idempotency_key' as key

@@ -24,21 +24,27 @@ declare
         'root_cause', v_root_cause
     );
     v_around uuid[] := array[p_member_id];
+    v_related uuid[];
     v_next uuid[];
     v_felled uuid[] := '{}';
     v_relative public.tasks;
 begin
     while v_around <> '{}' loop
         v_next := '{}';
+        -- Each part by an index of its own.
+        v_related := array(
+            select parent_id from public.tasks where id = any (v_around)
+            union
+            select id from public.tasks where parent_id = any (v_around)
+            union
+            select id from public.tasks
+            where dependant_on && v_around and status in ('Queued', 'In Progress')
+        );
         for v_relative in
             select * from public.tasks
-            where status in ('Queued', 'In Progress')
+            where id = any (v_related)
+                and status in ('Queued', 'In Progress')
                 and id <> p_root_id
-                and (
-                    id in (select parent_id from public.tasks where id = any (v_around))
-                    or parent_id = any (v_around)
-                    or dependant_on && v_around
-                )
             order by seq
             for no key update
         loop

@@ -22,6 +22,12 @@ declare
     v_context text;
     v_before text;
 begin
+    if p_token is null or p_worker_id is null or length(p_worker_id) > 200
+        or p_trace_id !~ '^[0-9a-f]{32}$' or p_span_id !~ '^[0-9a-f]{16}$'
+    then
+        raise sqlstate '22023' using
+            message = 'a claim names a token, a worker of at most 200 characters, a trace and a span';
+    end if;
     -- A request that is repeated while the first one is still at work waits for it.
     perform pg_advisory_xact_lock(hashtextextended(p_token::text, 27));
     if exists (

@@ -9,6 +9,7 @@ declare
     v_now timestamptz := loop26.now();
     v_owned record;
 begin
+    perform loop26.refuse_large('progress', p_progress);
     select * into v_owned from loop26.owned_task(p_token, 'extend', v_by, v_now);
     if v_owned.fenced is not null then
         return jsonb_build_object('fenced', v_owned.fenced);

@@ -26,7 +26,10 @@ begin
             from public.task_events as event
             join public.tasks as task on task.id = event.task_id
             where event.name in ('failed', 'retried', 'died', 'worker_lost', 'refused')
-                and (p_fingerprint is null or event.data -> 'failure' ->> 'fingerprint' = p_fingerprint)
+                and (
+                    p_fingerprint is null
+                    or left(event.data -> 'failure' ->> 'fingerprint', 200) = left(p_fingerprint, 200)
+                )
                 and (p_since is null or event.at >= p_since)
                 and (p_before is null or event.at < p_before)
                 and jsonb_typeof(event.data -> 'failure') = 'object'

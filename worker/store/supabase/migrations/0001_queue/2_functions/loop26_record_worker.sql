@@ -8,10 +8,14 @@ declare
     v_by text := loop26.authorize_worker();
     v_now timestamptz := loop26.now();
 begin
+    perform loop26.refuse_large('what a worker says of itself', p_metadata);
     insert into public.workers (
         id, status, last_heartbeat, current_model, metadata, created_at, token_name
     )
-    values (p_worker_id, p_status, v_now, p_current_model, p_metadata, v_now, v_by)
+    values (
+        left(p_worker_id, 200), left(p_status, 200), v_now, left(p_current_model, 200), p_metadata,
+        v_now, v_by
+    )
     on conflict (id) do update
     set status = excluded.status,
         last_heartbeat = excluded.last_heartbeat,

@@ -23,7 +23,7 @@ begin
     select loop26.within_limits(p_delay_s, 0, delay_at_most_s) into v_delay_s from loop26.limits;
     perform loop26.requeue_task(
         (v_owned.task).id,
-        p_give_back,
+        coalesce(p_give_back, false),
         0,
         case when v_delay_s > 0 then v_now + make_interval(secs => v_delay_s) end,
         v_now

@@ -18,12 +18,16 @@ begin
         return jsonb_build_object('children', v_owned.settled -> 'children');
     end if;
     v_task := v_owned.task;
+    if not loop26.is_operator() then
+        perform loop26.refuse_foreign_children(v_task, p_children);
+    end if;
     v_ids := loop26.add_tasks(
         (
             select coalesce(
                 jsonb_agg(
                     child || jsonb_build_object(
                         'parent_id', v_task.id,
+                        'project_id', v_task.project_id,
                         'trace_context', coalesce(
                             nullif(child ->> 'trace_context', ''), v_task.process_context
                         )

@@ -1,6 +1,9 @@
--- Treat every claim whose lease ran out as a death; return the tasks as they were before. One worker
--- at a time does it; to another that asks meanwhile there is nothing to be done. `p_by_type` has the
--- deaths of task types that are to have others than `p_max_deaths`.
+-- Treat claims whose lease ran out as deaths, 50 at the most; return the tasks as they were before.
+-- One worker at a time does it; to another that asks meanwhile there is nothing to be done.
+--
+-- `p_by_type` has the deaths of task types that are to have others than `p_max_deaths`. Of a worker's
+-- token both are what `loop26.limits` says, and it is shown no more of tasks than it needs to close
+-- their spans: they were others'.
 create or replace function public.loop26_sweep_leases(
     p_max_deaths integer, p_by_type jsonb default '{}'
 ) returns jsonb
@@ -14,6 +17,10 @@ declare
     v_failure jsonb;
     v_facts jsonb;
     v_swept jsonb := '[]';
+    v_hidden constant jsonb := '{
+        "params": {}, "output_location": null, "result_data": null, "error": null,
+        "error_message": null, "idempotency_key": null
+    }';
 begin
     if not pg_try_advisory_xact_lock(hashtextextended('loop26.sweep', 28)) then
         return v_swept;
@@ -22,6 +29,7 @@ begin
         select * from public.tasks
         where status = 'In Progress' and lease_expires_at < v_now
         order by lease_expires_at
+        limit 50
     loop
         v_task := loop26.lock_family(v_lost.id);
         -- Settled or extended while this waited for it, unless another of this sweep has felled it.
@@ -44,18 +52,19 @@ begin
             ),
             v_now
         );
-        if v_task.claim_token is not null then
+        if v_task.status = 'In Progress' then
             perform loop26.count_death(
                 v_task,
                 v_failure,
-                loop26.deaths_limit(
-                    coalesce((p_by_type ->> v_task.task_type)::integer, p_max_deaths)
-                ),
+                loop26.deaths_of_sweep(v_task.task_type, p_max_deaths, p_by_type),
                 v_facts,
                 v_now
             );
         end if;
-        v_swept := v_swept || loop26.shown_task(v_lost);
+        v_swept := v_swept || case
+            when loop26.is_operator() then loop26.shown_task(v_lost)
+            else loop26.shown_task(v_lost) || v_hidden
+        end;
     end loop;
     return v_swept;
 end

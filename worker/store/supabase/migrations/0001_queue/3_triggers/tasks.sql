@@ -8,13 +8,16 @@ as $$
 declare
     v_status text;
 begin
-    new.dependant_on := coalesce(new.dependant_on, '{}');
+    new.dependant_on := array_remove(coalesce(new.dependant_on, '{}'), null);
     new.attempts := coalesce(new.attempts, 0);
+    new.created_at := coalesce(new.created_at, loop26.now());
     new.parent_id := loop26.parent_of(new.parent_id, new.task_type, new.params);
-    new.model := coalesce(new.model, loop26.model_of(new.params));
+    new.model := left(coalesce(new.model, loop26.model_of(new.params)), 200);
     new.trace_context := coalesce(new.trace_context, loop26.request_header('traceparent'));
-    if new.dependant_on <> '{}' then
+    if new.dependant_on <> '{}' and new.status in ('Queued', 'In Progress') then
         new.waits_for := loop26.incomplete_of(new.dependant_on);
+    elsif new.status = 'Complete' then
+        perform loop26.lock_arrival(false);
     end if;
     if new.parent_id is not null and new.status = 'Queued' then
         select status into v_status from public.tasks where id = new.parent_id for share;
@@ -33,8 +36,10 @@ create or replace function loop26.follow_dependencies() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    new.dependant_on := coalesce(new.dependant_on, '{}');
-    new.waits_for := loop26.incomplete_of(new.dependant_on);
+    new.dependant_on := array_remove(coalesce(new.dependant_on, '{}'), null);
+    if new.status in ('Queued', 'In Progress') then
+        new.waits_for := loop26.incomplete_of(new.dependant_on);
+    end if;
     return new;
 end
 $$;
