@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 OLD_TASKS: Final = Path(__file__).with_name("old_tasks.sql")
 STATUSES: Final = ("Queued", "In Progress", "Complete", "Failed", "Cancelled")
+# Of a table of tasks, what is not added where it lacks.
+_LEAST: Final = {
+    "id": "uuid default gen_random_uuid()",
+    "task_type": "text",
+    "params": "jsonb",
+    "status": "text",
+    "created_at": "timestamptz default now()",
+}
 # As a project's `postgres` is: no superuser, and all that it makes in public is everybody's.
 _LIKE_SUPABASE: Final = """
 do $$
@@ -64,6 +72,12 @@ class Database:
             self.run(f"create type public.task_status as enum ({labels})")
         kind = {"enum": "public.task_status", "text": "text"}[status]
         self.run(OLD_TASKS.read_text("utf-8").replace("{status}", kind))
+
+    def make_tasks(self, **types: str) -> None:
+        """Make a table of tasks with no more than it must have, its columns of these types."""
+        types = {**_LEAST, **types}
+        columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
+        self.run(f"create table public.tasks ({columns})")
 
     @contextlib.contextmanager
     def api(self) -> Iterator[str]:

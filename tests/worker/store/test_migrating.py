@@ -180,23 +180,48 @@ def test_a_role_without_the_right_is_told_so(
         migrating.missing(url)
 
 
-def test_a_table_of_another_shape_is_refused_in_one_line(database: Database) -> None:
-    """With every column that is at fault, and nothing is left of what was begun."""
-    database.run("create table tasks (id text, params text, status text, task_type varchar(20))")
-    with pytest.raises(migrating.MigrationFailed) as refusal:
-        migrated(database.url)
-    said = str(refusal.value)
-    assert "tasks.id is text, not uuid, tasks.params is text, not jsonb; change the type" in said
-    assert "\n" not in said
-    assert not database.run("select 1 from pg_namespace where nspname = 'loop26'")
+@pytest.mark.parametrize("how", ["migrate", "print"])
+def test_a_roles_limit_of_time_is_not_a_migrations(
+    supabase_server: "Supabase", database: Database, how: str
+) -> None:
+    """It waits for its lock, and works, longer than the role's statements may take."""
+    database.make_old_tasks("text")
+    database.run(f"alter database {database.name} set statement_timeout = '1s'")
+    [psql] = supabase_server.postgresql.programs.glob("psql")
+    command = {
+        "migrate": [LOOP26, "migrate"],
+        "print": [str(psql), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", migrating.script()],
+    }[how]
+    environment = {**os.environ, "SUPABASE_DB_URL": database.url}
+    waiting = (
+        "select 1 from pg_stat_activity where datname = %s and wait_event_type = 'Lock' "
+        "and clock_timestamp() > query_start + interval '1.5 s'"
+    )
+    with psycopg.connect(database.url) as application:
+        application.execute("lock table public.tasks")
+        process = subprocess.Popen(
+            [*command, *([database.url] if how == "print" else [])],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        _until(
+            lambda: process.poll() is not None or database.run(waiting, database.name),
+            "migration that waits",
+        )
+    said, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, said
+    assert "set local lock_timeout = '30s'" in migrating.script()
 
 
-def test_a_status_that_is_none_is_refused(database: Database) -> None:
-    """The worker would not know what to make of it."""
-    database.run("create table tasks (id uuid, task_type text, params jsonb, status text)")
-    database.run("insert into tasks (status) values ('Pending'), ('Queued')")
-    with pytest.raises(migrating.MigrationFailed, match="rows of the status 'Pending'; give them"):
-        migrated(database.url)
+def test_nothing_is_prepared_that_a_pooler_would_look_for_elsewhere(database: Database) -> None:
+    """A transaction pooler gives the next transaction another session."""
+    with migrating._connected(database.url) as connection:
+        for _ in range(10):
+            assert migrating._version(connection) == 0
+        prepared = connection.execute("select count(*) from pg_prepared_statements").fetchone()
+    assert prepared == (0,)
 
 
 def test_one_that_is_killed_in_the_middle_leaves_nothing(database: Database) -> None:

@@ -13,10 +13,11 @@ import pytest
 from tests.servers.supabase.server import migrate
 from worker.doctor.database import examine_database
 from worker.doctor.finding import Verdict
+from worker.errors import InvalidTask, QueueError
 from worker.store.base import ClaimRequest
 from worker.store.supabase import SupabaseStore
 from worker.store.supabase.connection import WORKER_TOKEN_HEADER, Access
-from worker.task import NewTask, TaskStatus
+from worker.task import Failure, NewTask, TaskStatus
 
 from .other_databases import Database, database_like_supabase, empty_database
 from .shared_queue import WORKER_TOKEN
@@ -119,6 +120,14 @@ def test_what_rows_lack_is_filled_in(old: Database) -> None:
     assert old.run("select waits_for from tasks where id = %s", UUID(int=6)) == [([UUID(int=5)],)]
 
 
+def test_rows_that_wait_for_what_has_failed_are_taken_over_as_they_are(old: Database) -> None:
+    """And those with a hole among what they wait for; the doctor lists what can never start."""
+    needs = "update tasks set dependant_on = array[%s, null, %s]::uuid[] where id = %s"
+    old.run(needs, UUID(int=2), UUID(int=1), UUID(int=6))
+    migrate(old.url)
+    assert old.run("select waits_for from tasks where id = %s", UUID(int=6)) == [([UUID(int=2)],)]
+
+
 def test_a_worker_works_on_it(old: Database, taken_over: SupabaseStore) -> None:
     """What is Queued, in its order, by a token alone; then the task that waited for it."""
     _add_token(old, WORKER_TOKEN)
@@ -156,6 +165,41 @@ def test_an_operator_works_with_it(taken_over: SupabaseStore) -> None:
     diagnosis = taken_over.diagnose()
     assert diagnosis.tasks["without_lease"].ids == (str(UUID(int=4)),)
     assert taken_over.cancel(UUID(int=4), reason="left by a worker") == [UUID(int=4)]
+
+
+def test_texts_of_any_length_break_nothing(old: Database) -> None:
+    """Of the model that a finished row names, in what is taken over and in what ends later."""
+    name = "".join(f"{uuid4()}" for _ in range(333))
+    named = (
+        "update tasks set params = jsonb_build_object('model', %s::text, 'model_name', %s::text)"
+    )
+    old.run(f"{named} where status in ('Complete', 'Queued')", name, name)
+    migrate(old.url)
+    with old.api() as url, closing(_store(old, url)) as store:
+        claim = _claim(store)
+        store.complete(claim.token, output_location="https://x/5.mp4", result={})
+        assert store.get(claim.task.id).status is TaskStatus.COMPLETE
+        claim = _claim(store)
+        failure = Failure(
+            kind="exception", type="E", message="x", sentence="It failed.", fingerprint=name
+        )
+        store.fail(claim.token, failure)
+        assert [one.task_id for one in store.failures(fingerprint=name)] == [claim.task.id]
+
+
+@pytest.mark.parametrize("field", ["task_type", "idempotency_key"])
+def test_what_an_index_cannot_hold_is_refused_in_one_line(old: Database, field: str) -> None:
+    """By the store, with the reason; no task type and no key that anybody uses is so long."""
+    migrate(old.url)
+    name = "".join(f"{uuid4()}" for _ in range(333))
+    given: dict[str, Any] = {"task_type": "t2v", "params": {}, "project_id": PROJECT, field: name}
+    with (
+        old.api() as url,
+        closing(_store(old, url)) as store,
+        pytest.raises((QueueError, InvalidTask), match="index row") as refusal,
+    ):
+        store.insert([NewTask(**given)])
+    assert "\n" not in str(refusal.value)
 
 
 def test_a_table_without_row_security_stays_open_to_whom_it_was(

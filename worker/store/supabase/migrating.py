@@ -26,6 +26,12 @@ _THERE: Final = (
 _NOTED: Final = "insert into loop26.migrations (version, name) values ({version}, {name});\n"
 _LOCK: Final = 2_611_126  # of a transaction that migrates: two at once wait for each other
 _LOCKED_S: Final = 30  # an application's long transaction holds up all that come after us
+# Of the transaction, not of the session: a pooler gives each one another session. A role may have
+# limits of its own, as a project's `postgres` has, and a large table takes longer.
+_LIMITS: Final = f"""\
+set local statement_timeout = 0;
+set local lock_timeout = '{_LOCKED_S}s';
+"""
 
 
 class MigrationFailed(QueueError):
@@ -79,8 +85,7 @@ def _apply(
     """Apply a migration, unless it was; say whether."""
     try:
         with connection.transaction():
-            # Of the transaction, not of the session: a pooler gives each one another session.
-            connection.execute(f"set local lock_timeout = '{_LOCKED_S}s'")
+            connection.execute(_LIMITS)
             connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
             if _version(connection) >= migration.version:
                 return False
@@ -88,10 +93,7 @@ def _apply(
             # No parameters: so it is sent as it is, however many statements it has.
             connection.execute(_statements(migration))
     except psycopg.errors.InsufficientPrivilege as error:
-        raise QueueForbidden(
-            f"migration {migration.version} ({migration.name}) needs a role that may create "
-            f"schemas, roles and functions: {_said(error)}; connect as the database's owner"
-        ) from error
+        raise QueueForbidden(_why_forbidden(migration, error)) from error
     except psycopg.errors.LockNotAvailable as error:
         raise QueueUnavailable(
             f"migration {migration.version} ({migration.name}) has waited {_LOCKED_S} s for "
@@ -107,6 +109,16 @@ def _apply(
         raise MigrationFailed(migration, _said(error)) from error
     done(migration)
     return True
+
+
+def _why_forbidden(migration: Migration, error: psycopg.Error) -> str:
+    title = f"migration {migration.version} ({migration.name})"
+    if error.diag.message_hint:  # the migration's own: it knows whose table it is
+        return f"{title} is refused: {_said(error)}"
+    return (
+        f"{title} needs a role that may create schemas, roles and functions: {_said(error)}; "
+        "connect as the database's owner"
+    )
 
 
 def _refuse_newer(there: int) -> None:
@@ -140,7 +152,12 @@ def _connected(address: str) -> Iterator[psycopg.Connection[Any]]:
     """Connect for the length of a `with` block; no error shows the address: it has a password."""
     try:
         connection = psycopg.connect(
-            address, autocommit=True, connect_timeout=_CONNECT_S, application_name="loop26 migrate"
+            address,
+            autocommit=True,
+            connect_timeout=_CONNECT_S,
+            application_name="loop26 migrate",
+            # A pooler of transactions would look for a prepared statement in another session.
+            prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
         raise QueueUnavailable(f"the database cannot be reached: {_said(error)}") from None
@@ -154,7 +171,7 @@ def _connected(address: str) -> Iterator[psycopg.Connection[Any]]:
 
 def _part(migration: Migration) -> str:
     title = f"-- loop26 schema, migration {migration.version}: {migration.name}"
-    return f"{title}\nbegin;\n{_statements(migration)}\ncommit;\n"
+    return f"{title}\nbegin;\n{_LIMITS}{_statements(migration)}\ncommit;\n"
 
 
 def _statements(migration: Migration) -> str:

@@ -36,7 +36,7 @@ _PASSING: Final = (
 _PASSING_STATUS: Final = (408, 425, 429, *range(500, 505), *range(520, 531))
 _FORBIDDEN: Final = ("42501", "PT401", "PT403", "PGRST301", "PGRST302", "PGRST303", "401", "403")
 _MISSING: Final = ("PGRST202", "PGRST203", "PGRST205", "42883", "42P01", "3F000")
-_BAD_VALUE: Final = ("22", "54001")  # data exceptions; nested too deeply
+_BAD_VALUE: Final = ("22", "54")  # data exceptions; nested too deeply
 _REFUSED_TASK: Final = "PT422"
 # The grant's own answer, of a function that no worker may call.
 _OURS: Final = re.compile(r"for function loop26_")

@@ -1,15 +1,22 @@
 -- Tables of an older application are taken over where their columns are of the kinds that the
--- functions work with; else nothing is done. `status` may be an enumeration.
+-- functions work with; else nothing is done.
 do $$
 declare
     v_wrong text;
-    v_unknown text;
+    v_mending text;
 begin
-    select string_agg(
-        format('%s.%I is %s, not %s', there.class::regclass, there.name, there.type, kept.type),
-        ', '
-        order by there.class::regclass::text, there.name
-    ) into v_wrong
+    select
+        string_agg(
+            format('%s.%I is %s, not %s', there.class::regclass, there.name, there.shown, kept.type),
+            ', '
+            order by there.class::regclass::text, there.name
+        ),
+        string_agg(
+            format('alter table public.%I alter column %I type text', kept.class, kept.name),
+            '; '
+            order by there.class::regclass::text, there.name
+        ) filter (where there.type = 'character varying')
+    into v_wrong, v_mending
     from (
         values
             ('tasks', 'id', 'uuid'), ('tasks', 'task_type', 'text'), ('tasks', 'params', 'jsonb'),
@@ -30,34 +37,41 @@ begin
             ('tasks', 'lease_expires_at', 'timestamp with time zone'),
             ('tasks', 'run_after', 'timestamp with time zone'),
             ('tasks', 'spawned_at', 'timestamp with time zone'),
-            ('workers', 'id', 'text'), ('workers', 'current_model', 'text'),
+            ('workers', 'id', 'text'), ('workers', 'status', 'text'),
+            ('workers', 'current_model', 'text'),
             ('workers', 'last_heartbeat', 'timestamp with time zone'),
             ('workers', 'metadata', 'jsonb')
     ) as kept (class, name, type)
     join (
-        select attrelid as class, attname as name, format_type(atttypid, null) as type
+        select attrelid as class, attname as name, format_type(atttypid, null) as type,
+            format_type(atttypid, atttypmod) as shown, atttypmod = -1 as is_unbounded
         from pg_catalog.pg_attribute where attnum > 0 and not attisdropped
     ) as there on there.class = to_regclass('public.' || kept.class) and there.name = kept.name
-    -- What takes any text serves as one.
     where there.type <> kept.type
-        and not (kept.type = 'text' and there.type = 'character varying')
+        -- What takes any text serves as one. How long a key may be is for those who make keys.
+        and not (
+            kept.type = 'text'
+            and there.type = 'character varying'
+            and (there.is_unbounded or kept.name = 'idempotency_key')
+        )
         and not (kept.type = 'integer' and there.type in ('smallint', 'bigint'));
     if v_wrong is not null then
         raise exception 'what is there cannot be worked with: %', v_wrong using
-            hint = 'change the type of these columns, or rename the table, and migrate again';
+            hint = concat_ws(
+                ': ', 'change the type of these columns, or rename the table, and migrate again',
+                v_mending
+            );
     end if;
-    if to_regclass('public.tasks') is not null then
-        -- Not before there is such a table: the statement could not be read.
-        execute
-            'select string_agg(distinct quote_literal(status), '', '') from public.tasks '
-            'where status::text not in '
-            '(''Queued'', ''In Progress'', ''Complete'', ''Failed'', ''Cancelled'')'
-            into v_unknown;
-        if v_unknown is not null then
-            raise exception 'public.tasks has rows of the status %', v_unknown using
-                hint = 'give them one of Queued, In Progress, Complete, Failed, Cancelled, and '
-                'migrate again';
-        end if;
+    if
+        exists (
+            select 1 from pg_catalog.pg_attribute
+            where attrelid = to_regclass('public.tasks') and attname = 'seq'
+        )
+        and pg_get_serial_sequence('public.tasks', 'seq') is null
+    then
+        raise exception 'public.tasks.seq is a column that no sequence of its own counts' using
+            hint = 'give it another name (alter table public.tasks rename column seq to number), '
+            'and migrate again: the worker adds one that counts its rows';
     end if;
 end
 $$;

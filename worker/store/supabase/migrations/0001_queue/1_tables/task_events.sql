@@ -16,7 +16,7 @@ where name = 'claimed';
 create index if not exists task_events_of_failures on public.task_events (at)
 where name in ('failed', 'retried', 'died', 'worker_lost', 'refused');
 create index if not exists task_events_of_fingerprint
-on public.task_events ((data -> 'failure' ->> 'fingerprint'), at)
+on public.task_events (left(data -> 'failure' ->> 'fingerprint', 200), at)
 where name in ('failed', 'retried', 'died', 'worker_lost', 'refused');
 
 alter table public.task_events enable row level security;

@@ -44,6 +44,20 @@ add column if not exists generation_processed_at timestamptz,
 add column if not exists result_data jsonb,
 add column if not exists idempotency_key text;
 
+-- Inserts of the worker's say no status.
+do $$
+begin
+    if
+        not exists (
+            select 1 from pg_catalog.pg_attribute
+            where attrelid = 'public.tasks'::regclass and attname = 'status' and atthasdef
+        )
+    then
+        alter table public.tasks alter column status set default 'Queued';
+    end if;
+end
+$$;
+
 -- What the worker adds. `claimed_by` is the name of the worker token that claimed, '' without one;
 -- `waits_for` are those of `dependant_on` that are not Complete, as triggers keep it.
 alter table public.tasks
@@ -79,9 +93,12 @@ where status in ('Queued', 'In Progress');
 -- The name is that which `unique` gives, so that a table of before has it already.
 create unique index if not exists tasks_idempotency_key_key on public.tasks (idempotency_key);
 create index if not exists tasks_newest on public.tasks (created_at desc, seq desc);
--- The last that went well, of a type and a model.
+-- The last that went well, of a type and a model. By its beginning: an index refuses a text of some
+-- thousand characters, and with it the row.
 create index if not exists tasks_complete
-on public.tasks (task_type, coalesce(model, params ->> 'model'), generation_processed_at)
+on public.tasks (
+    task_type, left(coalesce(model, params ->> 'model', ''), 200), generation_processed_at
+)
 where status = 'Complete';
 -- What failed last.
 create index if not exists tasks_failed

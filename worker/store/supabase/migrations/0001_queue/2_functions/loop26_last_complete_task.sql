@@ -10,6 +10,8 @@ begin
         select loop26.shown_task(task) from public.tasks as task
         where status = 'Complete'
             and task_type = p_task_type
+            and coalesce(model, params ->> 'model') is not distinct from p_model
+            -- The same once more, as the index has it.
             and left(coalesce(model, params ->> 'model', ''), 200) = left(coalesce(p_model, ''), 200)
             and (p_before is null or generation_processed_at < p_before)
         order by generation_processed_at desc, seq desc

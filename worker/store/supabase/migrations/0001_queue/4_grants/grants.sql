@@ -1,11 +1,28 @@
 -- Nobody may anything but what is said here. A project's defaults give new tables and functions to
 -- everyone who has its publishable key.
 revoke all on public.task_events from public, anon, authenticated, service_role;
-revoke all on sequence public.tasks_seq_seq from public, anon, authenticated, service_role;
 revoke all on all tables in schema loop26 from public, anon, authenticated, service_role;
 revoke all on all functions in schema loop26 from public, anon, authenticated, service_role;
 
 grant select on public.workers, public.task_events to service_role;
+
+-- An identity needs no grant. Whoever inserts into a `seq` of an older application's may need one.
+do $$
+declare
+    v_sequence text := pg_get_serial_sequence('public.tasks', 'seq');
+begin
+    if
+        exists (
+            select 1 from pg_catalog.pg_attribute
+            where attrelid = 'public.tasks'::regclass and attname = 'seq' and attidentity <> ''
+        )
+    then
+        execute format(
+            'revoke all on sequence %s from public, anon, authenticated, service_role', v_sequence
+        );
+    end if;
+end
+$$;
 
 do $$
 declare

@@ -14,13 +14,21 @@ begin
 
     update public.tasks
     set parent_id = loop26.parent_of(parent_id, task_type, params)
-    where parent_id is null and loop26.parent_of(parent_id, task_type, params) is not null;
-    update public.tasks
-    set model = loop26.model_of(params)
-    where status in ('Queued', 'In Progress') and model is null;
-    update public.tasks
-    set waits_for = loop26.incomplete_of(dependant_on)
-    where status in ('Queued', 'In Progress') and dependant_on <> '{}';
+    where parent_id is null
+        and task_type in ('travel_segment', 'travel_stitch')
+        and params ? 'orchestrator_task_id_ref';
+    -- As `loop26.incomplete_of` has it, but all at once: the table is locked, no row needs to be.
+    update public.tasks as task
+    set model = coalesce(model, left(loop26.model_of(params), 200)),
+        waits_for = array(
+            select needed.id from unnest(task.dependant_on) as needed (id)
+            where needed.id is not null
+                and not exists (
+                    select 1 from public.tasks as done
+                    where done.id = needed.id and done.status = 'Complete'
+                )
+        )
+    where status in ('Queued', 'In Progress');
     -- An orchestrator whose children are there waits for them: the last of them completes it.
     update public.tasks as orchestrator
     set spawned_at = coalesce(generation_started_at, created_at)
