@@ -22,8 +22,8 @@ from worker.store.supabase.connection import Access
 if TYPE_CHECKING:
     from tests.servers.supabase.server import Supabase
 
-PAIRS = 150
-ROUNDS = 7
+PAIRS = 50
+ROUNDS = 21
 FINISHED = 200_000
 DEEP = 20_000
 
@@ -129,9 +129,11 @@ def test_claim_and_settle(
             _rate(pair)  # connections are made, plans are kept
         rates = [[_rate(pair) for pair in pairs] for _ in range(ROUNDS)]
     own, default = map(statistics.median, zip(*rates, strict=True))
+    # Of each round by itself: what else the machine does weighs on both halves of it alike.
+    times = statistics.median(mine / other for mine, other in rates)
     print(
         f"\nclaim + complete through PostgREST: {own:.0f} pairs/s with spans journalled, "
-        f"supabase-py's default client {default:.0f} without: {own / default:.2f} x"
+        f"supabase-py's default client {default:.0f} without: {times:.2f} x"
     )
 
 

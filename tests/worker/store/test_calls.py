@@ -261,6 +261,21 @@ def test_it_is_tried_ever_more_slowly(patient: Callable[..., Patient]) -> None:
     assert naps[0][:5] != naps[1][:5]
 
 
+@pytest.mark.parametrize(
+    ("server", "ms"), [("postgrest/12.0.2", 0.6571), ("postgrest/12.2.12", 657.1), ("", 657.1)]
+)
+def test_what_the_server_spent_is_in_milliseconds(
+    patient: Callable[..., Patient], server: str, ms: float
+) -> None:
+    """PostgREST 12.0 says microseconds."""
+    told = {"Server": server, "Server-Timing": "transaction;dur=657.1, odd;dur=x, plan"}
+    made = patient((200, b"1"), **told)
+    made.calls("anything", {})
+    answer = made.calls._connection.answer
+    assert answer is not None
+    assert answer.timing == pytest.approx({"transaction": ms})
+
+
 def test_a_key_that_is_no_header_is_said_at_once(answers: Answers) -> None:
     """A worker token with a line break in it, as a careless paste has."""
     access = _access(answers.url, worker_token="a\nb")  # noqa: S106 - the test's own

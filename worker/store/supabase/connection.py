@@ -14,6 +14,7 @@ ANSWER_S: Final = 20.0  # a list of 10,000 tasks takes some seconds
 WORKERS_ANSWER_S: Final = 8.0  # a claim takes a millisecond; stopping must not wait for a server
 WORKER_TOKEN_HEADER: Final = "x-worker-token"  # noqa: S105 - the name of a header
 _CONNECTIONS: Final = 8  # one a thread that calls, and some
+_TIMES_IN_US: Final = "postgrest/12.0."  # by mistake; those after it say milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,22 +105,24 @@ class Connection:
         self._http.close()
 
     def _note(self, response: httpx.Response) -> None:
+        in_us = response.headers.get("server", "").startswith(_TIMES_IN_US)
+        per_ms = 1000 if in_us else 1
         self._last.response = response
         self._last.answer = Answer(
             status=response.status_code,
             request_id=response.headers.get("x-request-id", ""),
-            timing=_timing(response.headers.get("server-timing", "")),
+            timing=_timing(response.headers.get("server-timing", ""), per_ms=per_ms),
         )
 
 
-def _timing(header: str) -> dict[str, float]:
+def _timing(header: str, *, per_ms: float) -> dict[str, float]:
     """Read `jwt;dur=0.1, plan;dur=0.4` into milliseconds by name; what is no figure is left out."""
     found: dict[str, float] = {}
     for part in header.split(","):
         name, _, rest = part.strip().partition(";")
         _, _, figure = rest.partition("dur=")
         try:
-            found[name] = float(figure)
+            found[name] = float(figure) / per_ms
         except ValueError:
             continue
     return found
