@@ -312,3 +312,23 @@ def test_an_insertion_that_is_repeated_while_it_is_at_work_waits_for_it(
         first.commit()
         assert again.result(20) == ([task.id],)
     assert queue.names(task.id) == ["inserted"]
+
+
+def test_another_projects_journey_takes_no_child(
+    database: psycopg.Connection[Any], queue: "Queue"
+) -> None:
+    """Its failure would take the journey with it; one that names no project is taken as before."""
+    orchestrator = queue.insert("travel_orchestrator", project_id=uuid4())
+    params = Jsonb({"orchestrator_task_id_ref": str(orchestrator)})
+    with pytest.raises(psycopg.Error, match="of another project"):
+        _insert(database, params=params, project_id=uuid4())
+    assert queue.store.get(_insert(database, params=params)).parent_id == orchestrator
+
+
+def test_a_sweep_finds_all_that_expired(queue: "Queue") -> None:
+    """However many a transaction takes at once."""
+    queue.store.insert([NewTask(task_type="t2v", params={}) for _ in range(60)])
+    for _ in range(60):
+        queue.claim()
+    queue.advance(61)
+    assert len(queue.store.sweep(max_deaths=3)) == 60

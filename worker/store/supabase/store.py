@@ -22,6 +22,8 @@ _TOO_MUCH: Final = (
     "this worker holds the secret key, which opens the whole database: make it a token with "
     "`loop26 worker-token create NAME`, and give it that and the publishable key instead"
 )
+_SWEPT_AT_ONCE: Final = 50  # as loop26_sweep_leases has it: no transaction is to take long
+_MOST_SWEEPS: Final = 20
 PATIENCE_S: Final = 4.0  # what finds no answer for longer tries again; stopping takes no minutes
 
 
@@ -170,7 +172,13 @@ class SupabaseStore:
     def sweep(self, *, max_deaths: int, by_type: Mapping[str, int] = {}) -> list[Task]:
         """Find claims that expired; see `TaskStore.sweep`."""
         asked = {"p_max_deaths": max_deaths, "p_by_type": dict(by_type)}
-        return list(map(rows.task_of, self._call("sweep_leases", asked)))
+        found: list[Task] = []
+        for _ in range(_MOST_SWEEPS):
+            some = self._call("sweep_leases", asked)
+            found += map(rows.task_of, some)
+            if len(some) < _SWEPT_AT_ONCE:
+                break
+        return found
 
     def cancel(self, task_id: UUID, *, reason: str = "") -> list[UUID]:
         """Cancel a task and its family; see `TaskStore.cancel`."""

@@ -7,6 +7,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_status text;
+    v_project uuid;
 begin
     new.dependant_on := array_remove(coalesce(new.dependant_on, '{}'), null);
     new.attempts := coalesce(new.attempts, 0);
@@ -20,7 +21,14 @@ begin
         perform loop26.lock_arrival(false);
     end if;
     if new.parent_id is not null and new.status = 'Queued' then
-        select status into v_status from public.tasks where id = new.parent_id for share;
+        select status, project_id into v_status, v_project from public.tasks
+        where id = new.parent_id for share;
+        -- Whoever may insert tasks of one project is not to fail the journeys of another.
+        if v_project <> new.project_id then
+            perform loop26.refuse_task(
+                'parent_id', new.parent_id::text, 'is an orchestrator of another project'
+            );
+        end if;
         if v_status in ('Complete', 'Failed', 'Cancelled') then
             perform loop26.refuse_parent(new.parent_id, new.params);
         end if;
