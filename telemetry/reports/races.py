@@ -64,9 +64,9 @@ def _of_a_fall(after: Sequence[QueueEvent], evidence: Evidence) -> str:
     """Say that another task's failure, which felled this one as it failed, has no part in it."""
     error = evidence.error
     told = [event for event in after if event.name in (*_ENDS, *_OTHERS, "refused")]
-    if error is None or not evidence.was_raised or not told or told[0].name != "cascaded":
+    if not evidence.was_raised or not told or told[0].name != "cascaded":
         return ""
-    if told[0].at_ns > error.at_ns:
+    if error is not None and told[0].at_ns > error.at_ns:
         later = duration((told[0].at_ns - error.at_ns) / 1e6)
         return f"it had failed when another wrote its row: 'cascaded' came {later} later"
     if evidence.fell_with:
