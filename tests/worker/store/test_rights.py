@@ -322,3 +322,29 @@ def test_what_a_worker_says_of_itself_has_a_size(worker: SupabaseStore) -> None:
         worker.record_worker(
             "w", status="idle", current_model=None, metadata={"x": secrets.token_hex(100_000)}
         )
+
+
+def test_a_claim_that_is_over_fills_no_history(worker: SupabaseStore, queue: "Queue") -> None:
+    """However often somebody calls with it."""
+    task_id = queue.insert("i2v")
+    claim = queue.claim(task_types=["i2v"])
+    queue.complete(claim)
+    for _ in range(30):
+        with pytest.raises(Fenced):
+            worker.extend(claim.token, lease_s=60, progress=None)
+    assert queue.names(task_id).count("refused") == 20
+
+
+def test_workers_that_are_long_gone_make_room(worker: SupabaseStore, queue: "Queue") -> None:
+    """Those of the same token; each start of a worker is a new one."""
+    assert queue.shared is not None
+    told: dict[str, Any] = {"status": "idle", "current_model": None, "metadata": {}}
+    queue.shared.connection.execute(
+        "insert into public.workers (id, status, last_heartbeat, token_name) "
+        "values ('of-another', 'idle', '2020-01-01', 'another')"
+    )
+    worker.record_worker("of-before", **told)
+    queue.advance(31 * 86_400)
+    worker.record_worker("of-now", **told)
+    found = queue.shared.connection.execute("select id from workers order by id").fetchall()
+    assert [name for (name,) in found] == ["of-another", "of-now"]

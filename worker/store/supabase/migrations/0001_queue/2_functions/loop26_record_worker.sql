@@ -9,6 +9,9 @@ declare
     v_now timestamptz := loop26.now();
 begin
     perform loop26.refuse_large('what a worker says of itself', p_metadata);
+    -- Each start of a worker is a new one; those that are long gone make room.
+    delete from public.workers
+    where token_name = v_by and last_heartbeat < v_now - interval '30 days' and v_by <> '';
     insert into public.workers (
         id, status, last_heartbeat, current_model, metadata, created_at, token_name
     )

@@ -64,6 +64,13 @@ begin
             'death_taken_back', loop26.take_back_death(v_claimed.task_id, p_now)
         );
     end if;
-    perform loop26.record_event(v_claimed.task_id, 'refused', v_refused, p_now);
+    -- A claim that is over may be called with as often as somebody likes; its first refusals tell all.
+    if (
+        select count(*) from public.task_events as before
+        where before.task_id = v_claimed.task_id and before.seq > v_claimed.seq
+            and before.name = 'refused' and before.data ->> 'token' = p_token::text
+    ) < 20 then
+        perform loop26.record_event(v_claimed.task_id, 'refused', v_refused, p_now);
+    end if;
 end
 $$;
