@@ -15,7 +15,7 @@ from worker.supervisor.duty import Duty
 from worker.supervisor.retries import RetryPolicy
 from worker.task import Task
 
-ROUNDS_PASSED_OVER = 2  # after an outage: half a lease, in which others come back
+ROUNDS_PASSED_OVER = 4  # a lease: by then every worker that lives has been heard of
 _log = logging.getLogger(__name__)
 
 
