@@ -22,12 +22,12 @@ from worker.task import NewTask, TaskStatus
 if TYPE_CHECKING:
     from tests.servers.supabase.server import Supabase
 
-LEASE_S = 2.0
+LEASE_S = 8.0  # long enough for a busy machine not to lose one by itself
 HURRIED = (
-    *("--set", f"lease_s={LEASE_S:g}", "--set", "heartbeat_s=0.5"),
+    *("--set", f"lease_s={LEASE_S:g}", "--set", "heartbeat_s=1"),
     *("--set", "cancel_check_s=0.2", "--set", "poll_s=0.2"),
 )
-STEPS = 300  # some seconds
+STEPS = 900  # some seconds
 AWAY = "the queue cannot be reached"
 BACK = "the queue can be reached again"
 CANCEL_WHAT_IS_LEFT = "update public.tasks set status = 'Cancelled' where status = 'Queued'"
