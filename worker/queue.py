@@ -4,13 +4,11 @@ from typing import TYPE_CHECKING
 
 from worker.errors import SettingsError
 from worker.settings import Settings
-from worker.store.base import TaskStore
+from worker.store.base import PATIENCE_S, TaskStore
 from worker.store.local import LocalStore
 
 if TYPE_CHECKING:
     from worker.store.supabase import SupabaseStore
-
-PATIENCE_S = 4.0  # what finds no answer for longer tries again; stopping must not take minutes
 
 
 def is_shared(settings: Settings) -> bool:
@@ -58,7 +56,7 @@ def open_shared(settings: Settings, key: str, worker_token: str = "") -> "Supaba
         worker_token=worker_token,
         rest_url=settings.supabase_rest_url or "",
     )
-    return SupabaseStore(access, patience_s=PATIENCE_S)
+    return SupabaseStore(access)
 
 
 def _open(settings: Settings, key: str, worker_token: str) -> TaskStore:

@@ -10,10 +10,10 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
 from urllib.parse import urlsplit
+
+from tests.servers.loopback import Loopback
 
 # The server has heard nothing.
 CUT_BEFORE = "cut before the request"
@@ -31,8 +31,7 @@ _SERVER_S = 60
 _HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 
 
-@dataclass(slots=True)
-class UnreliableProxy:
+class UnreliableProxy(Loopback):
     """Stands before a server for the length of a `with` block.
 
     Attributes:
@@ -42,33 +41,22 @@ class UnreliableProxy:
         met: How often each fate was met, and how many requests there were.
     """
 
-    upstream: str
-    odds: Mapping[str, float] = field(default_factory=dict)
-    dice: random.Random = field(default_factory=lambda: random.Random(26))
-    away: str = ""
-    met: Counter[str] = field(default_factory=Counter)
-    url: str = ""
-    ended: threading.Event = field(default_factory=threading.Event)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _server: ThreadingHTTPServer | None = None
-    _thread: threading.Thread | None = None
+    def __init__(
+        self, upstream: str, *, odds: Mapping[str, float] | None = None, away: str = ""
+    ) -> None:
+        super().__init__(_Server(self))
+        self.upstream = upstream
+        self.odds = odds or {}
+        self.dice = random.Random(26)
+        self.away = away
+        self.met: Counter[str] = Counter()
+        self.ended = threading.Event()
+        self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
-        """Begin to serve."""
-        self._server = _Server(self)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop, and let go of whoever waits for an answer."""
-        assert self._server is not None
-        assert self._thread is not None
         self.ended.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__(*exception)
 
     def fate(self) -> str:
         """Say what becomes of the next request: a fate, what the proxy is away by, or ""."""
@@ -85,7 +73,6 @@ class UnreliableProxy:
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
     request_queue_size = 64
 
     def __init__(self, proxy: UnreliableProxy) -> None:

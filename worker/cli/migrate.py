@@ -32,7 +32,7 @@ def migrate(
       loop26 migrate --check
     """
     from worker.store.supabase import migrating
-    from worker.store.supabase.migrations import known
+    from worker.store.supabase.migrations import newest
 
     if print_sql:
         typer.echo(migrating.script(), nl=False)
@@ -57,4 +57,4 @@ def migrate(
             lambda each: typer.echo(f"{each.version} {each.name}: done"),
         )
     if not found:
-        typer.echo(f"the queue has schema version {known()[-1].version}: nothing to do")
+        typer.echo(f"the queue has schema version {newest()}: nothing to do")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from worker.doctor.finding import Finding, Verdict
 from worker.store.diagnosis import Diagnosis
-from worker.store.supabase.migrations import known
+from worker.store.supabase.migrations import known, newest, way_out
 
 _AGAIN: Final = "run the statements that make them again: `loop26 migrate --print` has them"
 _MADE_INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
@@ -33,16 +33,11 @@ def examine_database(diagnosis: Diagnosis) -> Iterator[Finding]:
 
 
 def _schema(diagnosis: Diagnosis) -> Finding:
-    newest = known()[-1].version
-    if diagnosis.schema_version == newest:
-        return Finding(name="schema", verdict=Verdict.OK, found=f"version {newest}")
-    older = diagnosis.schema_version < newest
-    return Finding(
-        name="schema",
-        verdict=Verdict.ERROR,
-        found=f"version {diagnosis.schema_version}, this loop26 knows {newest}",
-        advice="run `loop26 migrate`" if older else "install a newer loop26 here",
-    )
+    there = diagnosis.schema_version
+    if not (advice := way_out(there)):
+        return Finding(name="schema", verdict=Verdict.OK, found=f"version {there}")
+    found = f"version {there}, this loop26 knows {newest()}"
+    return Finding(name="schema", verdict=Verdict.ERROR, found=found, advice=advice)
 
 
 def _row_security(tables: Mapping[str, Any]) -> Finding:

@@ -20,10 +20,10 @@ from worker.output.bucket import (
     Stored,
     key_below,
 )
-from worker.output.patience import Patience
 from worker.output.place import Place, url_of
 from worker.output.pulse import BEAT_S, beating
 from worker.output.storage import STALE_S, LocalStorage, hold_nothing, name_in
+from worker.patience import Patience
 
 ATTEMPTS: Final = ".attempts"  # one folder of its own, so that what is stale is found at once
 CHECK_PATIENCE_S: Final = 30.0
@@ -73,11 +73,13 @@ class BucketStorage:
             path = Path(folder) / "check.txt"
             path.write_text("loop26 may write here\n", encoding="utf-8")
             content = Content.of(path)
-            patience = Patience(min(CHECK_PATIENCE_S, self.patience.seconds))
-            patience(lambda: self._send(keys[0], content))
-            patience(lambda: self._copy(keys[0], keys[1], content))
-            patience(lambda: self.bucket.remove(keys))
-        return [*self._warnings()]
+            for ask in (
+                partial(self._send, keys[0], content),
+                partial(self._copy, keys[0], keys[1], content),
+                partial(self.bucket.remove, keys),
+            ):
+                self.patience(ask, seconds=min(CHECK_PATIENCE_S, self.patience.seconds))
+        return list(self._warnings())
 
     def attempt_dir(self, task_id: UUID, token: UUID) -> Path:
         """Make the attempt's own folder on this machine, empty."""

@@ -46,6 +46,17 @@ def parse_place(address: str) -> Place:
     return Place(scheme=scheme, bucket=bucket, prefix=prefix)
 
 
+def supabase_base(url: str) -> str:
+    """Return below which address a project's Supabase Storage has its objects."""
+    return f"{url.rstrip('/')}/storage/v1/object"
+
+
+def supabase_links(url: str, bucket: str) -> tuple[str, str]:
+    """Return below which addresses others find a bucket's objects there: signed, public."""
+    base = supabase_base(url)
+    return f"{base}/sign/{bucket}", f"{base}/public/{bucket}"
+
+
 def url_of(base: str, key: str) -> str:
     """Return the address of an object below a base."""
     return f"{base.rstrip('/')}/{quote(key)}"

@@ -10,7 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from worker.output.bucket import Content, Listed, StorageRefused, Stored, key_below
-from worker.output.place import SUPABASE, Place
+from worker.output.place import SUPABASE, Place, supabase_base, supabase_links
 from worker.output.supabase_refusals import is_missing, is_taken, refusal_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class SupabaseBucket:
             httpx_client=self._http,
         )
         self._client = create_client(url, key.get_secret_value(), options=options)
-        self._base = f"{url.rstrip('/')}/storage/v1/object"
+        self._base = supabase_base(url)
+        self._links = supabase_links(url, place.bucket)
         self.name = f"{SUPABASE}://{place.bucket} at {url}"
 
     def put(self, key: str, content: Content) -> None:
@@ -127,7 +128,8 @@ class SupabaseBucket:
 
     def public_base(self) -> str:
         """The address below which a public bucket's objects lie."""
-        return f"{self._base}/public/{self._bucket}"
+        _, public = self._links
+        return public
 
     def signed_url(self, key: str, seconds: int) -> str:
         """Have an address signed."""
@@ -139,8 +141,7 @@ class SupabaseBucket:
 
     def key_of(self, url: str) -> str | None:
         """Return the object's name in an address that is signed, or public."""
-        bases = (f"{self._base}/{kind}/{self._bucket}" for kind in ("sign", "public"))
-        return next((key for base in bases if (key := key_below(url, base))), None)
+        return next((key for base in self._links if (key := key_below(url, base))), None)
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,16 +1,19 @@
 """The storage that the settings name, ready to be used."""
 
+import logging
+
 from pydantic import SecretStr
 
 from worker.errors import SettingsError
 from worker.output.bucket import Bucket
 from worker.output.bucket_storage import BucketStorage, Links
-from worker.output.patience import Patience
-from worker.output.place import S3, Place, parse_place, url_of
+from worker.output.place import S3, Place, parse_place, supabase_links, url_of
 from worker.output.storage import LocalStorage, Storage
+from worker.patience import Patience
 from worker.settings.settings import Settings
 
 _DAY_S = 86_400
+_log = logging.getLogger(__name__)
 
 
 def open_storage(settings: Settings) -> Storage:
@@ -32,7 +35,12 @@ def open_storage(settings: Settings) -> Storage:
             base=settings.public_url_base or "",
             seconds=int(settings.signed_url_days * _DAY_S),
         ),
-        patience=Patience(settings.storage_patience_s),
+        patience=Patience(
+            settings.storage_patience_s,
+            first_s=0.2,
+            longest_s=10.0,
+            tell=lambda trouble: _log.warning("asked again: %s", trouble),
+        ),
         beat_s=settings.heartbeat_s,
     )
 
@@ -46,10 +54,8 @@ def own_addresses(settings: Settings) -> tuple[str, ...]:
         return ()
     place = parse_place(settings.storage)
     if place.scheme != S3:
-        base = f"{(settings.supabase_url or '').rstrip('/')}/storage/v1/object"
-        return tuple(
-            url_of(f"{base}/{kind}/{place.bucket}", place.key()) for kind in ("sign", "public")
-        )
+        bases = supabase_links(settings.supabase_url or "", place.bucket)
+        return tuple(url_of(base, place.key()) for base in bases)
     endpoint = settings.s3_endpoint_url
     return (url_of(f"{endpoint.rstrip('/')}/{place.bucket}", place.key()),) if endpoint else ()
 

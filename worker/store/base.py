@@ -12,6 +12,10 @@ from worker.task import Claim, Failure, NewTask, Task, TaskStatus
 MOST_TAKEN_BACK: Final = 10
 
 
+# What finds no answer for longer tries again by itself: stopping must not take minutes.
+PATIENCE_S: Final = 4.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One line of a task's history, written in the transaction of the change it tells of.

@@ -16,11 +16,11 @@ from tests.worker.output.s3_server import KEY_ID, SECRET, S3Server
 from tests.worker.output.supabase_storage import SECRET_KEY, SupabaseStorage
 from worker.output.bucket import Bucket
 from worker.output.bucket_storage import BucketStorage, Links
-from worker.output.patience import Patience
 from worker.output.place import Place
 from worker.output.s3_bucket import S3Access, S3Bucket
 from worker.output.storage import LocalStorage
 from worker.output.supabase_bucket import SupabaseBucket
+from worker.patience import Patience
 
 TASK, TOKEN, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
 

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
 from urllib.parse import urlsplit
+
+from tests.servers.loopback import Loopback
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
@@ -32,31 +33,17 @@ class Fault:
         return met
 
 
-class FaultyProxy:
+class FaultyProxy(Loopback):
     """Stands before a server on loopback for the length of a `with` block."""
 
     def __init__(self, upstream: str) -> None:
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), _Handler))
         self.upstream = urlsplit(upstream)
         self.faults: list[Fault] = []
         self.seen: list[tuple[str, str]] = []
         self.on_request: Callable[[str, str], object] = lambda _method, _path: None
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         vars(self._server)["proxy"] = self
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        """Begin to serve."""
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def count(self, method: str, path: str = "") -> int:
         """How many requests of a method there were to paths that hold a text."""

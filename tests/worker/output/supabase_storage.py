@@ -8,12 +8,13 @@ import email.parser
 import email.policy
 import hashlib
 import json
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.servers.loopback import Loopback
 
 SECRET_KEY = "sb_secret_0123456789abcdefghijklmnopqrstuv"  # noqa: S105 - of a test
 PREFIX = "/storage/v1/object"
@@ -29,7 +30,7 @@ class Kept:
     changed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-class SupabaseStorage:
+class SupabaseStorage(Loopback):
     """One bucket, for the length of a `with` block.
 
     Attributes:
@@ -40,27 +41,13 @@ class SupabaseStorage:
     """
 
     def __init__(self, bucket: str = "outputs") -> None:
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), _Handler))
         self.bucket = bucket
         self.objects: dict[str, Kept] = {}
         self.replaces = True
         self.max_bytes = 50_000_000
         self.etags = True
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         vars(self._server)["storage"] = self
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        """Begin to serve."""
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def upload(self, key: str, headers: Any, body: bytes) -> tuple[int, Any]:
         """Take a form with `cacheControl`, `metadata` and the file."""

@@ -14,9 +14,9 @@ from tests.worker.output.s3_server import KEY_ID, S3Server
 from worker.errors import OutputError
 from worker.output.bucket import PART_BYTES, Content, StorageRefused, StorageUnavailable
 from worker.output.bucket_storage import BucketStorage, Links
-from worker.output.patience import Patience
 from worker.output.place import parse_place
 from worker.output.storage import LocalStorage
+from worker.patience import Patience
 
 PLACE = parse_place("s3://limited/fleet")
 OBJECTS = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"]

@@ -3,16 +3,16 @@
 import http.server
 import json
 import random
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import pytest
 
+from tests.servers.loopback import Loopback
 from tests.servers.unreliable_proxy import (
     FATES,
     REFUSED,
@@ -26,6 +26,7 @@ from worker.errors import (
     QueueIncompatible,
     QueueUnavailable,
 )
+from worker.patience import Patience
 from worker.store.base import ClaimRequest
 from worker.store.supabase import SupabaseStore
 from worker.store.supabase.calls import Calls
@@ -77,19 +78,10 @@ LASTING: dict[str, tuple[int, str, type[Exception]]] = {
 MISSING = (404, b'{"code": "PGRST202", "message": "could not find the function"}')
 
 
-@dataclass(slots=True)
-class Answers:
+class Answers(Loopback):
     """A server that gives prepared answers, the last of them for ever."""
 
-    prepared: list[tuple[int, bytes]]
-    asked: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    url: str = ""
-    _server: http.server.ThreadingHTTPServer | None = None
-    _thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        """Begin to answer."""
+    def __init__(self, prepared: list[tuple[int, bytes]]) -> None:
         answers = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -106,19 +98,10 @@ class Answers:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """Stop."""
-        assert self._server is not None
-        assert self._thread is not None
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        self.prepared = prepared
+        self.asked = 0
+        self.headers: dict[str, str] = {}
 
     def next(self) -> tuple[int, bytes]:
         """Give the next answer."""
@@ -135,15 +118,17 @@ class Patient:
     naps: list[float]
 
 
-def _patient(server: Answers, connection: Connection) -> Patient:
+def _patient(
+    server: Answers, connection: Connection, *, meanwhile: Callable[[], None] = lambda: None
+) -> Patient:
     naps: list[float] = []
-    calls = Calls(
-        connection,
-        server.url,
-        patience_s=PATIENCE_S,
-        clock=lambda: sum(naps),
-        sleep=naps.append,
-    )
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        meanwhile()
+
+    patience = Patience(PATIENCE_S, clock=lambda: sum(naps), sleep=nap)
+    calls = Calls(connection, server.url, patience)
     return Patient(server=server, calls=calls, naps=naps)
 
 
@@ -294,13 +279,11 @@ def test_a_server_that_is_away_is_waited_for(patient: Callable[..., Patient], aw
         UnreliableProxy(server.url, away=away) as proxy,
         closing(Connection(_access(proxy.url), answer_s=0.5)) as connection,
     ):
-        made = _patient(server, connection)
 
-        def come_back(seconds: float) -> None:
-            made.naps.append(seconds)
+        def come_back() -> None:
             proxy.away = ""
 
-        made.calls._sleep = come_back
+        made = _patient(server, connection, meanwhile=come_back)
         assert made.calls("anything", {}) == 1
     assert len(made.naps) == 1
 

@@ -1,20 +1,17 @@
 """Calls to the queue's functions, repeated while what keeps them from an answer may pass."""
 
-import random
-import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import httpx
 from postgrest.exceptions import APIError
 
-from worker.errors import QueueError, QueueIncompatible, QueueUnavailable
+from worker.errors import QueueError, QueueIncompatible, QueueUnavailable, WorkerError
+from worker.patience import Patience
 from worker.store.supabase.connection import Connection
 from worker.store.supabase.json_values import read
 from worker.store.supabase.refusals import refusal_of
-
-_FIRST_WAIT_S: Final = 0.1
-_LONGEST_WAIT_S: Final = 5.0
 
 
 class Calls:
@@ -26,25 +23,13 @@ class Calls:
     Args:
         connection: The client.
         where: Names the queue, for people.
-        patience_s: For how long a call is repeated before `QueueUnavailable` is raised.
-        clock: Seconds that never go back.
-        sleep: Waits so many seconds.
+        patience: With which a call is repeated.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        where: str,
-        *,
-        patience_s: float,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, connection: Connection, where: str, patience: Patience) -> None:
         self._connection = connection
         self._where = where
-        self._patience_s = patience_s
-        self._clock = clock
-        self._sleep = sleep
+        self._patience = patience
         self._answered: set[str] = set()
 
     def __call__(self, function: str, params: Mapping[str, Any]) -> Any:
@@ -58,23 +43,14 @@ class Calls:
             InvalidTask: A task is refused.
             QueueError: Anything else.
         """
-        until = self._clock() + self._patience_s
-        wait_s = _FIRST_WAIT_S
-        while True:
-            try:
-                found = self._once(function, params)
-            except (QueueUnavailable, QueueIncompatible) as trouble:
-                if isinstance(trouble, QueueIncompatible) and function not in self._answered:
-                    raise
-                # Not all at once: workers that lost the same database come back to it together.
-                pause_s = wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - to part them, no secret
-                if self._clock() + pause_s > until:
-                    raise
-            else:
-                self._answered.add(function)
-                return found
-            self._sleep(pause_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+        def passes(trouble: WorkerError) -> bool:
+            was_there = isinstance(trouble, QueueIncompatible) and function in self._answered
+            return trouble.retryable or was_there
+
+        found = self._patience(partial(self._once, function, params), passes=passes)
+        self._answered.add(function)
+        return found
 
     def _once(self, function: str, params: Mapping[str, Any]) -> Any:
         self._connection.forget()

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from worker.errors import QueueError, QueueForbidden, QueueIncompatible, QueueUnavailable
-from worker.store.supabase.migrations import Migration, known
+from worker.store.supabase.migrations import Migration, known, newest, way_out
 
 _CONNECT_S: Final = 10
 _KEPT: Final = """\
@@ -122,11 +122,10 @@ def _why_forbidden(migration: Migration, error: psycopg.Error) -> str:
 
 
 def _refuse_newer(there: int) -> None:
-    newest = known()[-1].version
-    if there > newest:
+    if there > newest():
         raise QueueIncompatible(
-            f"the database has schema version {there}, this loop26 knows {newest}; "
-            "install a newer loop26 here"
+            f"the database has schema version {there}, this loop26 knows {newest()}; "
+            f"{way_out(there)}"
         )
 
 

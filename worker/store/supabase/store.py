@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 from telemetry import names
 from worker.errors import Fenced, IllegalTransition, InvalidTask, QueueIncompatible, TaskNotFound
-from worker.store.base import ClaimRequest, Event, FailedAttempt
+from worker.patience import Patience
+from worker.store.base import PATIENCE_S, ClaimRequest, Event, FailedAttempt
 from worker.store.diagnosis import Diagnosis
 from worker.store.rows import ids_of
 from worker.store.supabase import migrations, rows
@@ -24,7 +25,6 @@ _TOO_MUCH: Final = (
 )
 _SWEPT_AT_ONCE: Final = 50  # as loop26_sweep_leases has it: no transaction is to take long
 _MOST_SWEEPS: Final = 20
-PATIENCE_S: Final = 4.0  # what finds no answer for longer tries again; stopping takes no minutes
 
 
 class SupabaseStore:
@@ -44,7 +44,8 @@ class SupabaseStore:
     def __init__(self, access: Access, *, patience_s: float = PATIENCE_S) -> None:
         self._access = access
         self._connection = Connection(access)
-        self._call = Calls(self._connection, access.rest_url or access.url, patience_s=patience_s)
+        where = access.rest_url or access.url
+        self._call = Calls(self._connection, where, Patience(patience_s))
 
     @property
     def tokens(self) -> WorkerTokens:
@@ -59,14 +60,11 @@ class SupabaseStore:
         Raises `QueueIncompatible` where its schema is not of this version.
         """
         found: dict[str, Any] = self._call("queue_facts", {})
-        there, known = found["schema_version"], migrations.newest()
-        if there != known:
-            way_out = (
-                "run `loop26 migrate`" if (there or 0) < known else "install a newer loop26 here"
-            )
+        there = found["schema_version"] or 0
+        if way_out := migrations.way_out(there):
             raise QueueIncompatible(
-                f"queue {self._access.url} has schema version {there}, this loop26 knows {known}; "
-                f"{way_out}"
+                f"queue {self._access.url} has schema version {there}, this loop26 knows "
+                f"{migrations.newest()}; {way_out}"
             )
         return found
 
@@ -174,8 +172,8 @@ class SupabaseStore:
         asked = {"p_max_deaths": max_deaths, "p_by_type": dict(by_type)}
         found: list[Task] = []
         for _ in range(_MOST_SWEEPS):
-            some = self._call("sweep_leases", asked)
-            found += map(rows.task_of, some)
+            some = self._tasks("sweep_leases", asked)
+            found += some
             if len(some) < _SWEPT_AT_ONCE:
                 break
         return found
@@ -192,19 +190,18 @@ class SupabaseStore:
 
     def get(self, task_id: UUID) -> Task:
         """Read one task. Raises `TaskNotFound`."""
-        row = self._call("get_task", {"p_id": str(task_id)})
-        if row is None:
+        task = self._task("get_task", {"p_id": str(task_id)})
+        if task is None:
             raise TaskNotFound(task_id)
-        return rows.task_of(row)
+        return task
 
     def find(self, prefix: str) -> list[Task]:
         """Find the tasks whose id begins with `prefix`; see `TaskStore.find`."""
-        return list(map(rows.task_of, self._call("find_tasks", {"p_prefix": prefix})))
+        return self._tasks("find_tasks", {"p_prefix": prefix})
 
     def of_key(self, idempotency_key: str) -> Task | None:
         """Read the task that was inserted with this key; None where none was."""
-        row = self._call("get_task_of_key", {"p_idempotency_key": idempotency_key})
-        return None if row is None else rows.task_of(row)
+        return self._task("get_task_of_key", {"p_idempotency_key": idempotency_key})
 
     def list_tasks(
         self, *, statuses: Sequence[TaskStatus] = (), parent_id: UUID | None = None, limit: int = 50
@@ -215,7 +212,7 @@ class SupabaseStore:
             "p_parent_id": None if parent_id is None else str(parent_id),
             "p_limit": limit,
         }
-        return list(map(rows.task_of, self._call("list_tasks", asked)))
+        return self._tasks("list_tasks", asked)
 
     def has_open(self, task_types: Sequence[str]) -> bool:
         """Whether a task of these types is queued or running; see `TaskStore.has_open`."""
@@ -244,19 +241,18 @@ class SupabaseStore:
 
     def untold_failures(self, *, limit: int) -> list[Task]:
         """List tasks that another application set to Failed; see `TaskStore.untold_failures`."""
-        return list(map(rows.task_of, self._call("list_untold_failures", {"p_limit": limit})))
+        return self._tasks("list_untold_failures", {"p_limit": limit})
 
     def dead_letters(self, *, limit: int) -> list[Task]:
         """List tasks that failed for good and were not retried; see `TaskStore.dead_letters`."""
-        return list(map(rows.task_of, self._call("list_dead_letters", {"p_limit": limit})))
+        return self._tasks("list_dead_letters", {"p_limit": limit})
 
     def last_complete(
         self, task_type: str, model: str, *, before: datetime | None = None
     ) -> Task | None:
         """Find the newest Complete task of a type and a model; see `TaskStore.last_complete`."""
         asked = {"p_task_type": task_type, "p_model": model or None, "p_before": _moment(before)}
-        row = self._call("last_complete_task", asked)
-        return None if row is None else rows.task_of(row)
+        return self._task("last_complete_task", asked)
 
     def diagnose(self) -> Diagnosis:
         """Say what stands in the queue that should not; see `TaskStore.diagnose`."""
@@ -284,6 +280,13 @@ class SupabaseStore:
     def close(self) -> None:
         """Close the connections; closing again does nothing."""
         self._connection.close()
+
+    def _task(self, function: str, asked: Mapping[str, Any]) -> Task | None:
+        row = self._call(function, asked)
+        return None if row is None else rows.task_of(row)
+
+    def _tasks(self, function: str, asked: Mapping[str, Any]) -> list[Task]:
+        return list(map(rows.task_of, self._call(function, asked)))
 
     def _settle(self, function: str, token: UUID, told: Mapping[str, Any]) -> dict[str, Any]:
         """Call a function that is fenced by a token. Raises `Fenced`."""

@@ -41,6 +41,13 @@ def newest() -> int:
     return known()[-1].version
 
 
+def way_out(there: int) -> str:
+    """Return what to do about a schema of this version, 0 for none; "" where it is this one's."""
+    if there == newest():
+        return ""
+    return "run `loop26 migrate`" if there < newest() else "install a newer loop26 here"
+
+
 def _read(folder: Path) -> Migration:
     number, _, name = folder.name.partition("_")
     parts = sorted(folder.glob("*/*.sql"))
