@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from telemetry.reports.case import Case
+from tests.worker.incident import FAILURE
 from worker.casework import gather
 from worker.settings import Settings
 from worker.settings.configuration import load
@@ -18,19 +19,6 @@ from worker.settings.home import prepare_home
 from worker.store.base import ClaimRequest
 from worker.store.local import LocalStore
 from worker.task import TASK_TYPES, Claim, Failure, NewTask
-
-FAILURE = Failure(
-    kind="exception",
-    type="AttributeError",
-    message="'NoneType' object has no attribute 'get'",
-    sentence="AttributeError: 'NoneType' object has no attribute 'get'",
-    file="/opt/Wan2GP/wgp.py",
-    line=3907,
-    function="get_model_min_frames_and_step",
-    place="raised at",
-    stage="parameters",
-    fingerprint="f00d",
-)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.worker.incident import FAILURE as INCIDENT
 from worker.cli.failures import moment_of
 from worker.errors import InvalidTask
 from worker.store.base import ClaimRequest
@@ -19,19 +20,7 @@ from worker.task import Failure, NewTask
 
 from .conftest import Run
 
-FAILURE = Failure(
-    kind="exception",
-    type="AttributeError",
-    message="'NoneType' object has no attribute 'get'",
-    sentence="no get",
-    file="/opt/Wan2GP/wgp.py",
-    line=3907,
-    function="get_model_min_frames_and_step",
-    place="raised at",
-    stage="parameters",
-    fingerprint="f00d",
-    release="1.2.0",
-)
+FAILURE = replace(INCIDENT, sentence="no get", release="1.2.0")
 
 
 def fail(store: LocalStore, failure: Failure = FAILURE, worker_id: str = "gpu-1") -> str:

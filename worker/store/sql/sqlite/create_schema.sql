@@ -117,6 +117,50 @@ CREATE INDEX IF NOT EXISTS events_of_fingerprint
 ON events (json_extract(data, '$.failure.fingerprint'), at)
 WHERE name IN ('failed', 'retried', 'died', 'worker_lost', 'refused');
 
+-- One line an attempt that failed: a death that fails its task leaves two events, and the first of them
+-- counts. What was refused counts where the task had fallen with another, but for deaths: its
+-- supervisor may have ended a task process that went on.
+CREATE VIEW IF NOT EXISTS failed_attempts AS
+SELECT
+    event.task_id,
+    event.seq,
+    event.at,
+    event.name,
+    event.data,
+    task.task_type,
+    task.status,
+    coalesce(task.model, json_extract(task.params, '$.model')) AS model
+FROM events AS event
+INNER JOIN tasks AS task ON task.id = event.task_id
+WHERE event.name IN ('failed', 'retried', 'died', 'worker_lost', 'refused')
+    AND json_type(event.data, '$.failure') = 'object'
+    AND NOT (
+        event.name = 'failed'
+        AND EXISTS (
+            SELECT 1
+            FROM events AS death
+            WHERE death.task_id = event.task_id
+                AND death.seq = event.seq - 1
+                AND death.name IN ('died', 'worker_lost')
+        )
+    )
+    AND NOT (
+        event.name = 'refused'
+        AND (
+            json_extract(event.data, '$.ended') IS NOT 'cascaded'
+            OR json_extract(event.data, '$.call') IS 'record_death'
+            OR EXISTS (
+                SELECT 1
+                FROM events AS before
+                WHERE before.task_id = event.task_id
+                    AND before.seq < event.seq
+                    AND before.name = 'refused'
+                    AND json_extract(before.data, '$.token') = json_extract(event.data, '$.token')
+                    AND json_type(before.data, '$.failure') = 'object'
+            )
+        )
+    );
+
 CREATE TRIGGER IF NOT EXISTS events_are_kept_as_written BEFORE UPDATE ON events
 BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
