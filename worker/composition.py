@@ -20,7 +20,7 @@ from worker.queue import open_as_worker
 from worker.settings import Settings
 from worker.settings.environment import child_environment
 from worker.settings.limits import MEGA, input_policy
-from worker.settings.storing import open_storage, own_addresses
+from worker.settings.storing import open_storage
 from worker.store.base import TaskStore
 from worker.supervisor.claiming import Claimer
 from worker.supervisor.hand import Hand
@@ -214,7 +214,7 @@ class _Worker:
             self._store,
             self._recorder,
             every_s=settings.lease_s / 4,
-            retries=RetryPolicy.of(settings),
+            retries=self._settler.retries,
             before=lease.renew,
             chores=(presence.record,),
         )
@@ -275,7 +275,7 @@ def configure(settings: Settings, worker_id: str, engine: str = "") -> Configure
             "compile": settings.compile,
             "local_files_only": settings.models_offline,
         },
-        inputs=replace(input_policy(settings), own_storage=own_addresses(settings)),
+        inputs=input_policy(settings),
         rotate_bytes=int(settings.journal_rotate_mb * MEGA),
         record_prompts=settings.record_prompts,
         video_crf=settings.video_crf,

@@ -2,6 +2,7 @@
 
 from worker.inputs.policy import InputPolicy
 from worker.settings.settings import Settings
+from worker.settings.storing import own_addresses
 
 MEGA = 1_000_000
 
@@ -15,6 +16,7 @@ def input_policy(settings: Settings) -> InputPolicy:
         cache_dir=settings.cache_dir,
         local_roots=settings.allowed_roots or None,
         outputs_dir=settings.outputs_dir,
+        own_storage=own_addresses(settings),
         private_addresses=settings.private_addresses,
         max_picture_bytes=int(settings.max_picture_mb * MEGA),
         max_picture_pixels=int(settings.max_picture_megapixels * MEGA),
