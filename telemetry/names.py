@@ -115,6 +115,7 @@ RECORD_LOST: Final = "loop26.record.lost"
 RECORD_COMPLETE: Final = "loop26.record.complete"
 ERROR_ID: Final = "loop26.error.id"
 ERROR_EXPRESSION: Final = "loop26.error.expression"
+ERROR_FINGERPRINT: Final = "loop26.error.fingerprint"
 ERROR_HANDLED: Final = "loop26.error.handled"
 
 # OpenTelemetry drops None, and None is what we look for: the value is recorded as this text, and

@@ -232,6 +232,8 @@ class RecordedSpan(trace.Span):
             facts[names.ERROR_EXPRESSION] = mark.expression
         if mark.raised_id:
             facts[names.ERROR_ID] = mark.raised_id
+        if mark.taken is not None:
+            facts[names.ERROR_FINGERPRINT] = mark.taken.fingerprint
         self.add_event(names.EXCEPTION_EVENT, {**facts, **(attributes or {})}, timestamp)
 
 

@@ -126,7 +126,7 @@ def test_the_exception_is_there_with_its_place(name: str, failures: Failures) ->
     exported, journal = failure(one.exported), failure(one.journal)
     for fact in (
         *("type", "message", "kind", "file", "line", "function", "place", "stage", "expression"),
-        *("loop_index", "loop_count", "trace_id", "span_id", "task_id", "handled"),
+        *("loop_index", "loop_count", "trace_id", "span_id", "task_id", "handled", "fingerprint"),
     ):
         assert getattr(exported, fact) == getattr(journal, fact), fact
     for told, known in zip(exported.chain, journal.chain, strict=True):

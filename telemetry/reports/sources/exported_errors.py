@@ -21,7 +21,7 @@ _FAILED: Final = ("Failed", "Retry")
 def errors_of(spans: Sequence[Span], lineage: Lineage) -> list[Error]:
     """Return the errors that the spans of one process tell, by time.
 
-    What they do not hold is left empty: ids where the event has none, fingerprints, locals.
+    What they do not hold is left empty: ids and fingerprint where the event has none, locals.
     """
     found = [_raised(span, event, lineage) for span, event in _exceptions(spans)]
     end = end_of(spans)
@@ -82,6 +82,7 @@ def _raised(span: Span, event: Event, lineage: Lineage) -> Error:
         place=_RAISED_AT if file else "",
         handled=_handled(span, event, lineage),
         expression=_text(said, names.ERROR_EXPRESSION),
+        fingerprint=_text(said, names.ERROR_FINGERPRINT),
         **_whereabouts(span, event.at_ns, lineage),
     )
 
@@ -103,6 +104,7 @@ def _death(end: ProcessEnd, spans: Sequence[Span], lineage: Lineage) -> Error:
         line=_number(opened, names.CODE_LINE),
         function=_text(opened, names.CODE_FUNCTION),
         place=_OPENED_AT if file else "",
+        fingerprint="",
         context={"death": facts, "open_spans": [one.name for one in died]},
         **_whereabouts(span, end.at_ns, lineage),
     )
@@ -118,7 +120,6 @@ def _whereabouts(span: Span, at_ns: int, lineage: Lineage) -> dict[str, Any]:
         "stage": lineage.stage(span),
         "loop_index": index,
         "loop_count": count,
-        "fingerprint": "",
     }
 
 

@@ -29,7 +29,7 @@ UNKNOWN: Final = [
     "A span is exported when it has ended: what is open, or not sent yet, is not there.",
     "Records that are no spans are not exported: how many were lost in between is not known.",
     "Where native code died is told by the line that opened the innermost span: no stack is kept.",
-    "The failure's fingerprint, by which others are known to be the same, is on the queue's row.",
+    "The fingerprint of a death, by which others are known to be the same, is on the queue's row.",
     "What the queue did with the task is known only where the queue is at hand.",
 ]
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import telemetry
+from telemetry import names
 from telemetry.recorder.capture import Place, capture
 from telemetry.recorder.exceptions import chain, message
 from telemetry.recorder.redaction import Redactor
@@ -244,6 +245,28 @@ def test_a_fingerprint_is_type_function_and_stage() -> None:
 
     assert nine.fingerprint == hashlib.sha256(text.encode()).hexdigest()[:16]
     assert nine.fingerprint == twenty_six.fingerprint != elsewhere.fingerprint
+
+
+def test_the_event_of_the_span_has_the_fingerprint_of_the_error(recording: Recording) -> None:
+    """By it a trace viewer finds the failures of one cause; left first or recorded first."""
+    errors = []
+    for name, record_first in (("recorded", True), ("left", False)):
+        try:
+            with recording.recorder.span(name):
+                try:
+                    {}["models"]
+                except KeyError as exc:
+                    if record_first:
+                        errors.append(recording.recorder.error(exc))
+                    raise
+        except KeyError as exc:
+            if not record_first:
+                errors.append(recording.recorder.error(exc))
+    events = [event for name in ("recorded", "left") for event in recording.spans()[name].events]
+
+    assert [event.attributes[names.ERROR_FINGERPRINT] for event in events] == [
+        error.fingerprint for error in errors
+    ]
 
 
 def test_a_fingerprint_is_of_the_innermost_function_of_our_own() -> None:

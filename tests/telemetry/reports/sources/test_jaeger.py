@@ -116,6 +116,7 @@ def journey(new_script: Any, spool: Path) -> TraceModel:
         names.CODE_LINE: 26,
         names.CODE_FUNCTION: "own",
         names.ERROR_EXPRESSION: "models[name]",
+        names.ERROR_FINGERPRINT: "26" * 8,
     }
     put(work, stage, told, at_ms=4)
     work.error(task_id=TASK, at_ns=1_770_000_000_004_000_000)
@@ -208,6 +209,7 @@ def test_an_error_is_told_by_its_event(journey: TraceModel) -> None:
     assert (error.place, error.stage) == ("raised at", "parameters")
     assert (error.loop_index, error.loop_count) == (3, 3)
     assert (error.expression, error.task_id) == ("models[name]", TASK)
+    assert error.fingerprint == "26" * 8
 
 
 def test_a_traceback_is_read_back_frame_by_frame() -> None:
