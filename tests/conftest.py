@@ -8,7 +8,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    from tests.acceptance.jaeger import Jaeger
+    from tests.servers.jaeger.server import Jaeger
     from tests.servers.supabase.server import Supabase
 
 # Models in tests are small: more threads than one only wait for each other. Read when torch loads,
@@ -18,12 +18,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Files whose tests share what takes long to make: one process is to have them.
 TOGETHER = (
     "test_bugsink.py",
+    "test_cuda_failures.py",
     "test_deaths.py",
     "test_drill.py",
     "test_in_browser.py",
     "test_jaeger.py",
+    "test_jaeger_questions.py",
     "test_journey.py",
+    "test_production.py",
     "test_replay.py",
+    "test_sentry_flood.py",
     "test_shared_queue.py",
 )
 
@@ -86,8 +90,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def jaeger_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Jaeger"]:
     """Run a Jaeger; skip where none is built and there is no Go."""
-    from tests.acceptance.jaeger import Jaeger
     from tests.servers.jaeger.build import Unavailable
+    from tests.servers.jaeger.server import Jaeger
 
     try:
         jaeger = Jaeger(tmp_path_factory.mktemp("jaeger"))
@@ -100,7 +104,7 @@ def jaeger_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Jaeger"
 @pytest.fixture(scope="session")
 def supabase_server() -> Iterator["Supabase"]:
     """Run a PostgreSQL behind a PostgREST; skip where they cannot be fetched."""
-    from tests.servers.supabase.cache import Unavailable
+    from tests.servers.cache import Unavailable
     from tests.servers.supabase.server import Supabase
 
     try:

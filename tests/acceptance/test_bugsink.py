@@ -12,8 +12,9 @@ from uuid import UUID
 
 import pytest
 
-from tests.acceptance.bugsink import Bugsink, Unavailable
 from tests.acceptance.home import Home, a_quick_task, a_slow_task, wait_for
+from tests.servers.bugsink.server import Bugsink
+from tests.servers.cache import Unavailable
 from worker.task import TaskStatus
 
 

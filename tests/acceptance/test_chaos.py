@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.servers.unreliable_proxy import CUT_BEFORE, CUT_WITHIN, LOST, TORN, UnreliableProxy
+from tests.servers.proxy import CUT_BEFORE, CUT_WITHIN, LOST, TORN, UnreliableProxy
 from worker.store.supabase import SupabaseStore
 from worker.store.supabase.connection import Access
 from worker.task import NewTask
@@ -164,7 +164,7 @@ class Storm:
 @pytest.fixture
 def server() -> Iterator["Supabase"]:
     """Run a queue of this test's own, which is killed and restarted."""
-    from tests.servers.supabase.cache import Unavailable
+    from tests.servers.cache import Unavailable
     from tests.servers.supabase.server import Supabase
 
     try:

@@ -13,9 +13,10 @@ import pytest
 
 from telemetry.testing import OtlpReceiver, SentryReceiver
 from tests.acceptance.backends import backends
-from tests.acceptance.bugsink import Bugsink, Unavailable
 from tests.acceptance.home import LOOP26, Home, home_at, wait_for
-from tests.acceptance.jaeger import Jaeger
+from tests.servers.bugsink.server import Bugsink
+from tests.servers.cache import Unavailable
+from tests.servers.jaeger.server import Jaeger
 from worker.engines.drill.models import FAULTS
 from worker.store.local import LocalStore
 from worker.task import TaskStatus

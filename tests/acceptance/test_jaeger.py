@@ -17,7 +17,7 @@ from telemetry.records import Error
 from telemetry.reports.sources import jaeger
 from telemetry.reports.trace import ProcessPart, TraceModel, read_trace
 from tests.acceptance.home import Home, a_slow_task, home_at, wait_for
-from tests.acceptance.jaeger import Jaeger
+from tests.servers.jaeger.server import Jaeger
 from worker.task import TaskStatus
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "investigation.schema.json").read_text())

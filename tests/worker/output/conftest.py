@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from tests.worker.output.faulty_proxy import FaultyProxy
-from tests.worker.output.s3_server import KEY_ID, SECRET, S3Server
+from tests.servers.proxy import UnreliableProxy
+from tests.servers.s3 import KEY_ID, SECRET, S3Server
 from tests.worker.output.supabase_storage import SECRET_KEY, SupabaseStorage
 from worker.output.bucket import Bucket
 from worker.output.bucket_storage import BucketStorage, Links
@@ -30,7 +30,7 @@ class Rig:
     """A storage under test, and the server behind it."""
 
     storage: BucketStorage
-    proxy: FaultyProxy
+    proxy: UnreliableProxy
     server: S3Server | SupabaseStorage
     secret: str
     naps: list[float] = field(default_factory=list)
@@ -65,9 +65,9 @@ class Rig:
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Run moto's server."""
-    with S3Server() as server:
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 
@@ -81,7 +81,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 def rig(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """Make an empty bucket, the proxy before it, and a storage that uses it."""
     if kind == "supabase":
-        with SupabaseStorage() as server, FaultyProxy(server.url) as proxy:
+        with SupabaseStorage() as server, UnreliableProxy(server.url) as proxy:
             place = Place(scheme="supabase", bucket="outputs", prefix="fleet")
             bucket = SupabaseBucket(place, proxy.url, SecretStr(SECRET_KEY))
             yield from assembled(bucket, place, proxy, server, tmp_path, SECRET_KEY)
@@ -89,7 +89,7 @@ def rig(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[R
     server = request.getfixturevalue("s3_server")
     name = f"outputs-{abs(hash(request.node.name)) % 10**12}"
     server.client().create_bucket(Bucket=name)
-    with FaultyProxy(server.url) as proxy:
+    with UnreliableProxy(server.url) as proxy:
         place = Place(scheme="s3", bucket=name, prefix="fleet")
         bucket = s3_bucket(place, proxy.url)
         yield from assembled(bucket, place, proxy, server, tmp_path, SECRET)
@@ -106,7 +106,7 @@ def s3_bucket(place: Place, url: str, key_id: str = KEY_ID, secret: str = SECRET
 def assembled(
     bucket: Bucket,
     place: Place,
-    proxy: FaultyProxy,
+    proxy: UnreliableProxy,
     server: S3Server | SupabaseStorage,
     path: Path,
     secret: str,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from telemetry.recorder import Recorder
+from tests.servers.proxy import CUT_BEFORE, LOST, SPOILED, Fault
+from tests.servers.s3 import KEY_ID, SECRET
 from tests.worker.output.conftest import TASK, TOKEN, Rig
-from tests.worker.output.faulty_proxy import Fault
-from tests.worker.output.s3_server import KEY_ID, SECRET
 from tests.worker.output.supabase_storage import SECRET_KEY
 from worker.errors import Fenced, OutputError, QueueUnavailable
 from worker.output.bucket import StorageRefused, StorageUnavailable
@@ -130,10 +130,10 @@ def _away() -> None:
     raise QueueUnavailable("away")
 
 
-@pytest.mark.parametrize("fault", [503, 500, 429, "cut", "lost"])
+@pytest.mark.parametrize("fate", [503, 500, 429, CUT_BEFORE, LOST])
 @pytest.mark.parametrize("step", ["upload", "copy", "remove"])
 def test_trouble_that_passes_is_asked_through(
-    kind: str, rig: Rig, step: str, fault: int | str
+    kind: str, rig: Rig, step: str, fate: int | str
 ) -> None:
     """Twice: a status, a cut connection, an answer that is lost after the change was made."""
     at = {
@@ -145,7 +145,7 @@ def test_trouble_that_passes_is_asked_through(
         ("supabase", "remove"): ("DELETE", "/object/outputs"),
     }
     method, path = at[kind, step]
-    rig.proxy.faults = [Fault(fault, method, path, times=2)]
+    rig.proxy.faults = [Fault(fate, method, path, times=2)]
     (location,) = rig.storage.publish(TASK, TOKEN, rig.attempt()[:1])
     assert rig.proxy.faults[0].times == 0
     assert read(location) == b"new video.mp4"
@@ -164,7 +164,7 @@ def test_pauses_grow_and_end(rig: Rig) -> None:
 
 def test_other_bytes_than_were_sent_are_sent_again(kind: str, rig: Rig) -> None:
     """Of the same size; found by the checksum."""
-    rig.proxy.faults = [Fault("spoiled", UPLOAD[kind], ".attempts")]
+    rig.proxy.faults = [Fault(SPOILED, UPLOAD[kind], ".attempts")]
     rig.storage.publish(TASK, TOKEN, rig.attempt()[:1])
     assert rig.objects() == {f"fleet/{TASK}/video.mp4": b"new video.mp4"}
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from tests.servers.proxy import Fault
 from tests.worker.output.conftest import OTHER, TASK, TOKEN, Rig
-from tests.worker.output.faulty_proxy import Fault
 from tests.worker.test_console import a_task
 from worker.errors import InputError
 from worker.inputs.fetch import Wanted, fetch

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.servers.proxy import CUT_BEFORE, Fault, UnreliableProxy
+from tests.servers.s3 import KEY_ID, S3Server
 from tests.worker.output.conftest import TASK, TOKEN, s3_bucket
-from tests.worker.output.faulty_proxy import Fault, FaultyProxy
-from tests.worker.output.s3_server import KEY_ID, S3Server
 from worker.errors import OutputError
 from worker.output.bucket import PART_BYTES, Content, StorageRefused, StorageUnavailable
 from worker.output.bucket_storage import BucketStorage, Links
@@ -64,7 +64,7 @@ def storage_of(url: str, path: Path, address: str = str(PLACE), **key: str) -> B
         bucket=s3_bucket(place, url, **key),
         place=place,
         links=Links(),
-        patience=Patience(1.0),
+        patience=Patience(60.0),
     )
 
 
@@ -133,13 +133,13 @@ def test_a_large_file_goes_in_parts_and_not_through_memory(
 ) -> None:
     """Eight parts, one of them refused once; its copy is whole and has its type."""
     del bucket_there
-    with FaultyProxy(s3_server.url) as proxy:
+    with UnreliableProxy(s3_server.url) as proxy:
         storage = storage_of(proxy.url, tmp_path)
         video = storage.attempt_dir(TASK, TOKEN) / "video.mp4"
         with video.open("wb") as file:
             for number in range(8):
                 file.write(bytes([number]) * PART_BYTES)
-        proxy.faults = [Fault("cut", "PUT", "partNumber=3")]
+        proxy.faults = [Fault(CUT_BEFORE, "PUT", "partNumber=3")]
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         content = Content.of(video)
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 * 1024

@@ -1,5 +1,6 @@
 """What becomes of a task when its output goes into a bucket, and of a black box."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from telemetry.reports.sources import blackbox
+from tests.servers.proxy import Fault
+from tests.worker.casework.laptop import record
 from tests.worker.output.conftest import Rig
-from tests.worker.output.faulty_proxy import Fault
 from tests.worker.supervisor.conftest import Desk
 from worker.blackboxes import BlackBoxes
+from worker.output.storage import black_box_name
 from worker.settings.settings import Settings
 from worker.store.local import LocalStore
 from worker.supervisor.settling import SUPERSEDED
-from worker.task import Done, Failure, TaskStatus
+from worker.task import Claim, Done, Failure, TaskStatus
 
 FAILURE = Failure(kind="exception", type="E", message="no", sentence="no")
 
@@ -87,27 +90,81 @@ def test_who_loses_the_task_while_it_uploads_publishes_nothing(desk: Desk, rig: 
 
 def test_a_black_box_is_put_beside_the_outputs_too(desk: Desk, rig: Rig, tmp_path: Path) -> None:
     """The same file as on this machine."""
-    claim = desk.claim()
-    desk.store.fail(claim.token, FAILURE)
-    settings = Settings(home=tmp_path)
-    opener = LocalStore(tmp_path / "queue.db", busy_timeout_s=0.1)
-    with BlackBoxes(settings, lambda: opener, storage=rig.storage, end_wait_s=60) as boxes:
-        boxes.keep(claim.task.id)
-    here = settings.outputs_dir / str(claim.task.id) / "failure.blackbox"
-    assert rig.objects() == {f"fleet/{claim.task.id}/failure.blackbox": here.read_bytes()}
-    assert blackbox.read(here).task.id == str(claim.task.id)
+    task_id = kept(desk, rig, tmp_path).task.id
+    here = tmp_path / "outputs" / str(task_id) / "failure.blackbox"
+    [(key, body)] = rig.objects().items()
+    assert key.startswith(f"fleet/{task_id}/failure-")
+    assert body == here.read_bytes()
+    assert blackbox.read(here).task.id == str(task_id)
+
+
+def test_its_name_in_the_bucket_is_known_to_the_queue_alone(
+    desk: Desk, rig: Rig, tmp_path: Path
+) -> None:
+    """Made from what was drawn for the claim: a message that names its folder tells but half."""
+    claim = kept(desk, rig, tmp_path)
+    [key] = rig.objects()
+    name = key.rpartition("/")[2]
+    [claimed] = [one for one in desk.store.events(claim.task.id) if one.name == "claimed"]
+    drawn = f"{claimed.data['token']} {claimed.data['process_context']}"
+    assert name == black_box_name(drawn)
+    assert name != black_box_name(str(claim.token))
+    digits = name.removeprefix("failure-").removesuffix(".blackbox")
+    assert len(digits) == 32
+    assert digits not in str(claim)
+
+
+def test_a_black_box_without_a_record_is_kept_here_alone(
+    desk: Desk, rig: Rig, tmp_path: Path
+) -> None:
+    """It would take the place of that of the worker which has it."""
+    claim = kept(desk, rig, tmp_path, recorded=False)
+    assert (tmp_path / "outputs" / str(claim.task.id) / "failure.blackbox").is_file()
+    assert rig.objects() == {}
 
 
 def test_a_black_box_that_the_storage_refuses_is_kept_here(
     desk: Desk, rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Which is said."""
-    claim = desk.claim()
-    desk.store.fail(claim.token, FAILURE)
-    settings = Settings(home=tmp_path)
     rig.proxy.faults = [Fault(403, times=10**6)]
-    opener = LocalStore(tmp_path / "queue.db", busy_timeout_s=0.1)
-    with BlackBoxes(settings, lambda: opener, storage=rig.storage, end_wait_s=60) as boxes:
-        boxes.keep(claim.task.id)
-    assert (settings.outputs_dir / str(claim.task.id) / "failure.blackbox").is_file()
+    claim = kept(desk, rig, tmp_path)
+    assert (tmp_path / "outputs" / str(claim.task.id) / "failure.blackbox").is_file()
     assert "is kept here alone" in caplog.text
+
+
+def test_a_worker_that_ends_waits_for_what_is_being_sent(
+    desk: Desk, rig: Rig, tmp_path: Path
+) -> None:
+    """Its journals may go with its machine."""
+    sending = threading.Event()
+    rig.proxy.on_request = lambda _method, _path: sending.set()
+    claim = failed(desk, tmp_path)
+    with boxes_of(rig, tmp_path, end_wait_s=0.0) as boxes:
+        boxes.keep(claim.task.id)
+        assert sending.wait(60)
+    assert len(rig.objects()) == 1
+
+
+def failed(desk: Desk, home: Path, *, recorded: bool = True) -> Claim:
+    """Have a task fail, whose attempt is recorded."""
+    claim = desk.claim()
+    if recorded:
+        record(Settings(home=home), claim)
+    desk.store.fail(claim.token, FAILURE)
+    return claim
+
+
+def kept(desk: Desk, rig: Rig, home: Path, *, recorded: bool = True) -> Claim:
+    """Have a task fail, and its black box kept."""
+    claim = failed(desk, home, recorded=recorded)
+    with boxes_of(rig, home, end_wait_s=60) as boxes:
+        boxes.keep(claim.task.id)
+    return claim
+
+
+def boxes_of(rig: Rig, home: Path, *, end_wait_s: float) -> BlackBoxes:
+    """Keep black boxes in the bucket too."""
+    opener = LocalStore(home / "queue.db", busy_timeout_s=0.1)
+    settings = Settings(home=home)
+    return BlackBoxes(settings, lambda: opener, storage=rig.storage, end_wait_s=end_wait_s)

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.servers.loopback import Loopback
-from tests.servers.unreliable_proxy import (
+from tests.servers.proxy import (
     FATES,
     REFUSED,
     SILENT,
@@ -48,6 +48,7 @@ PASSING = {
     "08006": (503, "connection failure"),
     "08P01": (500, "server conn crashed?"),
     "25006": (405, "cannot execute UPDATE in a read-only transaction"),
+    "25P03": (500, "terminating connection due to idle-in-transaction timeout"),
     "40001": (500, "could not serialize access"),
     "40P01": (500, "deadlock detected"),
     "53100": (503, "could not extend file: No space left on device"),

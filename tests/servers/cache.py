@@ -1,4 +1,7 @@
-"""What tests fetch or make once, and keep in the user's cache by what is pinned."""
+"""What tests fetch or make once, and keep in the user's cache by what is pinned.
+
+Needs nothing but Python, so that it can be used while the environment of the tests is being made.
+"""
 
 import fcntl
 import os
@@ -9,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 INSTALL_S = 300
 # Written last: what a killed install has left is made anew.
 COMPLETE = "complete"
@@ -19,13 +22,18 @@ class Unavailable(Exception):
     """A server cannot be had here; says why."""
 
 
+def cache() -> Path:
+    """Return the folder in which tests keep what takes long to make."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loop26"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def kept(name: str, make: Callable[[Path], None]) -> Path:
     """Return a folder of the cache, which `make` fills if it is not there. Raises `Unavailable`."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loop26"
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / name
+    folder = cache() / name
     if not (folder / COMPLETE).exists():
-        with _alone(cache / f"{name}.lock"):
+        with alone(name):
             if not (folder / COMPLETE).exists():
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
@@ -62,8 +70,8 @@ def run(command: list[str], folder: Path = ROOT) -> str:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Let one process at a time make it."""
-    with lock.open("w") as file:
+def alone(name: str) -> Iterator[None]:
+    """Let one process at a time make what has this name in the cache."""
+    with (cache() / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback that fails as networks do: by the dice, or for as long as it is told.
+"""An HTTP proxy on loopback that fails as networks and servers do: as told, or by the dice.
 
 Each fate of a request tells another story of what the server has done by then.
 """
@@ -9,7 +9,8 @@ import random
 import socket
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -24,11 +25,34 @@ LOST = "answer lost"
 TORN = "answer torn"
 FATES = (CUT_BEFORE, CUT_WITHIN, LOST, TORN)
 
+SPOILED = "spoiled"  # the server has done it, with another byte than was sent
+
 REFUSED = "refused"  # every connection is closed, as by a machine that is away
 SILENT = "silent"  # a connection is taken and nothing is said, as by a machine that hangs
 
 _SERVER_S = 60
-_HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+_HOP_BY_HOP = frozenset(
+    {"connection", "content-length", "expect", "keep-alive", "transfer-encoding"}
+)
+
+
+@dataclass(slots=True)
+class Fault:
+    """What becomes of the next `times` requests of a method whose path holds a text.
+
+    `fate` is one of `FATES`, `SPOILED`, or the HTTP status that is answered in the server's place.
+    """
+
+    fate: int | str
+    method: str = ""
+    path: str = ""
+    times: int = 1
+
+    def meets(self, method: str, path: str) -> bool:
+        """Whether it is to happen to this request; counts it."""
+        met = self.times > 0 and self.method in {"", method} and self.path in path
+        self.times -= met
+        return met
 
 
 class UnreliableProxy(Loopback):
@@ -36,8 +60,11 @@ class UnreliableProxy(Loopback):
 
     Attributes:
         upstream: Where the server is.
-        odds: How likely each of `FATES` is, for every request.
         away: `REFUSED`, `SILENT`, or "" while requests go through.
+        faults: What is to happen to which requests; the first that meets one has it.
+        odds: How likely each of `FATES` is, for every request that meets no fault.
+        on_request: Told the method and the path of each request, before anything becomes of it.
+        seen: The method and the path of each request.
         met: How often each fate was met, and how many requests there were.
     """
 
@@ -46,9 +73,12 @@ class UnreliableProxy(Loopback):
     ) -> None:
         super().__init__(_Server(self))
         self.upstream = upstream
+        self.away = away
+        self.faults: list[Fault] = []
         self.odds = odds or {}
         self.dice = random.Random(26)
-        self.away = away
+        self.on_request: Callable[[str, str], object] = lambda _method, _path: None
+        self.seen: list[tuple[str, str]] = []
         self.met: Counter[str] = Counter()
         self.ended = threading.Event()
         self._lock = threading.Lock()
@@ -58,18 +88,28 @@ class UnreliableProxy(Loopback):
         self.ended.set()
         super().__exit__(*exception)
 
-    def fate(self) -> str:
-        """Say what becomes of the next request: a fate, what the proxy is away by, or ""."""
+    def count(self, method: str, path: str = "") -> int:
+        """How many requests of a method there were to paths that hold a text."""
+        return sum(one[0] == method and path in one[1] for one in self.seen)
+
+    def fate(self, method: str, path: str) -> int | str:
+        """Say what becomes of a request: what the proxy is away by, a fault's fate, or ""."""
+        self.on_request(method, path)
         with self._lock:
-            self.met["requests"] += 1
-            fate = self.away
-            drawn = self.dice.random()
-            for name, odds in self.odds.items():
-                if not fate and drawn < odds:
-                    fate = name
-                drawn -= odds
-            self.met[fate or "passed"] += 1
+            self.seen.append((method, path))
+            fault = next((fault for fault in self.faults if fault.meets(method, path)), None)
+            drawn = self._drawn()
+            fate = self.away or (fault.fate if fault else drawn)
+            self.met.update(("requests", str(fate or "passed")))
             return fate
+
+    def _drawn(self) -> str:
+        drawn = self.dice.random()
+        for name, odds in self.odds.items():
+            if drawn < odds:
+                return name
+            drawn -= odds
+        return ""
 
 
 class _Server(ThreadingHTTPServer):
@@ -84,27 +124,27 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection of a client, with one of its own to the server."""
+    """One connection of a client; each of its requests has one of its own to the server."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # an answer in one packet
     disable_nagle_algorithm = True
     server: _Server
-    _upstream: http.client.HTTPConnection | None = None
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
-    def finish(self) -> None:
-        """Close both connections."""
-        self._close_upstream()
-        super().finish()
+    def handle_expect_100(self) -> bool:
+        """Say at once that a body may come."""
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
 
     def handle_any(self) -> None:
         """Let the request meet its fate."""
         proxy = self.server.proxy
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        fate = proxy.fate()
+        body = self._body()
+        fate = proxy.fate(self.command, self.path)
         if fate == SILENT:
             proxy.ended.wait()
         if fate in {REFUSED, SILENT, CUT_BEFORE}:
@@ -112,17 +152,31 @@ class _Handler(BaseHTTPRequestHandler):
         elif fate == CUT_WITHIN:
             self._send_half(body)
             self._hang_up()
+        elif isinstance(fate, int):
+            self._answer(fate, [], b"<html>no</html>")
         else:
             self._pass_on(body, fate)
 
     # The names that http.server calls.
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_any  # noqa: N815 - as above
 
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        chunks = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
     def _pass_on(self, body: bytes, fate: str) -> None:
+        if fate == SPOILED:
+            middle = len(body) // 2
+            body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
         try:
             status, headers, content = self._ask(body)
         except (OSError, http.client.HTTPException):
-            self._close_upstream()
             self._hang_up()  # as a router does whose server is away
             return
         if fate == LOST:
@@ -131,33 +185,31 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, headers, content, torn=fate == TORN)
 
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        if self._upstream is None:
-            server = urlsplit(self.server.proxy.upstream)
-            self._upstream = http.client.HTTPConnection(
-                server.hostname or "", server.port, timeout=_SERVER_S
-            )
-        self._upstream.request(self.command, self.path, body=body, headers=self._passed_on())
-        answer = self._upstream.getresponse()
-        return answer.status, answer.getheaders(), answer.read()
+        server = urlsplit(self.server.proxy.upstream)
+        upstream = http.client.HTTPConnection(server.hostname or "", server.port, timeout=_SERVER_S)
+        # One that is kept may be closed by the server as it is used: that would be a cut.
+        with contextlib.closing(upstream):
+            upstream.request(self.command, self.path, body=body, headers=self._passed_on())
+            answer = upstream.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
 
     def _answer(
         self, status: int, headers: list[tuple[str, str]], content: bytes, *, torn: bool = False
     ) -> None:
         self.send_response_only(status)
+        length = str(len(content))
         for name, value in headers:
+            if name.lower() == "content-length" and self.command == "HEAD":
+                length = value
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", length)
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if torn else content)
+        if self.command != "HEAD":
+            self.wfile.write(content[: len(content) // 2] if torn else content)
         if torn:
             self.wfile.flush()
             self._hang_up()
-
-    def _close_upstream(self) -> None:
-        if self._upstream is not None:
-            self._upstream.close()
-            self._upstream = None
 
     def _send_half(self, body: bytes) -> None:
         server = urlsplit(self.server.proxy.upstream)
