@@ -12,8 +12,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.acceptance.home import Home, Worker, a_slow_task, home_at, wait_for
-from tests.servers.unreliable_proxy import REFUSED, SILENT, UnreliableProxy
+from telemetry.names import DENOISE_STEP
+from telemetry.testing import OtlpReceiver, ReceivedSpan
+from tests.acceptance.home import PATIENCE_S, Home, Worker, a_slow_task, home_at, wait_for
+from tests.acceptance.injection import STAGES, inject, place_of
+from tests.servers.proxy import REFUSED, SILENT, UnreliableProxy
 from worker.store.base import ClaimRequest
 from worker.store.supabase import SupabaseStore
 from worker.store.supabase.connection import Access
@@ -76,7 +79,7 @@ class Site:
 @pytest.fixture(scope="module")
 def server() -> Iterator["Supabase"]:
     """Run a queue of this module's own: others set its clock."""
-    from tests.servers.supabase.cache import Unavailable
+    from tests.servers.cache import Unavailable
     from tests.servers.supabase.server import Supabase
 
     try:
@@ -142,6 +145,47 @@ def test_a_task_that_outlasts_its_queue_is_settled(site: Site) -> None:
     assert (task.result_data or {})["record"]["complete"]
     assert worker.end() == 0
     assert (len(notes(worker, AWAY)), len(notes(worker, BACK))) == (1, 1)
+
+
+def test_an_outage_of_the_queue_stops_no_telemetry(site: Site) -> None:
+    """A backend hears of steps that began when the queue was away, while it still is."""
+    with OtlpReceiver() as otlp:
+        site.home.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp.endpoint
+        task_id = site.insert(STEPS)
+        worker = site.busy_worker(task_id)
+        site.proxy.away = REFUSED
+        noted(worker, AWAY)
+        away_ns = time.time_ns()
+
+        def since() -> list[ReceivedSpan]:
+            return [one for one in otlp.spans if one.span.start_time_unix_nano > away_ns]
+
+        otlp.wait_for(lambda: any(one.span.name == DENOISE_STEP for one in since()), PATIENCE_S)
+        assert site.operator.get(task_id).status is TaskStatus.IN_PROGRESS
+        site.proxy.away = ""
+        assert worker.wait_for("settled")["outcome"] == "Complete"
+        otlp.wait_for(lambda: "process t2v" in otlp.names, PATIENCE_S)
+        otlp.wait_for(lambda: otlp.names.count(DENOISE_STEP) == STEPS, PATIENCE_S)
+        assert worker.end() == 0
+
+
+def test_a_task_that_hangs_once_is_done_at_the_second_try(site: Site) -> None:
+    """The watch ends its process, the policy has it tried again, and the queue tells of both."""
+    task_id = site.insert(2)
+    fault = inject(site.home, STAGES["generate"], "hang_without_the_gil")
+    options = ("--set", "hang_after_s=generate=5", "--set", "retries=t2v.hang=2")
+    worker = site.home.worker(*HURRIED, *options, until_idle=False)
+    assert worker.wait_for("settled", outcome="Queued")["task_id"] == str(task_id)
+    assert worker.wait_for("settled", outcome="Complete")["task_id"] == str(task_id)
+    assert worker.end() == 0
+    task = site.operator.get(task_id)
+    assert (task.status, task.attempts, task.deaths) == (TaskStatus.COMPLETE, 2, 0)
+    once = ["claimed", "started"]
+    assert site.told(task_id) == ["inserted", *once, "retried", *once, "completed"]
+    (retried,) = [one.data for one in site.operator.events(task_id) if one.name == "retried"]
+    failure = retried["failure"]
+    assert (failure["kind"], failure["stage"]) == ("hang", "generate")
+    assert (failure["file"], failure["line"]) == place_of(fault)
 
 
 def test_a_task_that_another_has_taken_meanwhile_is_fenced(site: Site) -> None:

@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from worker.store.depth import TellsDepth
 from worker.store.diagnosis import Diagnosis
 from worker.task import Claim, Failure, NewTask, Task, TaskStatus
 
 MOST_TAKEN_BACK: Final = 10
-
-
 # What finds no answer for longer tries again by itself: stopping must not take minutes.
 PATIENCE_S: Final = 4.0
 
@@ -84,7 +83,7 @@ class ClaimRequest:
     affinity_wait_s: float = 300.0
 
 
-class TaskStore(Protocol):
+class TaskStore(TellsDepth, Protocol):
     """Holds tasks and decides who owns them.
 
     Every method is one transaction, durable when it returns. Every method that takes a token is
@@ -95,7 +94,8 @@ class TaskStore(Protocol):
     lease expired at …", "the task was cancelled: <reason>", "Cascaded failed from related task
     <id>: …". The settling calls (complete, spawn, fail, release, record_death) may be repeated
     with the same token and the same kind of call: the second does nothing and answers as the
-    first did.
+    first did. What no queue can keep in a text that is told of a task (half of a pair of
+    surrogates, a NUL) is replaced by a mark: it must not keep the task from being settled.
 
     A claim that was swept is no death once its worker calls again: it had lost its queue, not its
     life. The death is taken off the count with the first refused call, as long as the task has not
@@ -174,7 +174,12 @@ class TaskStore(Protocol):
         ...
 
     def complete(self, token: UUID, *, output_location: str, result: dict[str, Any]) -> None:
-        """In Progress → Complete, with its output."""
+        """In Progress → Complete, with its output.
+
+        An orchestrator's is refused as `InvalidTask` over children that are not Complete, and then
+        the claim still stands: to wait for them is what `spawn` is for. What another application
+        writes into the row is no call of a claim: In Progress → Complete is its right.
+        """
         ...
 
     def spawn(

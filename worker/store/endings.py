@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from telemetry import cascade
+from worker.errors import InvalidTask
 from worker.store.contexts import trace_id_of
 from worker.store.rows import count_of, id_of, lenient_json_text, object_of, text_of
 from worker.store.transaction import Transaction
@@ -142,6 +143,21 @@ def complete(
     transaction.record(task["id"], "completed", {"output_location": output_location, **facts})
     if task["parent_id"] is not None:
         _complete_waiting(transaction, task["parent_id"], last_child=task["id"])
+
+
+def refuse_incomplete_children(transaction: Transaction, task_id: str) -> None:
+    """Refuse to complete an orchestrator over children that are not Complete.
+
+    A task of another type waits for nobody, whoever names it as a parent. Raises `InvalidTask`.
+    """
+    child = transaction.one("select_incomplete_child", id=task_id)
+    if child is not None:
+        raise InvalidTask(
+            "children",
+            child["id"],
+            f"is {child['status']}: an orchestrator is Complete when all of its children are, and "
+            "waits for them when it spawns",
+        )
 
 
 def settle_waiting(transaction: Transaction, orchestrator_id: str) -> None:

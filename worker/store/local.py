@@ -16,11 +16,13 @@ from worker.store import deaths, endings, queries
 from worker.store.base import ClaimRequest, Event, FailedAttempt
 from worker.store.claims import take
 from worker.store.database import Database
+from worker.store.depth import Depth
 from worker.store.diagnosis import Diagnosis
 from worker.store.insertion import insert_tasks
 from worker.store.mounts import network_file_system_warning
 from worker.store.ownership import owned
 from worker.store.rows import ids_of, json_text, lenient_json_text
+from worker.store.texts import storable
 from worker.store.transaction import Transaction
 from worker.task import Claim, Failure, NewTask, Task, TaskStatus
 
@@ -93,7 +95,7 @@ class LocalStore:
                 "extend_lease",
                 id=task["id"],
                 lease_expires_at=transaction.later(lease_s),
-                progress=None if progress is None else lenient_json_text(progress),
+                progress=None if progress is None else lenient_json_text(storable(progress)),
             )
 
     def mark_started(self, token: UUID) -> None:
@@ -108,10 +110,11 @@ class LocalStore:
         with self._write() as transaction:
             attempt = owned(transaction, token, "complete")
             if attempt.settled is None:
+                endings.refuse_incomplete_children(transaction, attempt.task["id"])
                 endings.complete(
                     transaction,
                     attempt.task,
-                    output_location=output_location,
+                    output_location=storable(output_location),
                     result=_result_text(result),
                     facts=attempt.facts,
                 )
@@ -125,7 +128,7 @@ class LocalStore:
             if attempt.settled is not None:
                 return list(ids_of(attempt.settled.get("children")))
             task = attempt.task
-            ids = insert_tasks(transaction, [_child(child, task) for child in children])
+            ids = insert_tasks(transaction, [_child(storable(child), task) for child in children])
             transaction.run("spawn_children", id=task["id"], result_data=_result_text(result))
             facts = {"children": list(map(str, ids)), **attempt.facts}
             transaction.record(task["id"], "spawned", facts)
@@ -134,6 +137,7 @@ class LocalStore:
 
     def fail(self, token: UUID, failure: Failure) -> None:
         """In Progress → Failed; see `TaskStore.fail`."""
+        failure = storable(failure)
         with self._write() as transaction:
             attempt = owned(transaction, token, "fail", failure)
             if attempt.settled is None:
@@ -151,6 +155,7 @@ class LocalStore:
         failure: Failure | None = None,
     ) -> None:
         """In Progress → Queued; see `TaskStore.release`."""
+        reason, failure = storable(reason), storable(failure)
         with self._write() as transaction:
             attempt = owned(transaction, token, "release", failure)
             if attempt.settled is not None:
@@ -173,6 +178,7 @@ class LocalStore:
 
     def record_death(self, token: UUID, failure: Failure, *, max_deaths: int) -> TaskStatus:
         """Count a death of the process that ran the task; see `TaskStore.record_death`."""
+        failure = storable(failure)
         with self._write() as transaction:
             attempt = owned(transaction, token, "record_death", failure)
             if attempt.settled is not None:
@@ -186,6 +192,7 @@ class LocalStore:
 
     def cancel(self, task_id: UUID, *, reason: str = "") -> list[UUID]:
         """Cancel a task and its family; see `TaskStore.cancel`."""
+        reason = storable(reason)
         with self._write() as transaction:
             row = transaction.one("select_task", id=str(task_id))
             if row is None:
@@ -217,6 +224,10 @@ class LocalStore:
     def has_open(self, task_types: Sequence[str]) -> bool:
         """Whether a task of these types is queued or running; see `TaskStore.has_open`."""
         return queries.has_open(self._read, task_types)
+
+    def depths(self, task_types: Sequence[str]) -> list[Depth]:
+        """Count what is queued of each type; see `TellsDepth.depths`."""
+        return queries.depths(self._read, task_types)
 
     def events(self, task_id: UUID) -> list[Event]:
         """Read a task's history, oldest first."""
@@ -267,8 +278,8 @@ class LocalStore:
                 "record_worker",
                 id=worker_id,
                 status=status,
-                current_model=current_model,
-                metadata=lenient_json_text(metadata),
+                current_model=storable(current_model),
+                metadata=lenient_json_text(storable(metadata)),
             )
 
     def close(self) -> None:
@@ -278,7 +289,7 @@ class LocalStore:
 
 def _result_text(result: dict[str, Any]) -> str:
     try:
-        return json_text(result)
+        return json_text(storable(result))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidTask("result", result, f"cannot be written as JSON: {error}") from error
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from worker.errors import TaskNotFound
 from worker.store.base import Event, FailedAttempt
+from worker.store.depth import MOST_COUNTED, Depth, of_each
 from worker.store.diagnosis import KINDS, Counted, Diagnosis
 from worker.store.rows import event_of, failed_attempt_of, task_of, time_of, time_text
 from worker.store.transaction import Transaction
@@ -62,6 +63,14 @@ def list_tasks(
 def has_open(read: Read, task_types: Sequence[str]) -> bool:
     """Whether a task of one of these types is queued or running; see `TaskStore.has_open`."""
     return _row(read, "select_open_task", task_types=json.dumps(list(task_types))) is not None
+
+
+def depths(read: Read, task_types: Sequence[str]) -> list[Depth]:
+    """Count what is queued of each type; see `TellsDepth.depths`."""
+    with read() as transaction:
+        asked = {"task_types": json.dumps(list(task_types)), "most": MOST_COUNTED}
+        found = transaction.run("count_queued", **asked).fetchall()
+    return of_each(task_types, (_depth(row, transaction.at_s) for row in found))
 
 
 def events(read: Read, task_id: UUID) -> list[Event]:
@@ -156,3 +165,13 @@ def _row(read: Read, operation: str, **values: Any) -> sqlite3.Row | None:
 
 def _until(before: datetime | None) -> str:
     return _AFTER_ALL if before is None else time_text(before.timestamp())
+
+
+def _depth(row: sqlite3.Row, now_s: float) -> Depth:
+    since = time_of(row["since"])
+    return Depth(
+        task_type=row["task_type"],
+        ready=row["ready"],
+        held=row["held"],
+        oldest_s=0.0 if since is None else max(0.0, now_s - since.timestamp()),
+    )

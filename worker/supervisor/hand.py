@@ -46,9 +46,9 @@ class _Settle:
 class Hand:
     """Holds at most one attempt, keeps its lease, and settles it.
 
-    A settle that finds the queue unreachable is tried again, for as long as it takes; meanwhile
-    the attempt stays in hand, its lease is kept, its note tells the next supervisor what is to be
-    told, and nothing else is claimed.
+    A settle that finds the queue unreachable is tried again, for as long as it takes, and extends
+    the lease each time; meanwhile the attempt stays in hand, this worker sweeps nobody, its note
+    tells the next supervisor what is to be told, and nothing else is claimed.
 
     `on_failed` is told of each task that has failed, once its record is whole; also of one whose
     failure the queue refused: it had fallen with another, or was somebody else's by then.
@@ -97,6 +97,25 @@ class Hand:
         note.leave(self._directory, self._note(attempt))
         self._lease.keep(attempt.claim)
         self._console.claimed(attempt.claim.task)
+
+    def wait(self, message: Finished) -> None:
+        """Keep the task in hand for another process: what it has failed with is told by that.
+
+        Where this worker dies meanwhile, the next one settles it by the message.
+        """
+        attempt = self.running
+        if attempt is not None:
+            note.leave(
+                self._directory, msgspec.structs.replace(self._note(attempt), finished=message)
+            )
+            attempt.progress = {}
+            attempt.span.add_event(names.BLOCKING_EVENT, {names.REASON: message.recycle})
+
+    def move(self, journal: Path | None) -> None:
+        """Have the task in hand be in another task process, whose journal this is."""
+        self._journal = str(journal or "")
+        if self.attempt is not None:
+            note.leave(self._directory, self._note(self.attempt))
 
     def readable(self, claim: Claim) -> Claim:
         """Return a claim whose task process can read what earlier tasks have left."""
@@ -182,14 +201,13 @@ class Hand:
         settle, attempt = self._settle, self.attempt
         if settle is None or attempt is None or time.monotonic() < settle.due_at:
             return
-        self._started_due |= self._lease.drop()  # settling extends it where that is needed
+        self._started_due |= self._lease.hand_over()  # each try extends it first, or ends it
         began_ns = time.time_ns()
         settle.tries += 1
         try:
             settled = settle.write()
         except QueueUnavailable as trouble:
             settle.due_at = time.monotonic() + RETRY_S
-            self._lease.keep(attempt.claim)
             if settle.tries == 1:
                 note.leave(self._directory, settle.note)
             self.trouble(trouble)
@@ -238,6 +256,7 @@ class Hand:
                 attempt.span.set_status(StatusCode.ERROR, settled.sentence)
 
     def _let_go(self, attempt: Attempt, settle: _Settle, settled: Settled) -> None:
+        self._lease.drop()
         self._presence.trouble = ""
         self._settle = self.attempt = None
         self.settled += 1

@@ -21,6 +21,7 @@ from worker.task import Claim, TaskStatus
 
 OnLost = Callable[[UUID, str], None]
 DROP_WAIT_S = 0.5
+SETTLE_WAIT_S = 5.0  # by then a settle is answered, or there is no answer to be had
 _log = logging.getLogger(__name__)
 
 
@@ -58,6 +59,8 @@ class LeaseKeeper(Duty):
         self._clock = clock
         self._noting = threading.Lock()  # held for an instant
         self._calling = threading.Lock()  # held over a call to the store
+        self._no_settle = threading.Event()  # set while no settle is under way
+        self._no_settle.set()
         self._claim: Claim | None = None
         self._progress: dict[str, Any] | None = None
         self._progress_due = False
@@ -79,22 +82,30 @@ class LeaseKeeper(Duty):
         """Keep this claim alive from now on; it has just been made."""
         with self._noting:
             self._claim = claim
+            self._no_settle.set()
             self._progress = None
             self._progress_due = self._started_due = False
             self._extended_at = self._clock()
         self.wake()
 
-    def drop(self) -> bool:
-        """Keep nothing alive; whether the start of generation is still to be told.
+    def hand_over(self) -> bool:
+        """Leave the claim to whoever settles it; whether the start of generation is to be told.
 
-        An extension that is under way is waited for, but not for long.
+        Until `drop` nothing is kept alive here, and `renew` waits. An extension that is under way
+        is waited for, but not for long.
         """
         with self._noting:
+            self._no_settle.clear()
             self._claim = None
-            started = self._started_due
         if self._calling.acquire(timeout=DROP_WAIT_S):
             self._calling.release()
-        return started
+        return self._started_due
+
+    def drop(self) -> None:
+        """Keep nothing alive: the claim is settled, or somebody else's."""
+        with self._noting:
+            self._claim = None
+            self._no_settle.set()
 
     def progress(self, progress: dict[str, Any], *, at_once: bool) -> None:
         """Note how far the task is; `at_once` writes it with the next look, not the next beat."""
@@ -108,14 +119,18 @@ class LeaseKeeper(Duty):
             self._started_due = True
         self.wake()
 
-    def renew(self) -> bool:
+    def renew(self) -> bool | None:
         """Extend the lease now: after a pause it may have run out, and still be ours to keep.
 
-        Returns whether the store could be told.
+        Returns whether the store could be told; None while the claim is being settled, which a
+        sweep must not come before. That is waited for, but not for long.
         """
+        if not self._no_settle.wait(SETTLE_WAIT_S):
+            return None
         with self._noting:
             self._extended_at = -math.inf
-        return self._beat()
+        told = self._beat()
+        return told if self._no_settle.is_set() else None  # one may have begun meanwhile
 
     def round(self) -> None:
         """Extend the lease if that is due, else look whether the task is still ours."""

@@ -27,9 +27,10 @@ class Lifeline(Duty):
     trace.
 
     `before` is called before each sweep: after a pause of the whole machine this worker's own claim
-    must be extended, not swept. `chores` are done at each round too. All of them say whether the
-    queue answered: after an outage the leases of all have run out, and whoever is back first must
-    not take the tasks of those who are a moment later.
+    must be extended, not swept. It says None where that cannot be now, as while the claim is being
+    settled: then this round sweeps nobody. `chores` are done at each round too. All of them say
+    whether the queue answered: after an outage the leases of all have run out, and whoever is back
+    first must not take the tasks of those who are a moment later.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Lifeline(Duty):
         *,
         every_s: float,
         retries: RetryPolicy,
-        before: Callable[[], bool],
+        before: Callable[[], bool | None],
         chores: Sequence[Callable[[], bool]] = (),
     ) -> None:
         super().__init__("lifeline")
@@ -58,12 +59,13 @@ class Lifeline(Duty):
 
     def round(self) -> None:
         """Do the chores, and sweep once, unless the queue was away until just now."""
-        answered = [self._before(), *(chore() for chore in self._chores)]
+        kept = self._before()
+        answered = [kept is not False, *(chore() for chore in self._chores)]
         if not all(answered):
             self._to_pass_over = ROUNDS_PASSED_OVER
         elif self._to_pass_over:
             self._to_pass_over -= 1
-        else:
+        elif kept:
             self.sweep()
 
     def sweep(self) -> int:

@@ -138,6 +138,55 @@ def test_children_that_are_complete_already_complete_the_orchestrator(queue: "Qu
     assert queue.status(orchestrator) is TaskStatus.COMPLETE
 
 
+def test_no_orchestrator_is_completed_over_its_children(queue: "Queue") -> None:
+    """Another application has named it as their parent; its claim still stands, and may wait."""
+    orchestrator = queue.insert("travel_orchestrator")
+    claim = queue.claim()
+    child = queue.insert("travel_segment", params={"orchestrator_task_id_ref": str(orchestrator)})
+    with pytest.raises(InvalidTask, match=f"children = '{child}': is Queued"):
+        queue.complete(claim)
+    running = queue.claim()
+    with pytest.raises(InvalidTask, match=f"children = '{child}': is In Progress"):
+        queue.complete(claim)
+    queue.store.spawn(claim.token, [], result={})
+    queue.complete(running, "0.mp4")
+    assert queue.store.get(orchestrator).output_location == '["0.mp4"]'
+
+
+def test_a_task_of_another_type_waits_for_nobody(queue: "Queue") -> None:
+    """Whoever names a generation as a parent does not fail it."""
+    queue.insert("t2v")
+    claim = queue.claim()
+    child = queue.insert("t2v", parent_id=claim.task.id)
+    queue.complete(claim)
+    assert [queue.status(claim.task.id), queue.status(child)] == [
+        TaskStatus.COMPLETE,
+        TaskStatus.QUEUED,
+    ]
+
+
+def test_a_task_whose_children_are_complete_may_be_completed(queue: "Queue") -> None:
+    """There is nobody left to wait for."""
+    orchestrator = queue.insert("travel_orchestrator")
+    claim = queue.claim()
+    queue.insert("travel_segment", parent_id=orchestrator)
+    queue.run()
+    queue.complete(claim, "whole.mp4")
+    queue.complete(claim, "whole.mp4")
+    assert queue.store.get(orchestrator).output_location == "whole.mp4"
+
+
+def test_what_another_application_completes_is_left_so(queue: "Queue", failure: Failure) -> None:
+    """In Progress to Complete is its right; the children go on, and change nothing of it."""
+    orchestrator, children = queue.journey(2, stitch=False)
+    queue.write(orchestrator, status="Complete", output_location="theirs.mp4")
+    queue.run()
+    queue.store.fail(queue.claim().token, failure)
+    assert [queue.status(child) for child in children] == [TaskStatus.COMPLETE, TaskStatus.FAILED]
+    task = queue.store.get(orchestrator)
+    assert (task.status, task.output_location) == (TaskStatus.COMPLETE, "theirs.mp4")
+
+
 def test_a_child_that_failed_already_fails_the_orchestrator(
     queue: "Queue", failure: Failure
 ) -> None:

@@ -41,6 +41,7 @@ CALLS: Final[dict[str, dict[str, Any]]] = {
         "p_span_id": "b2" * 8,
     },
     "loop26_complete_task": {"p_token": NOBODY, "p_output_location": "x", "p_result": {}},
+    "loop26_count_queued_tasks": {"p_task_types": ["t2v"]},
     "loop26_create_worker_token": {"p_name": "stolen", "p_sha256": "00" * 32},
     "loop26_diagnose_queue": {},
     "loop26_extend_lease": {"p_token": NOBODY, "p_lease_s": 60},
@@ -74,6 +75,7 @@ CALLS: Final[dict[str, dict[str, Any]]] = {
 OF_WORKERS: Final = {
     "loop26_claim_task",
     "loop26_complete_task",
+    "loop26_count_queued_tasks",
     "loop26_extend_lease",
     "loop26_fail_task",
     "loop26_get_task",

@@ -4,8 +4,9 @@ import io
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,14 +14,18 @@ import pytest
 
 from worker.console import JsonConsole
 from worker.messages import Alive, Finished, Progress, finished
+from worker.output.storage import LocalStorage, hold_nothing
 from worker.store.local import LocalStore
 from worker.supervisor import hand as hand_module
 from worker.supervisor import health
+from worker.supervisor import lease as lease_module
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.hand import Hand
 from worker.supervisor.health import HealthFile
 from worker.supervisor.lease import LeaseKeeper
+from worker.supervisor.lifeline import Lifeline
 from worker.supervisor.presence import Presence
+from worker.supervisor.retries import RetryPolicy
 from worker.task import Done, Failed, Failure, TaskStatus
 
 from .conftest import Desk
@@ -184,3 +189,70 @@ def test_a_worker_whose_lease_ran_out_without_its_queue_costs_no_death(
     holding.lease.round()
     task = holding.desk.store.get(task_id)
     assert (task.status, task.deaths) == (TaskStatus.QUEUED, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PausingStorage(LocalStorage):
+    """A storage in whose midst something happens, as when a machine is stopped and goes on."""
+
+    meanwhile: Callable[[], None] = lambda: None
+
+    def publish(
+        self,
+        task_id: UUID,
+        token: UUID,
+        files: Sequence[Path],
+        hold: Callable[[], None] = hold_nothing,
+    ) -> tuple[str, ...]:
+        """Publish after that."""
+        self.meanwhile()
+        return LocalStorage.publish(self, task_id, token, files, hold)
+
+
+@pytest.fixture
+def shore(holding: Holding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lifeline]:
+    """Give the worker's own lifeline; by its clock every lease has run out."""
+    monkeypatch.setattr(lease_module, "SETTLE_WAIT_S", 0.0)
+    path = tmp_path / "queue.db"
+    with closing(LocalStore(path, clock=lambda: time.time() + 3600, busy_timeout_s=0.1)) as store:
+        yield Lifeline(
+            store,
+            holding.desk.recorder,
+            every_s=15,
+            retries=RetryPolicy(),
+            before=holding.lease.renew,
+        )
+
+
+def test_a_worker_sweeps_no_task_that_it_settles(
+    holding: Holding, shore: Lifeline, tmp_path: Path
+) -> None:
+    """A pause of the machine in the midst of a settle: what was done is not done again."""
+    desk = holding.desk
+    desk.settler = replace(
+        desk.settler, storage=PausingStorage(tmp_path / "outputs", meanwhile=shore.round)
+    )
+    hand = Hand(desk.settler, holding.lease, JsonConsole(holding.said), holding.presence)
+    hand.take(holding.attempt, None)
+    video = desk.video(holding.attempt.claim)
+    hand.finish(finished(holding.token, Done(files=(video,))))
+    task = desk.store.get(holding.attempt.claim.task.id)
+    assert (task.status, task.deaths) == (TaskStatus.COMPLETE, 0)
+
+
+def test_a_worker_sweeps_nobody_while_its_settle_is_not_answered(
+    holding: Holding, shore: Lifeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue was away and is back: what is to be told comes before what is to be taken."""
+    monkeypatch.setattr(hand_module, "RETRY_S", 0.0)
+    with closing(sqlite3.connect(tmp_path / "queue.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        holding.hand.finish(failing(holding))
+        other.execute("ROLLBACK")
+    shore.round()
+    assert holding.desk.store.get(holding.attempt.claim.task.id).deaths == 0
+    holding.hand.settle_if_due()
+    assert holding.hand.attempt is None
+    lost = holding.desk.claim()
+    shore.round()
+    assert holding.desk.store.get(lost.task.id).deaths == 1

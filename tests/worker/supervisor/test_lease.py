@@ -11,6 +11,7 @@ import pytest
 
 from worker.store.base import ClaimRequest
 from worker.store.local import LocalStore
+from worker.supervisor import lease as lease_module
 from worker.supervisor.lease import LeaseKeeper
 from worker.task import Claim, NewTask
 
@@ -85,6 +86,32 @@ def test_a_lease_that_is_dropped_runs_out(kept: Kept) -> None:
     kept.clock.now += LEASE_S + 1
     kept.keeper.round()
     assert [task.id for task in kept.store.sweep(max_deaths=3)] == [kept.claim.task.id]
+
+
+def test_a_claim_that_is_being_settled_is_not_extended_beside_that(kept: Kept) -> None:
+    """What comes after its settle would be refused, and stand in the task's history."""
+    kept.keeper.hand_over()
+    kept.clock.now += HEARTBEAT_S
+    kept.keeper.round()
+    kept.store.complete(kept.claim.token, output_location="a.mp4", result={})
+    kept.keeper.round()
+    names = [event.name for event in kept.store.events(kept.claim.task.id)]
+    assert names == ["inserted", "claimed", "completed"]
+
+
+def test_a_sweep_waits_for_a_settle(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it is answered nobody knows whether the lease has been extended."""
+    monkeypatch.setattr(lease_module, "SETTLE_WAIT_S", 0.0)
+    kept.keeper.hand_over()
+    assert kept.keeper.renew() is None
+    kept.keeper.drop()
+    assert kept.keeper.renew() is True
+
+
+def test_the_start_that_could_not_be_told_is_left_to_the_settle(kept: Kept) -> None:
+    """Whoever takes the claim over tells it."""
+    kept.keeper.started()
+    assert kept.keeper.hand_over()
 
 
 def test_progress_is_written_at_once_where_that_is_asked(kept: Kept) -> None:

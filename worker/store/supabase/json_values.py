@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from worker.errors import InvalidTask
 from worker.store.rows import json_text, lenient_json_text
+from worker.store.texts import storable
+from worker.task import NewTask
 
-_NUL: Final = "\x00"
 _NUL_ESCAPED: Final = "\\u0000"
 _TEXT_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _DEEPEST: Final = 80  # more than a column may be, in a row of a list
@@ -24,7 +25,7 @@ def exact(field: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
     except RecursionError as error:
         # Too deep to be shown as well.
         raise InvalidTask(field, "…", "cannot be written as JSON: nested too deeply") from error
-    if _NUL_ESCAPED in text and text != json_text(_without_nul(value)):
+    if _NUL_ESCAPED in text and text != json_text(storable(value)):
         raise InvalidTask(
             field, value, "holds a NUL character, which PostgreSQL's JSON cannot keep"
         )
@@ -33,8 +34,7 @@ def exact(field: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def lenient(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return facts about a task as they can be kept, whatever they hold: a settle must not fail."""
-    found = _without_nul(json.loads(lenient_json_text(value)))
-    assert isinstance(found, dict)  # noqa: S101 - of a mapping
+    found: dict[str, Any] = json.loads(lenient_json_text(storable(value)))
     return found
 
 
@@ -66,11 +66,17 @@ def _cut(text: str) -> str:
     return "".join([*kept, text[begun:]])
 
 
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace(_NUL, "\ufffd")
-    if isinstance(value, Mapping):
-        return {_without_nul(name): _without_nul(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nul(one) for one in value]
-    return value
+def given_task(task: NewTask) -> dict[str, Any]:
+    """Write a new task as the database reads it. Raises `InvalidTask`."""
+    if not isinstance(task.params, dict):
+        raise InvalidTask("params", task.params, "must be an object")
+    return {
+        "id": str(task.id),
+        "task_type": task.task_type,
+        "params": exact("params", task.params),
+        "dependant_on": list(map(str, task.dependant_on)),
+        "parent_id": None if task.parent_id is None else str(task.parent_id),
+        "project_id": None if task.project_id is None else str(task.project_id),
+        "idempotency_key": task.idempotency_key,
+        "trace_context": task.trace_context,
+    }

@@ -20,6 +20,7 @@ from worker.errors import (
 _PASSING: Final = (
     "08",  # connection exceptions
     "25006",  # a standby, or a project that is read-only until it has room again
+    "25P03",  # whoever was to end the transaction did not do so in time
     "40001",  # serialization failure
     "40P01",  # deadlock
     "53",  # out of connections, of memory, of disk

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from worker.store import rows
 from worker.store.base import Event, FailedAttempt
+from worker.store.depth import Depth
 from worker.store.diagnosis import KINDS, Counted, Diagnosis
 from worker.store.rows import UNSAID, cut, object_of, time_of
 from worker.task import Claim, Task
@@ -20,6 +21,16 @@ def claim_of(answer: Mapping[str, Any], token: UUID) -> Claim:
         dependencies=tuple(rows.dependency_of(each, cut) for each in answer["dependencies"]),
         parent_params=None if parent is None else object_of(parent, cut) or {},
         previous_context=answer["previous_context"],
+    )
+
+
+def depth_of(row: Mapping[str, Any]) -> Depth:
+    """Read how deep the queue is of one type."""
+    return Depth(
+        task_type=row["task_type"],
+        ready=row["ready"],
+        held=row["held"],
+        oldest_s=max(0.0, row["oldest_s"]),
     )
 
 

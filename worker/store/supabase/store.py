@@ -7,16 +7,18 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from telemetry import names
-from worker.errors import Fenced, IllegalTransition, InvalidTask, QueueIncompatible, TaskNotFound
+from worker.errors import Fenced, IllegalTransition, QueueIncompatible, TaskNotFound
 from worker.patience import Patience
 from worker.store.base import PATIENCE_S, ClaimRequest, Event, FailedAttempt
+from worker.store.depth import Depth, of_each
 from worker.store.diagnosis import Diagnosis
 from worker.store.rows import ids_of
 from worker.store.supabase import migrations, rows
 from worker.store.supabase.calls import Calls
 from worker.store.supabase.connection import Access, Connection
-from worker.store.supabase.json_values import exact, lenient
+from worker.store.supabase.json_values import exact, given_task, lenient
 from worker.store.supabase.worker_tokens import WorkerTokens
+from worker.store.texts import storable
 from worker.task import Claim, Failure, NewTask, Task, TaskStatus
 
 _TOO_MUCH: Final = (
@@ -85,7 +87,7 @@ class SupabaseStore:
 
     def insert(self, tasks: Sequence[NewTask]) -> list[UUID]:
         """Insert all of the tasks or none; see `TaskStore.insert`."""
-        given = [_given(task) for task in tasks]
+        given = [given_task(task) for task in tasks]
         ids = self._call("insert_tasks", {"p_tasks": given, "p_request": str(uuid4())})
         return list(map(UUID, ids))
 
@@ -122,7 +124,10 @@ class SupabaseStore:
         self._settle(
             "complete_task",
             token,
-            {"p_output_location": output_location, "p_result": exact("result", result)},
+            {
+                "p_output_location": storable(output_location),
+                "p_result": exact("result", storable(result)),
+            },
         )
 
     def spawn(
@@ -132,7 +137,10 @@ class SupabaseStore:
         answer = self._settle(
             "spawn_children",
             token,
-            {"p_children": list(map(_given, children)), "p_result": exact("result", result)},
+            {
+                "p_children": [given_task(storable(child)) for child in children],
+                "p_result": exact("result", storable(result)),
+            },
         )
         return list(ids_of(answer["children"]))
 
@@ -218,6 +226,11 @@ class SupabaseStore:
         """Whether a task of these types is queued or running; see `TaskStore.has_open`."""
         return bool(self._call("has_open_tasks", {"p_task_types": list(task_types)}))
 
+    def depths(self, task_types: Sequence[str]) -> list[Depth]:
+        """Count what is queued of each type; see `TellsDepth.depths`."""
+        found = self._call("count_queued_tasks", {"p_task_types": list(task_types)})
+        return of_each(task_types, map(rows.depth_of, found))
+
     def events(self, task_id: UUID) -> list[Event]:
         """Read a task's history, oldest first."""
         return list(map(rows.event_of, self._call("list_events", {"p_task_id": str(task_id)})))
@@ -267,15 +280,13 @@ class SupabaseStore:
         metadata: dict[str, Any],
     ) -> None:
         """Note that the worker lives, and what it is doing; see `TaskStore.record_worker`."""
-        self._call(
-            "record_worker",
-            {
-                "p_worker_id": worker_id,
-                "p_status": status,
-                "p_current_model": current_model,
-                "p_metadata": lenient(metadata),
-            },
-        )
+        told = {
+            "p_worker_id": worker_id,
+            "p_status": status,
+            "p_current_model": storable(current_model),
+            "p_metadata": lenient(metadata),
+        }
+        self._call("record_worker", told)
 
     def close(self) -> None:
         """Close the connections; closing again does nothing."""
@@ -297,22 +308,6 @@ def _owned(answer: dict[str, Any], token: UUID) -> dict[str, Any]:
     if "fenced" in answer:
         raise Fenced(token, answer["fenced"])
     return answer
-
-
-def _given(task: NewTask) -> dict[str, Any]:
-    """Write a new task as the database reads it. Raises `InvalidTask`."""
-    if not isinstance(task.params, dict):
-        raise InvalidTask("params", task.params, "must be an object")
-    return {
-        "id": str(task.id),
-        "task_type": task.task_type,
-        "params": exact("params", task.params),
-        "dependant_on": list(map(str, task.dependant_on)),
-        "parent_id": None if task.parent_id is None else str(task.parent_id),
-        "project_id": None if task.project_id is None else str(task.project_id),
-        "idempotency_key": task.idempotency_key,
-        "trace_context": task.trace_context,
-    }
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -7,6 +7,7 @@ declare
     v_token loop26.worker_tokens;
     v_now timestamptz := loop26.now();
 begin
+    perform loop26.bound_waiting();
     if loop26.is_operator() then
         return '';
     end if;

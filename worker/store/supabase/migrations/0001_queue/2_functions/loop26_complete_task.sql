@@ -14,6 +14,7 @@ begin
         return jsonb_build_object('fenced', v_owned.fenced);
     end if;
     if v_owned.settled is null then
+        perform loop26.refuse_incomplete_children(v_owned.task);
         perform loop26.complete_with_orchestrator(
             v_owned.task,
             p_output_location,

@@ -30,6 +30,7 @@ declare
     v_of_workers constant text[] := array[
         'loop26_claim_task',
         'loop26_complete_task',
+        'loop26_count_queued_tasks',
         'loop26_extend_lease',
         'loop26_fail_task',
         'loop26_get_task',
