@@ -10,12 +10,13 @@ from typing import Final, Self
 from uuid import UUID
 
 from worker.errors import OutputError
-from worker.output.storage import Storage, black_box_of
+from worker.output.storage import Storage, black_box_name, black_box_of
 from worker.settings import Settings
 from worker.store.base import TaskStore
 from worker.task import TaskStatus
 
 END_WAIT_S: Final = 1.0  # what is not written then is in the journals all the same
+SEND_WAIT_S: Final = 5.0  # those may go with the machine, and others see the bucket alone
 _log = logging.getLogger(__name__)
 
 
@@ -26,8 +27,8 @@ class BlackBoxes:
     does not wait for it. It raises nothing: the task is settled, and its journal has all of it.
 
     The block ends when the last one is written, or `end_wait_s` later. One that is being gathered
-    then is given up; one that is being written is waited for, as long again. After the block there
-    comes none, unless a disk takes longer than that.
+    then is given up; one that is being written is waited for, as long again, and one that is being
+    sent for some seconds. After the block there comes none, unless a disk takes longer than that.
 
     Args:
         settings: Say where, and whether at all.
@@ -50,6 +51,7 @@ class BlackBoxes:
         self._end_wait_s = end_wait_s
         self._writing = threading.Lock()
         self._given_up = False
+        self._sending = False
         self._failed: queue.SimpleQueue[UUID | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="black boxes", daemon=True)
 
@@ -69,6 +71,8 @@ class BlackBoxes:
         self._given_up = True
         if written:
             self._writing.release()
+        if self._sending:
+            self._thread.join(SEND_WAIT_S)
 
     def _run(self) -> None:
         while (task_id := self._failed.get()) is not None and not self._given_up:
@@ -82,6 +86,7 @@ class BlackBoxes:
         # Loaded at the first failure: a worker that has none starts sooner.
         from telemetry.reports.sources import blackbox
         from worker.casework import gather
+        from worker.casework.kept_records import claim_of, has_record
 
         task = store.get(task_id)
         if task.status is not TaskStatus.FAILED:
@@ -93,11 +98,18 @@ class BlackBoxes:
                 return
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             blackbox.write(case, path)
-        if self._storage is not None:
-            self._send(self._storage, task_id, path)
+            # Without a record of that attempt it tells others nothing that the queue does not, and
+            # would take the place of the one that its worker has sent.
+            told = case.task.id == str(task_id) and has_record(case)
+            claim = claim_of(store.events(task_id)) if told else ""
+            self._sending = bool(claim)
+        if self._storage is not None and claim:
+            self._send(self._storage, task_id, path, black_box_name(claim))
 
-    def _send(self, storage: Storage, task_id: UUID, path: Path) -> None:
+    def _send(self, storage: Storage, task_id: UUID, path: Path, name: str) -> None:
         try:
-            storage.keep(task_id, path)
+            storage.keep(task_id, path, name)
         except OutputError as trouble:
             _log.warning("the black box of task %s is kept here alone: %s", task_id, trouble)
+        finally:
+            self._sending = False

@@ -1,11 +1,12 @@
-"""The attempts that have failed on a queue, for the report that groups them by their cause."""
+"""The attempts that have failed on a queue, for the reports that group them by their cause."""
 
 from telemetry.recorder.attributes import plain
 from telemetry.recorder.redaction import Redactor, redacted
 from telemetry.reports.case import well_formed
+from telemetry.reports.company import SameFailureFound
 from telemetry.reports.failures import UNTOLD, FailedOnce
 from worker.casework.queue_facts import model_of, moment_text, root_cause
-from worker.store.base import TaskStore
+from worker.store.base import FailedAttempt, TaskStore
 from worker.task import Task
 
 
@@ -28,6 +29,16 @@ def failed_attempts(store: TaskStore, *, limit: int) -> list[FailedOnce]:
         _failed_untold(task) for task in store.untold_failures(limit=limit) if not root_cause(task)
     ]
     return sorted([*told, *untold], key=lambda one: one.when, reverse=True)[:limit]
+
+
+def same_failure(found: FailedAttempt) -> SameFailureFound:
+    """Say of an attempt that failed which it was."""
+    return SameFailureFound(
+        task=str(found.task_id),
+        attempt=found.attempt,
+        worker=found.worker_id,
+        when=moment_text(found.at),
+    )
 
 
 def _failed_untold(task: Task) -> FailedOnce:

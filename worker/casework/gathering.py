@@ -18,13 +18,18 @@ from telemetry.reports.company import SameFailureFound
 from telemetry.reports.progress import moment
 from telemetry.reports.trace import Journals, TraceModel
 from worker.casework.attempts import attempts_of
-from worker.casework.kept_records import kept_record, lacks
+from worker.casework.failed_attempts import same_failure
+from worker.casework.kept_records import NOTHING_KEPT, Fetch, Kept, kept_record
 from worker.casework.links import links_of
-from worker.casework.own_failures import failed_too, own_failure, told_by_itself
+from worker.casework.own_failures import (
+    failed_too,
+    own_failure,
+    told_by_itself,
+    told_failures,
+)
 from worker.casework.queue_facts import model_of, moment_text, root_cause
 from worker.casework.queue_rows import event_of, row_of, told
 from worker.errors import QueueForbidden, TaskNotFound
-from worker.output.storage import black_box_of
 from worker.replay.remembered import recall
 from worker.settings import Settings
 from worker.store.base import Event, FailedAttempt, TaskStore
@@ -51,6 +56,7 @@ def gather(
     record: Record | None = None,
     source: str = "",
     unknown: Sequence[str] = (),
+    fetch: Fetch | None = None,
     compared: bool = True,
 ) -> Case:
     """Gather the case of a task; of one that fell with another, that of the other.
@@ -65,9 +71,10 @@ def gather(
         record: Reads the record of a task; from the journals of this home, if not given.
         source: Where that is, for people.
         unknown: What such a source cannot know, a sentence each.
+        fetch: Asks elsewhere for the black box of a failure that the journals have nothing of.
         compared: Whether the last good run and the failure before are looked for.
     """
-    case = _Gathering(settings, store, record).case(task, compared=compared)
+    case = _Gathering(settings, store, record, fetch).case(task, compared=compared)
     if record is None:
         return case
     return replace(case, source=source, unknown=list(unknown))
@@ -81,13 +88,17 @@ class _Recorded:
     row: TaskRow
     history: Sequence[Event]
     model: TraceModel | None
-    box: Case | None
+    kept: Kept
 
 
 class _Gathering:
-    def __init__(self, settings: Settings, store: TaskStore, record: Record | None) -> None:
+    def __init__(
+        self, settings: Settings, store: TaskStore, record: Record | None, fetch: Fetch | None
+    ) -> None:
         self._settings = settings
         self._store = store
+        self._fetch = fetch
+        self._journals = f"the journals in {settings.spool_dir}"
         journals = Journals(settings.spool_dir)
         self._record = record or (lambda row: journals.trace(row.id))
         self._has_boxes = record is None
@@ -99,10 +110,7 @@ class _Gathering:
         found = self._found(root)
         if root.id != asked.id:
             found = self._by_itself(asked, found) or found
-        task, row, box = found.task, found.row, found.box
-        source = f"the journals in {self._settings.spool_dir}"
-        if box is not None:
-            source += f", and the black box {black_box_of(self._settings.outputs_dir, task.id)}"
+        task, row, kept = found.task, found.row, found.kept
         fingerprint = _fingerprint(row, found.model)
         histories: dict[str, Sequence[Event]] = {}
         relatives = [self._row(one, histories) for one in self._relatives(task, asked, root)]
@@ -112,8 +120,8 @@ class _Gathering:
             asked=str(asked.id),
             task=row,
             model=found.model,
-            source=source,
-            unknown=[*(lacks(box) if box else []), *([_ASKED_BY_WORKER] if self._untold else [])],
+            source=", and ".join(filter(None, (self._journals, kept.where))),
+            unknown=[*kept.lacks, *([_ASKED_BY_WORKER] if self._untold else [])],
             links=links_of(self._settings, row),
             events=[
                 event_of(event, self._redactor) for event in found.history if event.at != UNSAID
@@ -132,16 +140,20 @@ class _Gathering:
         """Return a task with its record; that of another `near` it may be of the same journey."""
         history = self._store.events(task.id)
         row = row_of(task, history, self._redactor)
-        model = near.model if near is not None and near.box is None else None
+        model = near.model if near is not None and near.kept.box is None else None
         if model is None or model.trace_id != row.trace_id:
             model = self._record(row)
-        box = kept_record(self._settings, row, model) if self._has_boxes else None
+        kept = NOTHING_KEPT
+        if self._has_boxes:
+            # Of a task that fell with another there is a black box if it failed by itself too.
+            fetch = None if near and not told_failures([row], {row.id: history}) else self._fetch
+            kept = kept_record(self._settings, row, history, model, fetch)
         return _Recorded(
             task=task,
             row=row,
             history=history,
-            model=model if box is None else box.model,
-            box=box,
+            model=kept.box.model if kept.box else model,
+            kept=kept,
         )
 
     def _by_itself(self, asked: Task, root: _Recorded) -> _Recorded | None:
@@ -275,16 +287,6 @@ class _Gathering:
     def _replay_command(self, task: Task) -> str:
         home = shlex.quote(str(self._settings.home))
         return f"loop26 --home {home} replay {task.id}"
-
-
-def same_failure(found: FailedAttempt) -> SameFailureFound:
-    """Say of an attempt that failed which it was."""
-    return SameFailureFound(
-        task=str(found.task_id),
-        attempt=found.attempt,
-        worker=found.worker_id,
-        when=moment_text(found.at),
-    )
 
 
 def _fingerprint(row: TaskRow, model: TraceModel | None) -> str:

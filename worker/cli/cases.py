@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 def case_of(session: Session, task: str, *, jaeger: str | None = None) -> "Case":
     """Gather the case of a task of the queue, or open a black box.
 
+    Of a failure that this machine has no record of, the black box is fetched from the bucket that
+    outputs go to.
+
     Raises what `find_task`, `blackbox.read` and `jaeger.read_trace` do.
 
     Args:
@@ -25,7 +28,6 @@ def case_of(session: Session, task: str, *, jaeger: str | None = None) -> "Case"
         task: A task's id or as much of its beginning as is unique; or a black box.
         jaeger: The query address to read the record from, instead of the journals.
     """
-    from worker.casework import gather
     from worker.cli.tasks import find_task
 
     if is_black_box(task):
@@ -37,7 +39,7 @@ def case_of(session: Session, task: str, *, jaeger: str | None = None) -> "Case"
         settings = session.settings()
         found = find_task(store, task)
         return (
-            gather(settings, store, found)
+            _of_journals(settings, store, found)
             if jaeger is None
             else _of_jaeger(settings, store, found, jaeger)
         )
@@ -55,6 +57,13 @@ def _black_box(path: Path) -> "Case":
 
     # What a stranger's box says that one should run is not taken over.
     return replace(blackbox.read(path), replay=f"loop26 replay {shlex.quote(str(path))}")
+
+
+def _of_journals(settings: "Settings", store: "TaskStore", task: "Task") -> "Case":
+    from worker.casework import fetched_boxes, gather
+
+    fetch = fetched_boxes.FetchedBoxes(settings, wait_s=fetched_boxes.WAIT_S)
+    return gather(settings, store, task, fetch=fetch)
 
 
 def _of_jaeger(settings: "Settings", store: "TaskStore", task: "Task", url: str) -> "Case":

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from worker.errors import EXIT_CONFIGURATION, EXIT_QUEUE, OutputError
 
+ANSWER_S: Final = 60.0  # for which each piece of an answer is waited for
 # A file above this goes in parts of this size, each hashed by itself.
 PART_BYTES: Final = 16 * 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
@@ -35,6 +36,20 @@ class StorageRefused(OutputError):
     exit_code = EXIT_CONFIGURATION
 
 
+class ObjectMissing(StorageRefused):
+    """Raised by a bucket that has no object of a name, as far as it tells who asks."""
+
+    def __init__(self, bucket: str, otherwise: str = "") -> None:
+        super().__init__(f"{bucket} has no such file{otherwise}")
+
+
+class ObjectTooLarge(StorageRefused):
+    """Raised by a bucket for an object that is larger than its reader takes."""
+
+    def __init__(self, bucket: str, most_bytes: int) -> None:
+        super().__init__(f"{bucket}: the file has more than {most_bytes:,} bytes")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """A file that goes into a bucket: what it must be when it is there.
@@ -53,6 +68,12 @@ class Content:
     type: str
     sha256: str
     etags: frozenset[str] = field(repr=False)
+
+    @property
+    def likely_etag(self) -> str:
+        """What those stores call it as it is sent from here: in parts from their size on."""
+        in_parts = self.size >= PART_BYTES
+        return next(etag for etag in self.etags if ("-" in etag) == in_parts)
 
     @classmethod
     def of(cls, path: Path) -> "Content":
@@ -95,7 +116,26 @@ class Listed:
     changed_at: datetime
 
 
-class Bucket(Protocol):
+class Reader(Protocol):
+    """What can be read of a bucket, with a key or without; raises what a `Bucket` does."""
+
+    name: str
+    """Names it for people: the bucket, and where it is."""
+
+    def read(self, key: str, most_bytes: int, known: str = "") -> bytes | None:
+        """Read an object that is not large; None where its ETag is still the known one.
+
+        Raises also `ObjectMissing` and `ObjectTooLarge`. Of a server that is slow, each wait is
+        bounded, and not their sum.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        ...
+
+
+class Bucket(Reader, Protocol):
     """One bucket. Each call asks once, and may be asked again.
 
     Raises:
@@ -103,9 +143,6 @@ class Bucket(Protocol):
         StorageRefused: It will say the same the next time. No message of either holds a key, nor
             do their causes and contexts, of which there are none.
     """
-
-    name: str
-    """Names it for people: the bucket, and where it is."""
 
     def put(self, key: str, content: Content) -> None:
         """Write an object whole, from its file, in place of what has that name."""
@@ -141,10 +178,6 @@ class Bucket(Protocol):
 
     def key_of(self, url: str) -> str | None:
         """Return the name of the object that an address of this bucket leads to, else None."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the connections."""
         ...
 
 

@@ -115,10 +115,10 @@ class BucketStorage:
         self._tidy(task_id, token, files)
         return tuple(self.patience(partial(self._link, key)) for key in targets)
 
-    def keep(self, task_id: UUID, file: Path) -> None:
-        """Put a file that this machine keeps of a task beside its outputs, under its name."""
+    def keep(self, task_id: UUID, file: Path, name: str) -> None:
+        """Put a file that this machine keeps of a task beside its outputs, under a name."""
         content = Content.of(file)
-        key = self.place.key(str(task_id), file.name)
+        key = self.place.key(str(task_id), name)
         self.patience(lambda: self._send(key, content))
 
     def readable(self, task_id: UUID, location: str) -> str:

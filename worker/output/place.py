@@ -8,6 +8,7 @@ from urllib.parse import quote
 S3: Final = "s3"
 SUPABASE: Final = "supabase"
 _SCHEMES: Final = (S3, SUPABASE)
+_SUPABASE_ENDPOINT: Final = "/storage/v1/s3"
 # Names that S3, R2, MinIO and Supabase Storage all take: S3's rules for buckets.
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PART: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -55,6 +56,18 @@ def supabase_links(url: str, bucket: str) -> tuple[str, str]:
     """Return below which addresses others find a bucket's objects there: signed, public."""
     base = supabase_base(url)
     return f"{base}/sign/{bucket}", f"{base}/public/{bucket}"
+
+
+def s3_public_base(bucket: str, endpoint: str, region: str) -> str:
+    """Return below which address others find a public bucket's objects; "" is AWS' endpoint.
+
+    Supabase has them at another place than its S3 endpoint.
+    """
+    if not endpoint:
+        return f"https://{bucket}.s3.{region or 'us-east-1'}.amazonaws.com"
+    if endpoint.endswith(_SUPABASE_ENDPOINT):
+        return f"{endpoint.removesuffix('s3')}object/public/{bucket}"
+    return f"{endpoint}/{bucket}"
 
 
 def url_of(base: str, key: str) -> str:

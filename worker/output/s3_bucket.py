@@ -10,18 +10,27 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from worker.errors import SettingsError
-from worker.output.bucket import PART_BYTES, Content, Listed, Stored, key_below
-from worker.output.place import S3, Place
+from worker.output.bucket import (
+    ANSWER_S,
+    PART_BYTES,
+    Content,
+    Listed,
+    ObjectMissing,
+    ObjectTooLarge,
+    Stored,
+    key_below,
+)
+from worker.output.place import S3, Place, s3_public_base
 from worker.output.s3_refusals import refusal_of
 
-_CONNECT_S: Final = 10
-_ANSWER_S: Final = 60
+_CONNECT_S: Final = 10.0
 _PARTS_AT_ONCE: Final = 4
 _READ_BYTES: Final = 1024 * 1024
+_UNCHANGED: Final = "304"
+_MISSING: Final = "NoSuchKey"
 _FEW: Final = 4  # files of an attempt
 _REMOVED_AT_ONCE: Final = 1000  # the protocol's limit
 _LARGEST_COPY_BYTES: Final = 4 * 1024**3  # in one call the protocol allows 5 GiB
-_SUPABASE_ENDPOINT: Final = "/storage/v1/s3"
 _T = TypeVar("_T")
 
 
@@ -35,6 +44,8 @@ class S3Access:
         key_id: With `secret`; None for the right that the machine itself has, its role.
         secret: The key.
         session_token: Of a key that is lent for a while.
+        answer_s: How long a connection is waited for, and each piece of an answer; a connection at
+            most 10 s.
     """
 
     endpoint_url: str = ""
@@ -42,6 +53,7 @@ class S3Access:
     key_id: SecretStr | None = None
     secret: SecretStr | None = None
     session_token: SecretStr | None = None
+    answer_s: float = ANSWER_S
 
 
 class S3Bucket:
@@ -104,6 +116,31 @@ class S3Bucket:
 
         return self._asked(read)
 
+    def read(self, key: str, most_bytes: int, known: str = "") -> bytes | None:
+        """Read an object that is not large."""
+        wanted = {"IfNoneMatch": f'"{known}"'} if known else {}
+
+        def read() -> bytes | str:
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=key, **wanted)
+            except self._client.exceptions.ClientError as error:
+                code = str(error.response.get("Error", {}).get("Code", ""))
+                if code in {_UNCHANGED, _MISSING}:
+                    return code
+                raise
+            with answer["Body"] as body:
+                found: bytes = body.read(most_bytes + 1)
+            return found
+
+        found = self._asked(read)
+        if found == _MISSING:
+            raise ObjectMissing(self.name)
+        if isinstance(found, str):
+            return None
+        if len(found) > most_bytes:
+            raise ObjectTooLarge(self.name, most_bytes)
+        return found
+
     def copy(self, source: str, target: str, content: Content) -> None:
         """Copy within the bucket; the type is said again, which a copy in parts would lose."""
         from boto3.s3.transfer import TransferConfig, create_transfer_manager
@@ -143,12 +180,8 @@ class S3Bucket:
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def public_base(self) -> str:
-        """The address of the bucket, which Supabase has at another place than its S3 endpoint."""
-        if not self._endpoint:
-            return f"https://{self._bucket}.s3.{self._region}.amazonaws.com"
-        if self._endpoint.endswith(_SUPABASE_ENDPOINT):
-            return f"{self._endpoint.removesuffix('s3')}object/public/{self._bucket}"
-        return f"{self._endpoint}/{self._bucket}"
+        """The address below which a public bucket's objects lie."""
+        return s3_public_base(self._bucket, self._endpoint, self._region)
 
     def signed_url(self, key: str, seconds: int) -> str:
         """Sign an address; nothing is asked for it."""
@@ -195,8 +228,8 @@ def _client(access: S3Access) -> Any:
         ) from error
     config = Config(
         signature_version="s3v4",
-        connect_timeout=_CONNECT_S,
-        read_timeout=_ANSWER_S,
+        connect_timeout=min(_CONNECT_S, access.answer_s),
+        read_timeout=access.answer_s,
         retries={"total_max_attempts": 1},
         # The newer checksums are sent in a form that not every endpoint reads.
         request_checksum_calculation="when_required",

@@ -1,6 +1,7 @@
 """Where outputs are kept: written under a name of the attempt, published when it is settled."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import time
@@ -16,11 +17,22 @@ from worker.output.bucket import StorageRefused
 # A killed worker's folder may be another worker's that lives: only age tells, and a day is long.
 STALE_S = 24 * 3600.0
 BLACK_BOX = "failure.blackbox"
+_NAME_DIGITS = 32
 
 
 def black_box_of(outputs_dir: Path, task_id: UUID) -> Path:
     """Return where the black box of a task that failed is kept: beside its outputs."""
     return outputs_dir / str(task_id) / BLACK_BOX
+
+
+def black_box_name(claim: str) -> str:
+    """Return what the black box of an attempt is called in a bucket.
+
+    Who knows a task's id alone must not find it there: a bucket may be public. What was drawn at
+    random for the attempt's claim stands in the task's history, for those who may read that.
+    """
+    digest = hashlib.sha256(f"black box of {claim}".encode()).hexdigest()
+    return f"failure-{digest[:_NAME_DIGITS]}.blackbox"
 
 
 def hold_nothing() -> None:
@@ -58,8 +70,8 @@ class Storage(Protocol):
         """
         ...
 
-    def keep(self, task_id: UUID, file: Path) -> None:
-        """Put a file that this machine keeps of a task beside its outputs, under its name."""
+    def keep(self, task_id: UUID, file: Path, name: str) -> None:
+        """Put a file that this machine keeps of a task beside its outputs, under a name."""
         ...
 
     def readable(self, task_id: UUID, location: str) -> str:
@@ -144,7 +156,7 @@ class LocalStorage:
             _sync(home)
         return tuple(map(str, targets))
 
-    def keep(self, task_id: UUID, file: Path) -> None:
+    def keep(self, task_id: UUID, file: Path, name: str) -> None:
         """Leave the file where it is: beside the outputs."""
 
     def readable(self, task_id: UUID, location: str) -> str:  # noqa: ARG002 - a path is one anyway

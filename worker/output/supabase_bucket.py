@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import httpx
 from pydantic import SecretStr
 
-from worker.output.bucket import Content, Listed, StorageRefused, Stored, key_below
+from worker.output.bucket import (
+    ANSWER_S,
+    Content,
+    Listed,
+    ObjectMissing,
+    StorageRefused,
+    Stored,
+    key_below,
+)
+from worker.output.http_answers import read_answer
 from worker.output.place import SUPABASE, Place, supabase_base, supabase_links
 from worker.output.supabase_refusals import is_missing, is_taken, refusal_of
 
@@ -17,7 +26,6 @@ if TYPE_CHECKING:
     from storage3._sync.file_api import SyncBucketProxy
 
 _CONNECT_S: Final = 10.0
-_ANSWER_S: Final = 60.0
 _PAGE: Final = 1000
 _UPSERT: Final = {"x-upsert": "true"}
 _T = TypeVar("_T")
@@ -30,12 +38,16 @@ class SupabaseBucket:
     is its MD5 where the bytes came in one piece; what has another ETag is read back.
     """
 
-    def __init__(self, place: Place, url: str, key: SecretStr) -> None:
+    def __init__(
+        self, place: Place, url: str, key: SecretStr, *, answer_s: float = ANSWER_S
+    ) -> None:
         from supabase import create_client
         from supabase.lib.client_options import SyncClientOptions
 
         self._bucket = place.bucket
-        self._http = httpx.Client(timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S))
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(answer_s, connect=min(_CONNECT_S, answer_s))
+        )
         options = SyncClientOptions(
             auto_refresh_token=False,
             persist_session=False,
@@ -86,8 +98,7 @@ class SupabaseBucket:
 
             sha256 = hashlib.sha256()
             headers = {**self._client.options.headers}
-            address = f"{self._base}/{self._bucket}/{key}"
-            with self._http.stream("GET", address, headers=headers) as response:
+            with self._http.stream("GET", self._address(key), headers=headers) as response:
                 if response.status_code != httpx.codes.OK:
                     raise StorageApiError("", "", response.status_code)
                 for chunk in response.iter_bytes():
@@ -95,6 +106,17 @@ class SupabaseBucket:
             return sha256.hexdigest()
 
         return self._asked(read)
+
+    def read(self, key: str, most_bytes: int, known: str = "") -> bytes | None:
+        """Read an object that is not large; storage3 itself would hold one of any size."""
+        address, headers = self._address(key), self._client.options.headers
+        answer = self._asked(lambda: read_answer(self._http, address, headers, most_bytes, known))
+        if answer.status == httpx.codes.NOT_MODIFIED:
+            return None
+        if answer.status == httpx.codes.OK:
+            return answer.whole(self.name, most_bytes)
+        refusal = answer.as_storage_says()
+        raise ObjectMissing(self.name) if is_missing(refusal) else refusal_of(refusal, self.name)
 
     def copy(self, source: str, target: str, content: Content) -> None:
         """Copy within the bucket; a server that replaces nothing has the target removed first."""
@@ -146,6 +168,9 @@ class SupabaseBucket:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def _address(self, key: str) -> str:
+        return f"{self._base}/{self._bucket}/{key}"
 
     @property
     def _files(self) -> "SyncBucketProxy":

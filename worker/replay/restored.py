@@ -9,6 +9,7 @@ from worker.engines.base import (
     Engine,
     Generated,
     Inputs,
+    MemoryFacts,
     ModelDefinition,
     Observer,
 )
@@ -59,6 +60,10 @@ class RestoredDefaults:
     def generate(self, request: GenerationRequest, inputs: Inputs, observer: Observer) -> Generated:
         """Generate one video."""
         return self._engine.generate(request, inputs, observer)
+
+    def memory(self, exc: BaseException | None = None) -> MemoryFacts:
+        """Say who holds the device's memory."""
+        return self._engine.memory(exc)
 
     def unload(self) -> None:
         """Free the device's memory."""

@@ -60,6 +60,10 @@ class StorageSettings(QueueSettings):
         le=86400,
         description="Seconds for which one thing is asked of a storage that cannot do it now.",
     )
+    fetch_black_boxes: bool = Field(
+        default=True,
+        description="Whether a report fetches a failure's record that this machine does not have.",
+    )
 
     @field_validator("storage")
     @classmethod

@@ -5,9 +5,16 @@ import logging
 from pydantic import SecretStr
 
 from worker.errors import SettingsError
-from worker.output.bucket import Bucket
+from worker.output.bucket import ANSWER_S, Bucket, Reader
 from worker.output.bucket_storage import BucketStorage, Links
-from worker.output.place import S3, Place, parse_place, supabase_links, url_of
+from worker.output.place import (
+    S3,
+    Place,
+    parse_place,
+    s3_public_base,
+    supabase_links,
+    url_of,
+)
 from worker.output.storage import LocalStorage, Storage
 from worker.patience import Patience
 from worker.settings.settings import Settings
@@ -60,7 +67,38 @@ def own_addresses(settings: Settings) -> tuple[str, ...]:
     return (url_of(f"{endpoint.rstrip('/')}/{place.bucket}", place.key()),) if endpoint else ()
 
 
-def _bucket(settings: Settings, place: Place) -> Bucket:
+def open_reader(settings: Settings, place: Place, *, answer_s: float) -> Reader:
+    """Make what reads the bucket: with the key that is set, else as anybody where that is public.
+
+    Args:
+        settings: Hold the keys.
+        place: Where the bucket is, as the settings name it.
+        answer_s: How long each piece of an answer is waited for.
+
+    Raises:
+        SettingsError: There is no key that may read it, or what it needs is not there.
+    """
+    has_key = settings.s3_access_key_id if place.scheme == S3 else settings.operator_key
+    if settings.output_urls == "public" and not has_key:
+        from worker.output.public_bucket import PublicBucket
+
+        return PublicBucket(_public_base(settings, place), answer_s=answer_s)
+    if place.scheme != S3 and not has_key:
+        raise SettingsError(f"{place} is read with a key; set SUPABASE_SECRET_KEY")
+    return _bucket(settings, place, answer_s=answer_s)
+
+
+def _public_base(settings: Settings, place: Place) -> str:
+    if settings.public_url_base:
+        return settings.public_url_base
+    if place.scheme == S3:
+        endpoint = (settings.s3_endpoint_url or "").rstrip("/")
+        return s3_public_base(place.bucket, endpoint, settings.s3_region or "")
+    _, public = supabase_links(settings.supabase_url or "", place.bucket)
+    return public
+
+
+def _bucket(settings: Settings, place: Place, *, answer_s: float = ANSWER_S) -> Bucket:
     if place.scheme == S3:
         from worker.output.s3_bucket import S3Access, S3Bucket
 
@@ -70,6 +108,7 @@ def _bucket(settings: Settings, place: Place) -> Bucket:
             key_id=settings.s3_access_key_id,
             secret=settings.s3_secret_access_key,
             session_token=settings.s3_session_token,
+            answer_s=answer_s,
         )
         return S3Bucket(place, access)
     from worker.output.supabase_bucket import SupabaseBucket
@@ -82,4 +121,4 @@ def _bucket(settings: Settings, place: Place) -> Bucket:
             f"AWS_ENDPOINT_URL_S3={url.rstrip('/')}/storage/v1/s3 and an access key of the "
             "project's storage settings"
         )
-    return SupabaseBucket(place, url, SecretStr(settings.operator_key))
+    return SupabaseBucket(place, url, SecretStr(settings.operator_key), answer_s=answer_s)

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from telemetry.reports.case import Case
+from tests.servers.s3 import S3Server
 from tests.worker.incident import FAILURE
 from worker.casework import gather
 from worker.settings import Settings
@@ -95,3 +96,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path / "home")
     yield bench
     bench.store.close()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Run moto's server."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server

@@ -38,6 +38,7 @@ class SupabaseStorage(Loopback):
         replaces: Whether a copy may replace its target, when it is asked to: older servers refuse.
         max_bytes: The limit of an object.
         etags: Whether an ETag is the MD5 of an object, as it is not of one sent in parts.
+        public: Whether everybody may read an object by its name.
     """
 
     def __init__(self, bucket: str = "outputs") -> None:
@@ -47,6 +48,7 @@ class SupabaseStorage(Loopback):
         self.replaces = True
         self.max_bytes = 50_000_000
         self.etags = True
+        self.public = False
         vars(self._server)["storage"] = self
 
     def upload(self, key: str, headers: Any, body: bytes) -> tuple[int, Any]:
@@ -68,21 +70,22 @@ class SupabaseStorage(Loopback):
         kept = self.objects.get(key)
         if kept is None:
             return refusal(404, "not_found", "Object not found")
-        etag = hashlib.md5(kept.body, usedforsecurity=False).hexdigest()
         return 200, {
             "id": "1",
             "name": key,
             "size": len(kept.body),
             "content_type": kept.type,
-            "etag": f'"{etag}"' if self.etags else '"0123-7"',
+            "etag": self._etag(kept),
             "metadata": kept.metadata,
             "last_modified": kept.changed_at.isoformat(),
         }
 
-    def read(self, key: str) -> tuple[int, Any]:
-        """Give an object's bytes."""
+    def read(self, key: str, known: str | None = None) -> tuple[int, Any]:
+        """Give an object's bytes, unless its ETag is the known one."""
         kept = self.objects.get(key)
-        return (200, kept.body) if kept else refusal(404, "not_found", "Object not found")
+        if kept is None:
+            return refusal(404, "not_found", "Object not found")
+        return (304, b"") if known == self._etag(kept) else (200, kept.body)
 
     def copy(self, headers: Any, asked: dict[str, Any]) -> tuple[int, Any]:
         """Copy an object."""
@@ -115,6 +118,10 @@ class SupabaseStorage(Loopback):
             return refusal(404, "not_found", "Either the object does not exist or you may not")
         token = f"eyJ.{asked['expiresIn']}.sig"
         return 200, {"signedURL": f"/object/sign/{self.bucket}/{key}?token={token}"}
+
+    def _etag(self, kept: Kept) -> str:
+        md5 = hashlib.md5(kept.body, usedforsecurity=False).hexdigest()
+        return f'"{md5}"' if self.etags else '"0123-7"'
 
     def _row(self, folder: str, name: str) -> dict[str, Any]:
         kept = self.objects.get(folder + name)
@@ -157,6 +164,11 @@ class _Handler(BaseHTTPRequestHandler):
         signed = path.removeprefix(f"sign/{self._storage.bucket}/")
         if self.command == "GET" and signed != path and url.query.startswith("token="):
             return 200, self._storage.objects[signed].body
+        public = path.removeprefix(f"public/{self._storage.bucket}/")
+        if self.command == "GET" and public != path:
+            if not self._storage.public:
+                return refusal(404, "Bucket not found", "Bucket not found")
+            return self._storage.read(public, self.headers.get("If-None-Match"))
         keys = {self.headers.get("apikey"), self.headers.get("Authorization")}
         if keys != {SECRET_KEY, f"Bearer {SECRET_KEY}"}:
             return refusal(403, "Unauthorized", f"signature verification failed {keys}")
@@ -179,7 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "DELETE":
             return self._in(what, lambda: self._storage.remove(json.loads(body)))
         if self.command == "GET":
-            return self._in(what, lambda: self._storage.read(rest))
+            known = self.headers.get("If-None-Match")
+            return self._in(what, lambda: self._storage.read(rest, known))
         assert self.command == "POST"
         return self._in(what, lambda: self._storage.upload(rest, self.headers, body))
 

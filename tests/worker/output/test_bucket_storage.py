@@ -88,11 +88,11 @@ def test_a_file_of_another_folder_is_not_published(rig: Rig, tmp_path: Path) -> 
 
 
 def test_a_kept_file_lies_beside_the_outputs(rig: Rig, tmp_path: Path) -> None:
-    """As a black box does."""
+    """As a black box does, under the name that it is given."""
     (tmp_path / "failure.blackbox").write_bytes(b"box")
-    rig.storage.keep(TASK, tmp_path / "failure.blackbox")
-    assert rig.objects() == {f"fleet/{TASK}/failure.blackbox": b"box"}
-    assert rig.type_of(f"fleet/{TASK}/failure.blackbox") == "application/octet-stream"
+    rig.storage.keep(TASK, tmp_path / "failure.blackbox", "failure-1.blackbox")
+    assert rig.objects() == {f"fleet/{TASK}/failure-1.blackbox": b"box"}
+    assert rig.type_of(f"fleet/{TASK}/failure-1.blackbox") == "application/octet-stream"
 
 
 def test_a_check_leaves_nothing(rig: Rig) -> None:
