@@ -26,6 +26,10 @@ _WITHOUT_WORDS = {
     "log.",
 }
 _MADE = ("assigned at", "passed at", "an argument of")  # how an origin begins that is known
+# What the worker says of a device's fault, in the sentence for people.
+_WAITED = "CUDA's calls waited"
+_HELD = "a second try with all of it freed: "
+_NO_ROOM = ("OutOfMemory", "out of memory", "ALLOC_FAILED")
 _PLACES = {
     "opened at": "Look at what {function} opened at {line} was doing.",
     "reported at": "Look at what {line} in {function} reports: its text alone is known.",
@@ -108,7 +112,14 @@ def _of_value(
 
 def _of_cuda(failure: FailureFound, replay: str) -> Iterator[str]:
     told = "CUDA" in failure.message or "AcceleratorError" in failure.type
-    if told and replay and "OutOfMemory" not in failure.type:
+    if told and any(sign in f"{failure.type} {failure.message}" for sign in _NO_ROOM):
+        held = failure.sentence.partition(_HELD)[2]
+        if held:
+            yield f"See who held the device's memory: {one_line(held, 600)}."
+        yield "Make the work smaller (resolution, frames), or set offload to model."
+    elif told and _WAITED in failure.sentence:
+        yield "Look for the cause in this very line: CUDA's calls waited for their end."
+    elif told and replay:
         yield (
             "A CUDA error may surface later than its cause; find the true line with: "
             f"{replay} --blocking"

@@ -170,6 +170,8 @@ class LinksFound(msgspec.Struct, frozen=True, kw_only=True):
     sentry_event_id: str
     jaeger: str = ""
     sentry: str = ""
+    task: str = ""
+    report: str = ""
 
 
 class DefaultsFound(msgspec.Struct, frozen=True, kw_only=True):

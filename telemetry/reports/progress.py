@@ -29,7 +29,7 @@ def stages(attempt: Attempt) -> list[StageFound]:
 
 def loop(attempt: Attempt) -> LoopFound:
     """Return how many iterations of the parameter loop ended, and well, of how many."""
-    begun = attempt.named(names.LOOP_ITERATION)
+    begun = _newest(attempt.named(names.LOOP_ITERATION), names.LOOP_INDEX)
     done = [span for span in begun if _went_well(span)]
     slowest = max(done, key=lambda span: span.duration_ns or 0, default=None)
     return LoopFound(
@@ -42,7 +42,7 @@ def loop(attempt: Attempt) -> LoopFound:
 
 def steps(attempt: Attempt) -> StepsFound:
     """Return how many steps of denoising ended, and well, of how many."""
-    begun = attempt.named(names.DENOISE_STEP)
+    begun = _newest(attempt.named(names.DENOISE_STEP), names.STEP_INDEX)
     done = [span for span in begun if _went_well(span)]
     phase: Any = begun[-1].attributes.get(names.STEP_PHASE, "") if begun else ""
     return StepsFound(
@@ -61,6 +61,12 @@ def moment(at_ns: int) -> str:
     except (ValueError, OverflowError, OSError):
         return ""
     return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def _newest(spans: list[Span], index: str) -> list[Span]:
+    """Return those since the last that is the first: what was tried before is begun again."""
+    first = [number for number, span in enumerate(spans) if span.attributes.get(index) == 1]
+    return spans[first[-1] :] if first else spans
 
 
 def _iteration(span: Span) -> IterationFound:

@@ -35,7 +35,8 @@ class Answer(NamedTuple):
     """A backend's answer.
 
     `status` is HTTP's, 0 where there was no answer. `refused` counts the items of an accepted batch
-    that the backend did not take; `retry_after_s` is what it asked for, 0.0 if nothing.
+    that the backend did not take, `held_back` those that it was not asked to take, to keep a quota;
+    `retry_after_s` is what it asked for, 0.0 if nothing.
     `unanswered` says that there was no answer though the request had gone out: whether the backend
     has taken it, HTTP gives no way to know.
     """
@@ -47,6 +48,7 @@ class Answer(NamedTuple):
     body: bytes = b""
     status: int = 0
     unanswered: bool = False
+    held_back: int = 0
 
     @property
     def absent(self) -> bool:

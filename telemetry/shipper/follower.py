@@ -109,7 +109,7 @@ class Follower:
         self.complete = False
         self._reader = JournalReader(directory)
         self._folder = Folder(keep_logs=False)
-        self._waiting: deque[tuple[Mark, Any]] = deque()
+        self._waiting: deque[tuple[Mark, Any, int]] = deque()
 
     @property
     def role(self) -> str:
@@ -120,6 +120,17 @@ class Follower:
     def waiting(self) -> int:
         """How many items have been read and not been acknowledged."""
         return len(self._waiting)
+
+    @property
+    def oldest_ns(self) -> int:
+        """When the oldest of them was recorded, in nanoseconds since the epoch; 0 without one.
+
+        Any thread may ask.
+        """
+        try:
+            return self._waiting[0][2]
+        except IndexError:
+            return 0
 
     @property
     def ended(self) -> bool:
@@ -153,7 +164,7 @@ class Follower:
             for number, item in enumerate(selected, start=1):
                 mark = Mark(*record.end, number)
                 if mark > self.mark:
-                    self._waiting.append((mark, item))
+                    self._waiting.append((mark, item, _recorded_ns(record)))
             no_time = count % _RECORDS_PER_LOOK == 0 and remaining() <= 0
             if no_time or len(self._waiting) >= self.stream.most_waiting:
                 return False
@@ -161,10 +172,16 @@ class Follower:
 
     def send(self, count: int, timeout_s: float) -> Answer:
         """Send the `count` oldest items and return the answer."""
-        batch = [item for _mark, item in islice(self._waiting, count)]
+        batch = [item for _mark, item, _at_ns in islice(self._waiting, count)]
         return self.stream.send(self._reader.facts, batch, timeout_s)
 
     def acknowledge(self, count: int) -> None:
         """Pass over the `count` oldest items: they are with the backend, or refused for good."""
         for _ in range(count):
-            self.mark, _item = self._waiting.popleft()
+            self.mark, _item, _at_ns = self._waiting.popleft()
+
+
+def _recorded_ns(record: JournalRecord) -> int:
+    """Return the moment of a record that gives something to send: an end, a log line, an error."""
+    at_ns: int = getattr(record.body, "end_ns", 0) or getattr(record.body, "at_ns", 0)
+    return at_ns

@@ -90,6 +90,7 @@ class Pruner:
         deleted: Journals deleted.
         shortened: Files deleted of journals of live processes.
         lost: Of both, those that a backend was still to get.
+        measured_bytes: Size of all journals, dead and alive, when they were looked at last.
     """
 
     def __init__(
@@ -104,20 +105,24 @@ class Pruner:
                 not ship it.
         """
         self.deleted = self.shortened = self.lost = 0
+        self.measured_bytes = 0
         self._root = root
         self._retention = retention
         self._needed = needed
         # Dead and ended: their measure does not change, so they are looked at once.
         self._known: dict[str, Measure] = {}
+        self._living_bytes = 0
 
     def prune(self, awaited: Awaited, now_s: float) -> None:
         """Delete what is too old or too much; `now_s` is in seconds since the epoch."""
         self._sweep(now_s)
         dead: dict[str, Measure] = {}
+        self._living_bytes = 0
         for name in sorted(process_names(self._root)):
             measure = self._known.get(name) or self._measure(name, awaited, now_s)
             if measure is not None:
                 dead[name] = measure
+        self.measured_bytes = self._living_bytes + sum(one.bytes for one in dead.values())
         self._known = {name: self._known[name] for name in dead if name in self._known}
         self._prune_dead(dead, awaited, now_s)
 
@@ -129,6 +134,7 @@ class Pruner:
             ended = is_marked_ended(directory)
             measure = _measured(directory, now_s)
             if alive:
+                self._living_bytes += measure.bytes
                 self._shorten(directory, measure.bytes, awaited)
                 return None
         except (OSError, JournalTooNew):

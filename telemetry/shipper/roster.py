@@ -84,11 +84,14 @@ class Roster:
 
     def _follow(self, name: str) -> None:
         directory = self._root / name
-        streams = [sender.stream.name for sender in self._senders]
-        if self._is_dead(name) and spool.is_shipped(directory, streams):
+        if self._is_dead(name) and self._has_been_shipped(directory):
             self._done.add(name)
         elif (shipment := Shipment.begin(directory, self._senders)) is not None:
             self.shipments[name] = shipment
+
+    def _has_been_shipped(self, directory: Path) -> bool:
+        asking = [sender for sender in self._senders if not sender.passes_over(directory)]
+        return spool.is_shipped(directory, [sender.stream.name for sender in asking])
 
     def _is_dead(self, name: str) -> bool:
         if name not in self._dead and not is_alive(self._root / name):

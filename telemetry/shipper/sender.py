@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from telemetry.errors import Unencodable
@@ -27,6 +28,7 @@ class Sender:
 
     Attributes:
         exported: Items that the backend has acknowledged.
+        held_back: Items that were not sent, to keep a quota of ours.
         refused: Items that it refused for good; the first refusal of each kind is logged.
         failures: Requests that could not be made, had no answer, or were answered with "not now"
             or "not here"; the first of a kind is logged, until one succeeds.
@@ -36,9 +38,23 @@ class Sender:
             Jaeger has none for logs; not where it has taken some.
     """
 
-    def __init__(self, stream: Stream, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        clock: Callable[[], float],
+        passes_over: Callable[[Path], bool] = lambda _directory: False,
+    ) -> None:
+        """Make one.
+
+        Args:
+            stream: What it sends, and how.
+            clock: Monotonic seconds.
+            passes_over: Asked of a dead process's journal whether nothing in it is to be sent.
+        """
         self.stream = stream
+        self.passes_over = passes_over
         self.exported = 0
+        self.held_back = 0
         self.refused = 0
         self.failures = 0
         self.unanswered = 0
@@ -107,7 +123,8 @@ class Sender:
         refused = min(answer.refused, count) if accepted else count
         self._refused_in_a_row = 0 if accepted else self._refused_in_a_row + 1
         self.refused += refused
-        self.exported += count - refused
+        self.held_back += answer.held_back
+        self.exported += count - refused - answer.held_back
         new = answer.reason not in self._refusals
         # A backend may say something new each time; what is said of it is a log record, too.
         if refused and new and len(self._refusals) < _MOST_REASONS:

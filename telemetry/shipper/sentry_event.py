@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from telemetry import names
 from telemetry.journal import ProcessFacts
+from telemetry.links import Links
 from telemetry.records import Error, ExceptionFacts, Frame
 from telemetry.shipper.sentry_locals import CUT, Interest, chosen, shown, size
 from telemetry.shipper.sentry_trail import Trail
@@ -42,10 +43,11 @@ class Surroundings(NamedTuple):
 
 
 class Filing(NamedTuple):
-    """What an event is filed under: the release and the environment."""
+    """What an event is filed under: release and environment; and the pages it leads to."""
 
     release: str
     environment: str
+    links: Links = Links()
 
 
 def surroundings(folder: Folder, span_id: bytes | None, trail: Trail) -> Surroundings:
@@ -91,10 +93,26 @@ def event_of(
         "fingerprint": [error.fingerprint or "{{ default }}"],
         "exception": {"values": list(_values(error, keys))},
         "tags": {**_engine_of(facts), **_tags(error, around.attributes), "role": facts.role},
-        "contexts": {**_contexts(error, around), **_whole_locals(error)},
+        "contexts": {
+            **_contexts(error, around),
+            **_pages(error, around, filing.links),
+            **_whole_locals(error),
+        },
         "breadcrumbs": {"values": list(around.crumbs)},
     }
     return within_limit(event)
+
+
+def speaking_of(event: dict[str, Any], held_back: int) -> dict[str, Any]:
+    """Return an event that says how many of its kind were held back since the last one went out."""
+    if not held_back:
+        return event
+    said = {"failures like this one, not sent since the last": held_back}
+    return {
+        **event,
+        "tags": {**event["tags"], "held_back": str(held_back)},
+        "contexts": {**event["contexts"], "held back": said},
+    }
 
 
 def _level(error: Error) -> str:
@@ -257,6 +275,14 @@ def _contexts(error: Error, around: Surroundings) -> dict[str, Any]:
     if loose:
         contexts["context"] = loose
     return contexts
+
+
+def _pages(error: Error, around: Surroundings, links: Links) -> dict[str, Any]:
+    """Return where the task and its trace can be looked at, where the operator has said it."""
+    task_id = error.task_id or str(around.attributes.get(names.TASK_ID, ""))
+    trace_id = error.trace_id.hex() if error.trace_id else ""
+    pages = links.of_task(task_id=task_id, trace_id=trace_id)
+    return {"links": pages} if pages else {}
 
 
 def _call(around: Surroundings) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Shipment:
             (sender, self._follower(sender))
             for sender in senders
             if self._shipped.settled.get(sender.stream.name) != self._size
+            and (is_alive(directory) or not sender.passes_over(directory))
         ]
         self.role = self._pairs[0][1].role if self._pairs else ""
 
@@ -76,7 +77,11 @@ class Shipment:
 
     def waiting_for(self, sender: Sender) -> int:
         """How many of them one backend has to take."""
-        return sum(follower.waiting for one, follower in self._pairs if one is sender)
+        return sum(follower.waiting for one, follower in list(self._pairs) if one is sender)
+
+    def oldest_ns_for(self, sender: Sender) -> int:
+        """When the oldest item was recorded that one backend has to take; 0 without one."""
+        return max((one.oldest_ns for of, one in list(self._pairs) if of is sender), default=0)
 
     def ship(self, remaining: Callable[[], float], may_read: Callable[[Sender], bool]) -> bool:
         """Send what is complete now to every backend; False when some of it still waits.

@@ -5,12 +5,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from telemetry.errors import JournalTooNew
+from telemetry.shipper import spool
 from telemetry.shipper.adoption import Adoption
+from telemetry.shipper.counters import Counters, SignalCounters
 from telemetry.shipper.follower import Stream
 from telemetry.shipper.otlp import LOGS, TRACES, OtlpStream, OtlpTarget
 from telemetry.shipper.retention import Awaited, Needed, Pruner, Retention
@@ -18,41 +19,11 @@ from telemetry.shipper.roster import Roster
 from telemetry.shipper.sender import Sender
 from telemetry.shipper.sentry import ErrorStream, SentryTarget
 
-__all__ = ["Counters", "OtlpTarget", "Retention", "SentryTarget", "Shipper"]
-
 _RETENTION_EVERY_S: Final = 60.0
 _FOR_EVER_S: Final = 3600.0
+_SIGNALS: Final = {ErrorStream.name: "errors"}
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
-    """What a shipper has done since it was made.
-
-    Attributes:
-        exported: Spans, log records and errors that a backend has acknowledged.
-        refused: Those that a backend refused for what they are, or that cannot be encoded.
-        failures: Requests that could not be made, had no answer, or were answered with "not now"
-            or "not here".
-        behind: Items read and not acknowledged yet; at least this many, while a backend is down.
-        deleted: Journals of dead processes deleted by retention.
-        shortened: Files of live processes' journals deleted by retention.
-        lost: Of both, those that a backend was still to get.
-        unanswered: Requests that had no answer, though a backend may have taken what they brought:
-            it is sent again, with the same ids.
-        unclosed: Journals of dead processes whose end could not be written, as on a full disk.
-    """
-
-    exported: int = 0
-    refused: int = 0
-    failures: int = 0
-    behind: int = 0
-    deleted: int = 0
-    shortened: int = 0
-    lost: int = 0
-    unanswered: int = 0
-    unclosed: int = 0
 
 
 class Shipper:
@@ -95,6 +66,7 @@ class Shipper:
         self._clock = clock
         self._wall_clock = wall_clock
         self._senders = [Sender(stream, clock) for stream in _streams(otlp, sentry)]
+        self._to_backends = list(self._senders)
         self._roster = Roster(root, self._senders, self._tell)
         self._pruner = Pruner(root, retention or Retention(), self._needed)
         self._told: set[str] = set()
@@ -111,16 +83,54 @@ class Shipper:
         """What has been done so far."""
         shipments = list(self._roster.shipments.values())
         return Counters(
-            exported=sum(sender.exported for sender in self._senders),
-            refused=sum(sender.refused for sender in self._senders),
-            failures=sum(sender.failures for sender in self._senders),
+            exported=sum(sender.exported for sender in self._to_backends),
+            held_back=sum(sender.held_back for sender in self._to_backends),
+            refused=sum(sender.refused for sender in self._to_backends),
+            failures=sum(sender.failures for sender in self._to_backends),
             behind=sum(shipment.waiting for shipment in shipments),
             deleted=self._pruner.deleted,
             shortened=self._pruner.shortened,
             lost=self._pruner.lost,
-            unanswered=sum(sender.unanswered for sender in self._senders),
+            unanswered=sum(sender.unanswered for sender in self._to_backends),
             unclosed=len(self._adoption.unclosed),
         )
+
+    @property
+    def by_signal(self) -> dict[str, SignalCounters]:
+        """The same by signal: traces, logs, errors; those alone that have a backend."""
+        shipments = list(self._roster.shipments.values())
+        return {
+            _SIGNALS.get(sender.stream.name, sender.stream.name): SignalCounters(
+                exported=sender.exported,
+                refused=sender.refused,
+                held_back=sender.held_back,
+                failures=sender.failures,
+                unanswered=sender.unanswered,
+                waiting=sum(shipment.waiting_for(sender) for shipment in shipments),
+                oldest_ns=min(
+                    filter(None, (shipment.oldest_ns_for(sender) for shipment in shipments)),
+                    default=0,
+                ),
+            )
+            for sender in self._to_backends
+        }
+
+    @property
+    def spool_bytes(self) -> int:
+        """Size of all journals, as retention has measured them last."""
+        return self._pruner.measured_bytes
+
+    def also_feed(self, stream: Stream, *, newest_s: float) -> None:
+        """Give a stream of this process's own what journals hold; before `start`.
+
+        It gets each item once, as a backend does, but of a dead process only what was written in
+        the last `newest_s` seconds. It counts for none in `counters`, and keeps no journal.
+        """
+
+        def passes_over(directory: Path) -> bool:
+            return spool.written_s(directory) < self._wall_clock() - newest_s
+
+        self._senders.append(Sender(stream, self._clock, passes_over))
 
     def start(self) -> None:
         """Begin to ship and to apply retention, in threads of their own."""
@@ -183,8 +193,8 @@ class Shipper:
 
         The thread that `start` begins calls it every minute.
         """
-        streams = frozenset(sender.stream.name for sender in self._senders)
-        absent = frozenset(sender.stream.name for sender in self._senders if sender.absent)
+        streams = frozenset(sender.stream.name for sender in self._to_backends)
+        absent = frozenset(sender.stream.name for sender in self._to_backends if sender.absent)
         with self._pruning:
             self._pruner.prune(Awaited(streams, streams - absent), self._wall_clock())
 

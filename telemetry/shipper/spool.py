@@ -130,6 +130,11 @@ def delete(directory: Path, *, ours: bool = False) -> bool:
     return False
 
 
+def written_s(directory: Path) -> float:
+    """Return when a journal was written to last, in seconds since the epoch; 0 for one without."""
+    return max((file.stat().st_mtime for file in journal_files(directory).values()), default=0.0)
+
+
 def is_shipped(directory: Path, streams: Iterable[str]) -> bool:
     """Whether every stream has acknowledged the whole of a dead process's journal."""
     wanted = tuple(streams)

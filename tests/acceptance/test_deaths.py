@@ -1,11 +1,9 @@
 """Every death at every stage: the line is named, the trace is whole, and the next task is done."""
 
 import json
-import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,54 +17,13 @@ from telemetry.journal import JournalReader, process_directories, read_index
 from telemetry.records import Kind
 from telemetry.testing import OtlpReceiver, SentryReceiver
 from tests.acceptance.backends import backends
+from tests.acceptance.deaths import CELLS, DEATHS, FEW, GROUP, control_group, death_of
 from tests.acceptance.home import Home, a_quick_task, home_at, wait_for
 from tests.acceptance.injection import STAGES, Fault, inject, line_of, place_of, source_of
 from worker.task import Task, TaskStatus
 
-GROUP = Path("/sys/fs/cgroup/memory") / f"loop26-test-{os.getpid()}"
-GROUP_BYTES = 3 * 2**30
 Test = TypeVar("Test", bound=Callable[..., None])
 SLOW_S = 240  # what a machine that does much else may need for a few tasks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Death:
-    """What is known of a death beforehand.
-
-    `stopped` is whether a Python stack can be: then the fault's own line is named, else the line
-    that opened the innermost span. `dies` is false of what an exception is made of.
-    """
-
-    kind: str
-    stopped: bool = True
-    dies: bool = True
-    signal: str = ""
-    exit_code: int | None = None
-
-
-DEATHS = {
-    "exception": Death(kind="LookupError", dies=False),
-    "sys_exit": Death(kind="SystemExit", dies=False),
-    "memory_limit": Death(kind="MemoryError", dies=False),
-    "sigint": Death(kind="sigint", signal="SIGINT"),
-    "sigterm": Death(kind="sigterm", signal="SIGTERM"),
-    "sigkill": Death(kind="sigkill", signal="SIGKILL", stopped=False),
-    "out_of_memory": Death(kind="oom", signal="SIGKILL", stopped=False),
-    "abort": Death(kind="abort", signal="SIGABRT"),
-    "segfault": Death(kind="segfault", signal="SIGSEGV"),
-    "bus_error": Death(kind="bus_error", signal="SIGBUS"),
-    "bad_system_call": Death(kind="bad_system_call", signal="SIGSYS"),
-    "fatal_error": Death(kind="abort", signal="SIGABRT"),
-    "stack_overflow": Death(kind="segfault", signal="SIGSEGV"),
-    "os_exit": Death(kind="exit", exit_code=3),
-    "c_exit": Death(kind="exit", exit_code=4, stopped=False),
-    "torn_record": Death(kind="sigkill", signal="SIGKILL", stopped=False),
-    "both_at_once": Death(kind="lost", stopped=False),
-    "abort_while_unwinding": Death(kind="abort", signal="SIGABRT"),
-}
-CELLS = [f"{death}@{stage}" for stage in STAGES for death in DEATHS]
-# Each death once, each stage three times.
-FEW = [f"{death}@{list(STAGES)[n % len(STAGES)]}" for n, death in enumerate(DEATHS)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -90,11 +47,6 @@ def of(*deaths: str) -> Callable[[Test], Test]:
 def wanted(config: pytest.Config) -> list[str]:
     """Return the cells that are to be died."""
     return CELLS if config.getoption("--deaths") == "all" else FEW
-
-
-def death_of(cell: str) -> str:
-    """Return the death that is died in a cell."""
-    return cell.partition("@")[0]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,23 +88,6 @@ class Outcome:
     def seconds(self) -> float:
         """From the death to the row."""
         return self.task.updated_at.timestamp() - self.fault.met_at
-
-
-@contextmanager
-def control_group() -> Iterator[Path | None]:
-    """Make a control group with little memory; None where that may not be done."""
-    try:
-        GROUP.mkdir()
-        (GROUP / "memory.limit_in_bytes").write_text(str(GROUP_BYTES))
-    except OSError:
-        yield None
-        return
-    try:
-        yield GROUP
-    finally:
-        members = GROUP / "cgroup.procs"
-        wait_for(lambda: not members.read_text(), "end of the group's processes", 20)
-        GROUP.rmdir()
 
 
 class Matrix:

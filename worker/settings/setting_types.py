@@ -106,6 +106,11 @@ def _seconds(stage: str, value: Any) -> float:
     return seconds
 
 
+def page_with(*blanks: str) -> str:
+    """Return the pattern of an address that has one of these blanks, in braces."""
+    return rf"^https?://[^\s<>\"]*\{{({'|'.join(blanks)})\}}[^\s<>\"]*$"
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 # An environment variable or a command-line option holds a list as text, parted by commas.
 Paths = Annotated[tuple[AbsolutePath, ...], NoDecode, BeforeValidator(_split)]

@@ -3,25 +3,21 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from worker.params.payload import UnknownKeys
 from worker.settings.setting_types import (
     HANG_AFTER_S,
-    Dsn,
-    Headers,
     Paths,
     SecondsByStage,
-    WebAddress,
-    header_fields,
 )
-from worker.settings.storage_settings import StorageSettings
+from worker.settings.telemetry_settings import TelemetrySettings
 
 CONFIG_FILE = "config.toml"
 
 
-class Settings(StorageSettings):
+class Settings(TelemetrySettings):
     """All settings, validated and frozen.
 
     Made by `load`, which reads the environment and `<home>/config.toml`; made directly, it reads
@@ -55,6 +51,15 @@ class Settings(StorageSettings):
     )
     compile: bool = Field(
         default=False, description="Whether the transformers are compiled when they are loaded."
+    )
+    blocking_rerun: bool = Field(
+        default=False,
+        description="Whether a task that a CUDA error ended is run once more, in a process whose "
+        "CUDA calls wait, so that its line is exact.",
+    )
+    refuse_blank_output: bool = Field(
+        default=True,
+        description="Whether a task fails whose video has one colour in every pixel.",
     )
     models_dirs: Paths = Field(
         default=(), description="More folders of model definition files, parted by commas."
@@ -106,50 +111,6 @@ class Settings(StorageSettings):
         default=True,
         description="Whether a task that fails leaves its record beside its outputs, in one file.",
     )
-    otlp_endpoint: WebAddress | None = Field(
-        default=None,
-        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
-        description="Address of an OTLP collector (HTTP/protobuf); unset keeps telemetry local.",
-    )
-    otlp_headers: Headers | None = Field(
-        default=None,
-        validation_alias="OTEL_EXPORTER_OTLP_HEADERS",
-        description="Headers for the collector: name=value, percent-encoded, parted by commas.",
-    )
-    sentry_dsn: Dsn | None = Field(
-        default=None,
-        validation_alias="SENTRY_DSN",
-        description="Where errors go; unset sends none.",
-    )
-    sentry_environment: str = Field(
-        default="production",
-        validation_alias="SENTRY_ENVIRONMENT",
-        min_length=1,
-        description="The environment that errors are filed under.",
-    )
-    sentry_release: str | None = Field(
-        default=None,
-        validation_alias="SENTRY_RELEASE",
-        description="The release that errors are filed under; unset takes loop26's version.",
-    )
-
-    jaeger_url: WebAddress | None = Field(
-        default=None,
-        description="Where a Jaeger is asked, as http://127.0.0.1:16686; for links and drills.",
-    )
-    sentry_url: WebAddress | None = Field(
-        default=None,
-        description="Web address of the Sentry or Bugsink that errors go to; for links and drills.",
-    )
-    sentry_event_url: str | None = Field(
-        default=None,
-        pattern=r"^https?://[^\s<>\"]*\{event_(id|uuid)\}[^\s<>\"]*$",
-        description="Page of an event there, with {event_id} or {event_uuid}; else its search.",
-    )
-    sentry_token: SecretStr | None = Field(
-        default=None,
-        description="Token that may read events there; a drill asks with it whether they arrived.",
-    )
 
     @classmethod
     def settings_customise_sources(
@@ -163,11 +124,6 @@ class Settings(StorageSettings):
         """Take what is given and read nothing; `load` has read the rest and knows its origin."""
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
-
-    @property
-    def otlp_headers_map(self) -> dict[str, str]:
-        """The headers for the collector by name, decoded; empty where none are set."""
-        return header_fields(self.otlp_headers.get_secret_value()) if self.otlp_headers else {}
 
     @property
     def spool_dir(self) -> Path:

@@ -188,9 +188,14 @@ def _fact(given: object) -> Content:
 def links(found: Investigation) -> Section:
     """Return where else to look, and the command that runs it again."""
     told = found.links
+    pages = {
+        "Jaeger": told.jaeger,
+        "Sentry": told.sentry,
+        "Task": told.task,
+        "Report": told.report,
+    }
     pairs: list[tuple[str, Content]] = [
-        ("Jaeger", link(told.jaeger, cut(told.jaeger, 120)) if told.jaeger else None),
-        ("Sentry", link(told.sentry, cut(told.sentry, 120)) if told.sentry else None),
+        *((name, link(page, cut(page, 120)) if page else None) for name, page in pages.items()),
         ("Trace", tag("code", cut(told.trace_id, 80)) if told.trace_id else None),
         (
             "Sentry event",

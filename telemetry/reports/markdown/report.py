@@ -189,6 +189,8 @@ def _links(found: Investigation) -> Iterator[Block]:
         ("Jaeger", md.link(links.jaeger)),
         ("Sentry event", md.code(links.sentry_event_id)),
         ("Sentry", md.link(links.sentry)),
+        ("task", md.link(links.task)),
+        ("report", md.link(links.report)),
         ("replay", md.code(found.replay, 400)),
     ]
     lines = [f"{name}: {text}" for name, text in known if text]

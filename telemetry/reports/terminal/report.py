@@ -220,6 +220,8 @@ def _links(found: Investigation) -> Group:
         ("Jaeger", links.jaeger),
         ("event", links.sentry_event_id),
         ("Sentry", links.sentry),
+        ("page", links.task),
+        ("report", links.report),
     ]
     rows = [(name, Text(text)) for name, text in known if text]
     return blocks.section("Links", [blocks.table(rows, whole=True)])

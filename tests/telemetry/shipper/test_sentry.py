@@ -8,6 +8,7 @@ import pytest
 
 from telemetry import names
 from telemetry.journal import ProcessFacts
+from telemetry.links import Links
 from telemetry.records import Error, ExceptionFacts, Frame, Status
 from telemetry.shipper import Shipper
 from telemetry.shipper.sentry import SentryTarget
@@ -75,6 +76,22 @@ def test_the_event_has_the_ids_of_the_record(script: Any, spool: Path) -> None:
     assert event["contexts"]["trace"]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert event["contexts"]["trace"]["span_id"] == "0000000000000004"
     assert event["tags"]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_the_event_leads_to_the_pages_of_its_task(script: Any, spool: Path) -> None:
+    """To those that the operator has named."""
+    script.task("t/1")
+    script.error(task_id="t/1")
+    links = Links(trace="http://j/trace/{trace_id}", task="http://app/{task_id}")
+    with SentryReceiver() as receiver:
+        shipper = Shipper(spool, sentry=SentryTarget(dsn=receiver.dsn, links=links))
+        shipper.drain(10)
+        shipper.stop(1)
+    (event,) = receiver.events
+    assert event["contexts"]["links"] == {
+        "task": "http://app/t%2F1",
+        "trace": "http://j/trace/0af7651916cd43dd8448eb211c80319c",
+    }
 
 
 def test_causes_come_first_and_frames_are_oldest_first(script: Any, spool: Path) -> None:

@@ -44,6 +44,26 @@ def test_the_trace_has_a_page() -> None:
     assert found.jaeger == f"http://j:16686/ui/trace/{'ab' * 16}"
 
 
+def test_a_trace_is_wherever_the_operator_keeps_it() -> None:
+    """A template goes before Jaeger's own page."""
+    found = links_of(Settings(jaeger_url="http://j", trace_url="http://t/?id={trace_id}"), ROW)
+    assert found.jaeger == f"http://t/?id={'ab' * 16}"
+
+
+def test_a_task_and_its_report_have_pages_of_the_operators_own() -> None:
+    """By the task's id."""
+    pages = {"task_url": "https://app/{task_id}", "report_url": "https://files/{task_id}.html"}
+    found = links_of(Settings(**pages), ROW)
+    assert (found.task, found.report) == ("https://app/a", "https://files/a.html")
+
+
+@pytest.mark.parametrize("setting", ["trace_url", "task_url", "report_url", "sentry_event_url"])
+def test_a_page_without_its_blank_is_refused(setting: str) -> None:
+    """It would be the same page for all."""
+    with pytest.raises(ValueError, match=setting):
+        Settings(**{setting: "https://app/tasks"})
+
+
 def test_an_id_that_is_none_makes_no_other_address() -> None:
     """Another application may have written the row."""
     row = TaskRow(id="a", type="t2v", status="Failed", error={"event_id": "../x?y#<script>"})
