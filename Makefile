@@ -12,7 +12,7 @@ PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
        --no-emit-index-url --no-annotate --no-header
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test check format docs lock jaeger bench clean
+.PHONY: help setup demo test check format docs lock servers bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -53,13 +53,17 @@ lock: setup ## pin the requirements again, newest first: make lock UPGRADE=--upg
 	$(PIN) $(UPGRADE) pyproject.toml --extra diffusers --group dev --group tools \
 	  --output-file requirements/dev.txt
 	$(PIN) $(UPGRADE) --group tools --output-file requirements/tools.txt
+	$(PIN) pyproject.toml --extra diffusers --extra s3 --constraint requirements/dev.txt \
+	  --output-file requirements/worker.txt
+	$(PIN) $(UPGRADE) requirements/compose.in --output-file requirements/compose.txt
+	$(PIN) $(UPGRADE) requirements/deploy.in --output-file requirements/deploy.txt
 	$(PIN) $(UPGRADE) requirements/bugsink.in --output-file requirements/bugsink.txt
 	$(PIN) $(UPGRADE) requirements/go.in --output-file requirements/go.txt
 	$(PIN) $(UPGRADE) requirements/postgresql.in --output-file requirements/postgresql.txt
 	$(PIN) $(UPGRADE) requirements/node.in --output-file requirements/node.txt
 
-jaeger: setup ## build the Jaeger that tests ask: some minutes, once a machine
-	$(BIN)/python tests/servers/jaeger/build.py
+servers: setup ## build the Jaeger and the collector of the tests: some minutes, once a machine
+	$(BIN)/python -m tests.servers.build
 
 bench: setup ## print the benchmarks' figures
 	$(BIN)/pytest -m benchmark -s $(PYTEST_ARGS)

@@ -18,15 +18,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Files whose tests share what takes long to make: one process is to have them.
 TOGETHER = (
     "test_bugsink.py",
+    "test_collector.py",
+    "test_collector_settings.py",
     "test_cuda_failures.py",
     "test_deaths.py",
+    "test_dockerfile.py",
     "test_drill.py",
     "test_in_browser.py",
     "test_jaeger.py",
     "test_jaeger_questions.py",
     "test_journey.py",
     "test_production.py",
+    "test_queue_profile.py",
     "test_replay.py",
+    "test_scaling.py",
     "test_sentry_flood.py",
     "test_shared_queue.py",
 )
@@ -90,7 +95,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def jaeger_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Jaeger"]:
     """Run a Jaeger; skip where none is built and there is no Go."""
-    from tests.servers.jaeger.build import Unavailable
+    from tests.servers.cache import Unavailable
     from tests.servers.jaeger.server import Jaeger
 
     try:

@@ -20,3 +20,15 @@ def home(tmp_path: Path) -> Iterator[Home]:
 def dice() -> random.Random:
     """Give random numbers that are the same in every run."""
     return random.Random(26)
+
+
+@pytest.fixture(scope="session")
+def collector_program() -> Path:
+    """Build the OpenTelemetry collector; skip where none is built and there is no Go."""
+    from tests.servers.cache import Unavailable
+    from tests.servers.collector.build import built
+
+    try:
+        return built()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
