@@ -130,7 +130,8 @@ class Failure:
     was handled before and is behind this one: event_id, type, message, place, file, line, function.
     Of a death: `signal` or `exit_code`, and `last_words`, the last that the process wrote to its
     stdout and stderr. `release` is that of the worker. `record` says how complete the attempt's
-    record is, see `worker.supervisor.drain.drained`.
+    record is, see `worker.supervisor.drain.drained`; `links` are the addresses of pages that show
+    the task, its trace, its issue and its report, as far as the operator has said where they are.
     """
 
     kind: str
@@ -156,6 +157,7 @@ class Failure:
     last_words: tuple[str, ...] = ()
     release: str = ""
     record: dict[str, Any] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

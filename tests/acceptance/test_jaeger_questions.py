@@ -101,7 +101,12 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worked]:
     except Unavailable as reason:
         pytest.skip(str(reason))
     with server, home_at(folder) as home:
-        home.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = server.otlp_endpoint
+        home.environment |= {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": server.otlp_endpoint,
+            "LOOP26_JAEGER_URL": server.query_url,
+            "LOOP26_TASK_URL": "https://app.example/tasks/{task_id}",
+            "LOOP26_SENTRY_EVENT_URL": "https://sentry.example/{event_id}",
+        }
         journey = home.journey(1)
         pictures = journey["params"]["orchestrator_details"]["input_image_paths_resolved"]
         good, orchestrator = home.enqueue(a_quick_task(), journey)
@@ -173,6 +178,35 @@ def test_failures_of_one_cause_are_found_by_their_fingerprint(worked: Worked) ->
     """With other values and in other tasks; a failure of another cause is not."""
     fingerprint = exception(worked, worked.twice)["loop26.error.fingerprint"]
     assert worked.search(FINGERPRINT, fingerprint=fingerprint) == {worked.twice, worked.again}
+
+
+def test_the_span_of_a_task_has_the_fingerprint_of_what_ended_it(worked: Worked) -> None:
+    """Of a death too, which is no exception: others of its kind are found by it."""
+    for task in (worked.segment, worked.killed):
+        row = worked.home.task(task)
+        assert row.error is not None
+        (process,) = worked.spans_of(task, names.process(row.task_type))
+        fingerprint = tags(process)["loop26.error.fingerprint"]
+        assert (fingerprint, tags(process)["error.type"]) == (
+            row.error["fingerprint"],
+            row.error["type"],
+        )
+        assert worked.search(FINGERPRINT, fingerprint=fingerprint) == {task}
+
+
+def test_the_row_and_the_trace_lead_to_each_other_and_to_the_issue(worked: Worked) -> None:
+    """Where the operator has said what their pages are."""
+    row = worked.home.task(worked.twice)
+    assert row.error is not None
+    pages = {
+        "task": f"https://app.example/tasks/{worked.twice}",
+        "issue": f"https://sentry.example/{row.error['event_id']}",
+    }
+    trace = f"{worked.server.query_url}/trace/{worked.trace_of(worked.twice)}"
+    assert row.error["links"] == {**pages, "trace": trace}
+    (process,) = worked.spans_of(worked.twice, "process t2v")
+    shown = {key: value for key, value in tags(process).items() if key.startswith("loop26.link.")}
+    assert shown == {f"loop26.link.{name}": page for name, page in pages.items()}
 
 
 def test_failures_of_a_type_are_found(worked: Worked) -> None:

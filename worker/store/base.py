@@ -94,8 +94,8 @@ class TaskStore(TellsDepth, Protocol):
     lease expired at …", "the task was cancelled: <reason>", "Cascaded failed from related task
     <id>: …". The settling calls (complete, spawn, fail, release, record_death) may be repeated
     with the same token and the same kind of call: the second does nothing and answers as the
-    first did. What no queue can keep in a text that is told of a task (half of a pair of
-    surrogates, a NUL) is replaced by a mark: it must not keep the task from being settled.
+    first did. What no queue can keep in a text that it is told (half of a surrogate pair, a NUL)
+    is replaced by a mark: it must not keep a task from being settled.
 
     A claim that was swept is no death once its worker calls again: it had lost its queue, not its
     life. The death is taken off the count with the first refused call, as long as the task has not
@@ -176,9 +176,8 @@ class TaskStore(TellsDepth, Protocol):
     def complete(self, token: UUID, *, output_location: str, result: dict[str, Any]) -> None:
         """In Progress → Complete, with its output.
 
-        An orchestrator's is refused as `InvalidTask` over children that are not Complete, and then
-        the claim still stands: to wait for them is what `spawn` is for. What another application
-        writes into the row is no call of a claim: In Progress → Complete is its right.
+        An orchestrator's is refused as `InvalidTask` over children that are not Complete; the claim
+        still stands, and `spawn` waits for them. Applications may write Complete into any row.
         """
         ...
 

@@ -252,8 +252,16 @@ class Hand:
         with recorder.span(
             names.settle(store.queue), attributes, kind=SpanKind.CLIENT, start_ns=began_ns
         ):
+            attempt.span.set(self._pages(attempt.claim, settled.failure))
             if settle.outcome == "Died" or settled.status == TaskStatus.FAILED:
                 attempt.span.set_status(StatusCode.ERROR, settled.sentence)
+                attempt.span.set(_facts(settled.failure))
+
+    def _pages(self, claim: Claim, failure: Failure | None) -> dict[str, str]:
+        """Return where a task, its issue and its report can be looked at, as attributes."""
+        event_id = failure.event_id if failure else ""
+        pages = self._settler.links.of_task(task_id=str(claim.task.id), event_id=event_id)
+        return {f"{names.LINK}{where}": page for where, page in pages.items()}
 
     def _let_go(self, attempt: Attempt, settle: _Settle, settled: Settled) -> None:
         self._lease.drop()
@@ -285,3 +293,11 @@ class Hand:
             attempt.fraction,
             attempt.progress["eta_s"],
         )
+
+
+def _facts(failure: Failure | None) -> dict[str, str]:
+    """Return by what the failures of one cause are found among the spans of tasks."""
+    if failure is None:
+        return {}
+    facts = {names.ERROR_TYPE: failure.type, names.ERROR_FINGERPRINT: failure.fingerprint}
+    return {name: value for name, value in facts.items() if value}

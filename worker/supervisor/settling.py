@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opentelemetry.trace import SpanKind
 
 from telemetry import names
 from telemetry.death import HANG
+from telemetry.links import Links
 from telemetry.recorder import Recorder
 from worker.errors import Fenced, QueueForbidden, QueueIncompatible, QueueUnavailable
 from worker.failure import failure_of
@@ -28,11 +29,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What became of an attempt; `status` is the task's, or "superseded" when it was not ours."""
+    """What became of an attempt; `status` is the task's, or "superseded" when it was not ours.
+
+    `failure` is what it was ended by, where the task is Failed or was counted a death.
+    """
 
     status: str
     sentence: str = ""
     location: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,7 @@ class Settler:
     lease_s: float
     retries: RetryPolicy
     version: str = ""  # the release that runs
+    links: Links = field(default_factory=Links)  # where a task and its trace can be looked at
 
     def settle(
         self,
@@ -98,8 +104,10 @@ class Settler:
             if failure.kind == HANG:
                 return self._retry(claim, failure)
             most = self.retries.most(claim.task.task_type, DEATH)
-            status = self.store.record_death(claim.token, self._released(failure), max_deaths=most)
-            return Settled(status=status, sentence=failure.sentence)
+            status = self.store.record_death(
+                claim.token, self._completed(claim, failure), max_deaths=most
+            )
+            return Settled(status=status, sentence=failure.sentence, failure=failure)
 
         return self._bounded(claim, write)
 
@@ -189,15 +197,18 @@ class Settler:
             reason=failure.sentence,
             give_back=False,
             delay_s=wait_s,
-            failure=self._released(failure),
+            failure=self._completed(claim, failure),
         )
         sentence = f"again in {wait_s:g} s: {failure.sentence}"
         return Settled(status=TaskStatus.QUEUED, sentence=sentence)
 
     def _fail(self, claim: Claim, failure: Failure) -> Settled:
-        self.store.fail(claim.token, self._released(failure))
-        return Settled(status=TaskStatus.FAILED, sentence=failure.sentence)
+        self.store.fail(claim.token, self._completed(claim, failure))
+        return Settled(status=TaskStatus.FAILED, sentence=failure.sentence, failure=failure)
 
-    def _released(self, failure: Failure) -> Failure:
-        """Say under which release something failed: whether a failure is new is asked by it."""
-        return replace(failure, release=self.version)
+    def _completed(self, claim: Claim, failure: Failure) -> Failure:
+        """Add the release, by which it is asked whether a failure is new, and the pages of it."""
+        links = self.links.of_task(
+            task_id=str(claim.task.id), trace_id=failure.trace_id, event_id=failure.event_id
+        )
+        return replace(failure, release=self.version, links=links)

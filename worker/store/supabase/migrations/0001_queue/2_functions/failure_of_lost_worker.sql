@@ -29,6 +29,7 @@ select jsonb_build_object(
     'exit_code', null,
     'last_words', '[]'::jsonb,
     'release', '',
-    'record', '{}'::jsonb
+    'record', '{}'::jsonb,
+    'links', '{}'::jsonb
 )
 $$;
