@@ -174,10 +174,9 @@ class TaskStore(TellsDepth, Protocol):
         ...
 
     def complete(self, token: UUID, *, output_location: str, result: dict[str, Any]) -> None:
-        """In Progress → Complete, with its output.
+        """In Progress → Complete; refused as `InvalidTask` over an orchestrator's open children.
 
-        An orchestrator's is refused as `InvalidTask` over children that are not Complete; the claim
-        still stands, and `spawn` waits for them. Applications may write Complete into any row.
+        Its claim still stands then, and `spawn` waits. Applications may write Complete themselves.
         """
         ...
 
@@ -188,9 +187,9 @@ class TaskStore(TellsDepth, Protocol):
 
         It stays In Progress without a lease, exempt from the sweep. Children are idempotent by
         their `idempotency_key`; one without a trace context gets this attempt's process context.
-        Refused as `insert` refuses: then nothing is inserted and the claim still stands.
-        An orchestrator whose children are all Complete, or that has none, completes at once; one
-        of whose children has already failed or been cancelled ends with it at once.
+        Refused as `insert` refuses: then nothing is inserted and the claim still stands. With all
+        children Complete, or none, it completes at once; with one that has failed or was cancelled
+        it ends.
         """
         ...
 
