@@ -29,14 +29,20 @@ def commands(document: str) -> str:
 @pytest.mark.parametrize(
     "document",
     [
-        "README.md",
         "CONTRIBUTING.md",
+        "README.md",
+        "docs/collector.md",
+        "docs/deploying.md",
         "docs/drills.md",
+        "docs/first-gpu-run.md",
         "docs/investigating.md",
+        "docs/jaeger.md",
+        "docs/metrics.md",
         "docs/operating.md",
         "docs/outputs.md",
         "docs/parameters.md",
         "docs/replay.md",
+        "docs/shared-queue.md",
         "docs/tasks.md",
     ],
 )
