@@ -1,12 +1,12 @@
 """What a running worker shows: live progress in a terminal, JSON lines everywhere else."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any, Protocol
 
+from opentelemetry import trace
 from rich.console import Console as RichConsole
 from rich.console import ConsoleOptions, RenderResult
 from rich.live import Live
@@ -15,6 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from telemetry.propagation import remote_context
+from worker.json_lines import json_line
 from worker.task import Task, TaskStatus
 from worker.wording import clock, name_of, quiet_for, whole_clock
 
@@ -85,14 +87,21 @@ class Console(Protocol):
 
 
 class JsonConsole:
-    """One JSON object a line: time, level, event, then the event's own fields."""
+    """One JSON object a line: time, level, event, then the event's own fields.
+
+    What is written while a task is in hand has the trace id of its attempt, and the span id of its
+    `process` span.
+    """
 
     def __init__(
         self, stream: IO[str] | None = None, *, now: Callable[[], datetime] | None = None
     ) -> None:
         self._stream = stream or sys.stdout
         self._now = now or (lambda: datetime.now(UTC))
+        # A stream in memory has none, and takes all that Python calls text.
+        self._encoding: str = getattr(self._stream, "encoding", None) or "utf-8"
         self._broken = False
+        self._ids: dict[str, str] = {}
 
     def ready(self, device: Mapping[str, Any]) -> None:
         """Write `ready` with what the device is."""
@@ -100,6 +109,7 @@ class JsonConsole:
 
     def claimed(self, task: Task) -> None:
         """Write `claimed` with the task's id, type and attempt."""
+        self._ids = _ids_of(task)
         self._write(
             "info",
             "claimed",
@@ -145,6 +155,7 @@ class JsonConsole:
             location=location,
             seconds=round(seconds, 3),
         )
+        self._ids = {}
 
     def note(self, level: str, message: str, **facts: Any) -> None:
         """Write `note` with the message and its facts."""
@@ -157,14 +168,22 @@ class JsonConsole:
         if self._broken:
             return
         time = self._now().isoformat(timespec="milliseconds")
-        line = {"time": time, "level": level, "event": event, **fields}
+        line = {"time": time, "level": level, "event": event, **self._ids, **fields}
         try:
-            self._stream.write(f"{json.dumps(line, default=str, ensure_ascii=False)}\n")
+            self._stream.write(f"{json_line(line, self._encoding)}\n")
             self._stream.flush()
         except (OSError, ValueError):
             # The reader is gone (`| head`), or the disk under a redirected file is full. The
             # worker goes on without a listener; its journal holds all of this.
             self._broken = True
+
+
+def _ids_of(task: Task) -> dict[str, str]:
+    """Return the ids of the `process` span of the attempt at a task; {} where its row has none."""
+    span = trace.get_current_span(remote_context(task.process_context)).get_span_context()
+    if not span.is_valid:
+        return {}
+    return {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -88,6 +89,44 @@ def test_a_json_line_has_all_that_the_call_had() -> None:
     assert (progress["fraction"], progress["eta_s"]) == (0.5, 12.3)
     assert (settled["outcome"], settled["seconds"]) == ("Failed", 75.2)
     assert (note["level"], note["tries"]) == ("warning", 3)
+
+
+def test_the_lines_of_a_task_lead_to_its_trace() -> None:
+    """To the `process` span of this attempt, from the claim to the end; those outside of it not."""
+    stream = io.StringIO()
+    console = JsonConsole(stream)
+    console.ready({})
+    context = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    console.claimed(replace(a_task(), process_context=context))
+    console.progress(ID, "generate", 1, 2, 0.5, None)
+    console.note("warning", "a task hangs")
+    console.settled(ID, "Failed", "", None, 1.0)
+    console.note("info", "recycled")
+    first, *of_task, last = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["trace_id"], line["span_id"]) for line in of_task] == [("ab" * 16, "cd" * 8)] * 4
+    assert "trace_id" not in {**first, **last}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "fact", "read"),
+    [
+        ("utf-8", "two\nlines\u2028and\x85more\x00", "two\nlines\u2028and\x85more\x00"),
+        ("utf-8", "half \ud83d of a pair", "half \ud83d of a pair"),
+        ("ascii", "Überläufer", "Überläufer"),
+        ("utf-8", float("nan"), "NaN"),
+        ("utf-8", {1j: "no key", "key": b"bytes"}, {"key": "b'bytes'"}),
+    ],
+)
+def test_whatever_is_told_is_one_object_on_one_line(encoding: str, fact: Any, read: Any) -> None:
+    """And the next line comes as ever."""
+    kept = io.BytesIO()
+    stream = io.TextIOWrapper(kept, encoding=encoding, newline="\n")
+    console = JsonConsole(stream)
+    console.note("info", "odd", fact=fact)
+    console.note("info", "next")
+    odd, after = kept.getvalue().decode(encoding).split("\n")[:-1]
+    assert json.loads(odd, parse_constant=pytest.fail)["fact"] == read
+    assert json.loads(after)["message"] == "next"
 
 
 @pytest.mark.parametrize(

@@ -252,10 +252,11 @@ class Hand:
         with recorder.span(
             names.settle(store.queue), attributes, kind=SpanKind.CLIENT, start_ns=began_ns
         ):
-            attempt.span.set(self._pages(attempt.claim, settled.failure))
+            attempt.span.set(
+                {**self._pages(attempt.claim, settled.failure), **_facts(settled.failure)}
+            )
             if settle.outcome == "Died" or settled.status == TaskStatus.FAILED:
                 attempt.span.set_status(StatusCode.ERROR, settled.sentence)
-                attempt.span.set(_facts(settled.failure))
 
     def _pages(self, claim: Claim, failure: Failure | None) -> dict[str, str]:
         """Return where a task, its issue and its report can be looked at, as attributes."""
@@ -296,8 +297,12 @@ class Hand:
 
 
 def _facts(failure: Failure | None) -> dict[str, str]:
-    """Return by what the failures of one cause are found among the spans of tasks."""
+    """Return by what failures are counted, and those of one cause are found, as attributes."""
     if failure is None:
         return {}
-    facts = {names.ERROR_TYPE: failure.type, names.ERROR_FINGERPRINT: failure.fingerprint}
+    facts = {
+        names.FAILURE_KIND: failure.kind,
+        names.ERROR_TYPE: failure.type,
+        names.ERROR_FINGERPRINT: failure.fingerprint,
+    }
     return {name: value for name, value in facts.items() if value}

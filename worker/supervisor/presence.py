@@ -91,6 +91,11 @@ class Presence:
             trouble.lost,
         )
 
+    @property
+    def telemetry(self) -> TelemetryTrouble:
+        """What has gone wrong with the worker's telemetry, here and in its task processes."""
+        return _sum(self._heard, self._own())
+
     def show(self, state: str, attempt: Attempt | None, **facts: Any) -> None:
         """Write the status file that `loop26 health` reads."""
         self.state = state
@@ -114,8 +119,7 @@ class Presence:
         )
 
     def _telemetry(self) -> dict[str, Any]:
-        trouble = _sum(self._heard, self._own())
-        return {**msgspec.to_builtins(trouble), "shipping": asdict(self._shipped())}
+        return {**msgspec.to_builtins(self.telemetry), "shipping": asdict(self._shipped())}
 
 
 def _sum(one: TelemetryTrouble, other: TelemetryTrouble) -> TelemetryTrouble:

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 class Settled:
     """What became of an attempt; `status` is the task's, or "superseded" when it was not ours.
 
-    `failure` is what it was ended by, where the task is Failed or was counted a death.
+    `failure` is what it was ended by, where it was ended by one.
     """
 
     status: str
@@ -200,7 +200,7 @@ class Settler:
             failure=self._completed(claim, failure),
         )
         sentence = f"again in {wait_s:g} s: {failure.sentence}"
-        return Settled(status=TaskStatus.QUEUED, sentence=sentence)
+        return Settled(status=TaskStatus.QUEUED, sentence=sentence, failure=failure)
 
     def _fail(self, claim: Claim, failure: Failure) -> Settled:
         self.store.fail(claim.token, self._completed(claim, failure))

@@ -12,6 +12,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from telemetry import names
+from telemetry.journal import JournalReader
+from telemetry.links import Links
+from telemetry.spans import Folder
 from worker.console import JsonConsole
 from worker.messages import Alive, Finished, Progress, finished
 from worker.output.storage import LocalStorage, hold_nothing
@@ -26,7 +30,7 @@ from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.lifeline import Lifeline
 from worker.supervisor.presence import Presence
 from worker.supervisor.retries import RetryPolicy
-from worker.task import Done, Failed, Failure, TaskStatus
+from worker.task import Done, Failed, Failure, Outcome, Retry, TaskStatus
 
 from .conftest import Desk
 
@@ -256,3 +260,62 @@ def test_a_worker_sweeps_nobody_while_its_settle_is_not_answered(
     lost = holding.desk.claim()
     shore.round()
     assert holding.desk.store.get(lost.task.id).deaths == 1
+
+
+FAILURE = Failure(
+    kind="exception",
+    type="LookupError",
+    message="no",
+    sentence="It is not there.",
+    fingerprint="26" * 8,
+    event_id="e" * 32,
+)
+
+
+def process_span(holding: Holding) -> dict[str, object]:
+    """Read the attributes of the attempt's span out of the journal."""
+    folder = Folder()
+    ended = [
+        span
+        for record in JournalReader(holding.desk.recorder.writer.directory).read()
+        for span in folder.feed(record)
+    ]
+    (span,) = [span for span in ended if span.name.startswith("process ")]
+    return dict(span.attributes)
+
+
+@pytest.mark.parametrize("outcome", [Failed(failure=FAILURE), Retry(failure=FAILURE)])
+def test_the_span_of_a_task_says_what_it_failed_of(holding: Holding, outcome: Outcome) -> None:
+    """Metrics count by it, and whoever searches traces finds others of the cause."""
+    holding.hand.finish(finished(holding.token, outcome))
+    said = process_span(holding)
+    assert said[names.FAILURE_KIND] == "exception"
+    assert said[names.ERROR_TYPE] == "LookupError"
+    assert said[names.ERROR_FINGERPRINT] == FAILURE.fingerprint
+
+
+def test_the_span_of_a_task_that_went_well_says_of_no_failure(holding: Holding) -> None:
+    """Nothing failed."""
+    video = holding.desk.video(holding.attempt.claim)
+    holding.hand.finish(finished(holding.token, Done(files=(video,))))
+    assert names.FAILURE_KIND not in process_span(holding)
+
+
+def test_what_is_told_of_a_cancelled_task_is_no_failure(holding: Holding) -> None:
+    """It was ended because somebody wanted it so."""
+    holding.desk.store.cancel(holding.attempt.claim.task.id, reason="not wanted")
+    holding.hand.finish(finished(holding.token, Failed(failure=FAILURE)))
+    assert names.FAILURE_KIND not in process_span(holding)
+
+
+def test_span_and_row_lead_to_the_pages_that_the_operator_has_named(desk: Desk) -> None:
+    """Of the task and of its issue; what has no page is left out."""
+    links = Links(task="https://app/{task_id}", event="https://sentry/{event_id}")
+    desk.settler = replace(desk.settler, links=links)
+    holding = Holding(desk)
+    holding.hand.finish(finished(holding.token, Failed(failure=FAILURE)))
+    task_id = holding.attempt.claim.task.id
+    pages = {"task": f"https://app/{task_id}", "issue": f"https://sentry/{FAILURE.event_id}"}
+    said = process_span(holding)
+    assert {name: said.get(f"loop26.link.{name}") for name in pages} == pages
+    assert (desk.store.get(task_id).error or {})["links"] == pages
