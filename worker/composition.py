@@ -10,7 +10,7 @@ from importlib.metadata import version
 from uuid import uuid4
 
 from telemetry.recorder import Recorder
-from telemetry.shipper import Counters, OtlpTarget, Retention, SentryTarget, Shipper
+from telemetry.shipper import Counters, OtlpTarget, Quota, Retention, SentryTarget, Shipper
 from worker.blackboxes import BlackBoxes
 from worker.console import Console
 from worker.errors import EXIT_BUG, HomeError, WorkerError
@@ -20,6 +20,7 @@ from worker.queue import open_as_worker
 from worker.settings import Settings
 from worker.settings.environment import child_environment
 from worker.settings.limits import MEGA, input_policy
+from worker.settings.linking import links_to
 from worker.settings.storing import open_storage
 from worker.store.base import TaskStore
 from worker.supervisor.claiming import Claimer
@@ -28,6 +29,7 @@ from worker.supervisor.health import HealthFile
 from worker.supervisor.keeper import Keeper
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.lifeline import Lifeline
+from worker.supervisor.metering import Metering
 from worker.supervisor.parts import Habits, LeaseLost, Parts, SupervisorEvent
 from worker.supervisor.postmortem import Postmortems
 from worker.supervisor.presence import Presence
@@ -63,10 +65,12 @@ def run(
     inbox: queue.SimpleQueue[SupervisorEvent] = queue.SimpleQueue()
     worker_id = new_worker_id(settings.worker_name)
     shipper = shipper or make_shipper(settings)
+    metering = Metering(shipper, _otlp_target(settings), every_s=settings.metrics_every_s)
     configured = configure(settings, worker_id, engine)
     with (
         stop_signals(inbox.put),
         closing(console),
+        metering,
         _shipping(shipper),
         _recording(settings, worker_id) as recorder,
         closing(open_as_worker(settings)) as store,
@@ -74,7 +78,7 @@ def run(
         BlackBoxes(settings, lambda: open_as_worker(settings), storage=storage) as boxes,
     ):
         settler = _settler(settings, store, storage, recorder)
-        worker = _Worker(settings, configured, settler, console, inbox, shipper, boxes)
+        worker = _Worker(settings, configured, settler, console, inbox, shipper, boxes, metering)
         worker.prepare()
         code = worker.run(until_idle=until_idle)
         recorder.close(exit_code=code)
@@ -93,20 +97,29 @@ def release_of(settings: Settings) -> str:
 
 def make_shipper(settings: Settings) -> Shipper:
     """Make the shipper of a home's journals."""
-    otlp = sentry = None
-    if settings.otlp_endpoint:
-        otlp = OtlpTarget(endpoint=settings.otlp_endpoint, headers=settings.otlp_headers_map)
+    otlp, sentry = _otlp_target(settings), None
     if settings.sentry_dsn:
         sentry = SentryTarget(
             dsn=settings.sentry_dsn.get_secret_value(),
             environment=settings.sentry_environment,
             release=release_of(settings),
+            quota=Quota(
+                of_one=settings.sentry_events_of_one_failure,
+                in_all=settings.sentry_events_per_minute,
+            ),
+            links=links_to(settings),
         )
     retention = Retention(
         keep_bytes=int(settings.spool_keep_mb * MEGA),
         keep_age_s=settings.spool_keep_days * 86_400,
     )
     return Shipper(settings.spool_dir, otlp=otlp, sentry=sentry, retention=retention)
+
+
+def _otlp_target(settings: Settings) -> OtlpTarget | None:
+    if not settings.otlp_endpoint:
+        return None
+    return OtlpTarget(endpoint=settings.otlp_endpoint, headers=settings.otlp_headers_map)
 
 
 @contextmanager
@@ -146,6 +159,7 @@ def _settler(settings: Settings, store: TaskStore, storage: Storage, recorder: R
         lease_s=settings.lease_s,
         retries=RetryPolicy.of(settings),
         version=release_of(settings),
+        links=links_to(settings),
     )
 
 
@@ -161,8 +175,10 @@ class _Worker:
         inbox: "queue.SimpleQueue[SupervisorEvent]",
         shipper: Shipper,
         boxes: BlackBoxes,
+        metering: Metering,
     ) -> None:
         self._boxes = boxes
+        self._metering = metering
         self._settings = settings
         self._settler = settler
         self._store = settler.store
@@ -189,6 +205,7 @@ class _Worker:
                 "warning", "tasks of a worker that died are settled", tasks=recovered
             )
         self._settler.storage.sweep_stale()
+        self._metering.begin(self._recorder.writer.facts)
         self._shipper.start()
         self._shipper.adopt()
 
@@ -225,12 +242,16 @@ class _Worker:
             until_idle=until_idle,
         )
         supervisor = Supervisor(self._parts(lease, presence), habits)
-        with lease, lifeline:
+        showing = self._metering.show(presence, self._store, settings.task_types, self._unclosed)
+        with lease, lifeline, showing:
             return supervisor.run()
+
+    def _unclosed(self) -> int:
+        return len(self._postmortems.unclosed)
 
     def _shipped(self) -> Counters:
         counters = self._shipper.counters
-        return replace(counters, unclosed=counters.unclosed + len(self._postmortems.unclosed))
+        return replace(counters, unclosed=counters.unclosed + self._unclosed())
 
     def _parts(self, lease: LeaseKeeper, presence: Presence) -> Parts:
         settings = self._settings
@@ -280,4 +301,6 @@ def configure(settings: Settings, worker_id: str, engine: str = "") -> Configure
         record_prompts=settings.record_prompts,
         video_crf=settings.video_crf,
         unknown_params=settings.unknown_params,
+        refuse_blank_output=settings.refuse_blank_output,
+        blocking_rerun=settings.blocking_rerun,
     )

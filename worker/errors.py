@@ -21,7 +21,9 @@ WorkerError                 says what was wrong, with the value, and the way out
 ├── EngineError             the engine
 │   ├── UnknownModel        it has no definition of this model
 │   ├── ModelUnavailable    a model's weights are not there
-│   └── FrameCountMismatch  it returned another number of frames than asked
+│   ├── FrameCountMismatch  it returned another number of frames than asked
+│   ├── NotFinite           what it computes are no numbers any more: names the step
+│   └── BlankOutput         every pixel of every frame is the same
 ├── OutputError             the video cannot be written or is not what was asked
 └── TaskCancelled           the task was cancelled while it ran (control flow, not a failure)
 ```
@@ -209,6 +211,44 @@ class FrameCountMismatch(EngineError):
         super().__init__(f"the engine returned {returned} frames where {asked} were asked")
         self.asked = asked
         self.returned = returned
+
+
+class NotFinite(EngineError):
+    """Raised by an engine whose latents or pictures are not finite: all that follows is black.
+
+    Args:
+        where: The first step, or whatever it was, that gave them.
+        what: What it gave, and how much of that is broken.
+        already: What it had been given that was broken already.
+        advice: What to change; the likeliest first.
+    """
+
+    def __init__(
+        self, where: str, *, what: str, already: Sequence[str], advice: Sequence[str]
+    ) -> None:
+        before = (
+            f"{' and '.join(already)} had been so already"
+            if already
+            else ("all that went in was finite")
+        )
+        super().__init__(f"{where} gave {what}; {before}; {'; '.join(advice)}")
+        self.where = where
+        self.already = tuple(already)
+        self.advice = tuple(advice)
+
+
+class BlankOutput(EngineError):
+    """Raised before encoding when all pixels of all frames have one colour: no picture is there."""
+
+    def __init__(self, frames: int, colour: tuple[int, int, int]) -> None:
+        name = "black" if not any(colour) else f"of the one colour rgb{colour}"
+        super().__init__(
+            f"all {frames} frames are {name}, every pixel of them: the engine has made no picture; "
+            "use bfloat16 or float32 (dtype), lower guidance or LoRA strengths; "
+            "where that is meant, set refuse_blank_output to false"
+        )
+        self.frames = frames
+        self.colour = colour
 
 
 class OutputError(WorkerError):

@@ -12,19 +12,20 @@ from worker.task import Failed, Failure, Outcome, Retry
 _REFUSALS = (InvalidTask, InputError, UnknownModel)
 
 
-def failure_of(error: Error, cause: BaseException | None = None) -> Failure:
+def failure_of(error: Error, cause: BaseException | None = None, *, more: str = "") -> Failure:
     """Make the failure that an error record tells of.
 
     `cause` is the exception itself, where there is one: it says whether the input was refused
-    and whether another attempt may succeed.
+    and whether another attempt may succeed. `more` joins the sentence.
     """
+    said = sentence(error, named=not isinstance(cause, WorkerError))
     refused = isinstance(cause, _REFUSALS)
     death = error.context.get("death", {})
     return Failure(
         kind="refused" if refused else error.kind,
         type=error.type,
         message=error.message,
-        sentence=sentence(error, named=not isinstance(cause, WorkerError)),
+        sentence=f"{said}; {more}" if more else said,
         file=error.file,
         line=error.line,
         function=error.function,

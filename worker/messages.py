@@ -32,6 +32,8 @@ class Configure(msgspec.Struct, tag="configure", frozen=True, kw_only=True):
     record_prompts: bool
     video_crf: int
     unknown_params: UnknownKeys
+    refuse_blank_output: bool = True
+    blocking_rerun: bool = False
 
 
 class Run(msgspec.Struct, tag="run", frozen=True, kw_only=True):
@@ -64,7 +66,10 @@ class Ready(msgspec.Struct, tag="ready", frozen=True, kw_only=True):
 
 
 class Unready(msgspec.Struct, tag="unready", frozen=True, kw_only=True):
-    """Tasks can never be done here; the process ends, the supervisor too, with `exit_code`."""
+    """Tasks can never be done here; the process ends, the supervisor too, with `exit_code`.
+
+    A task that it has in hand is to be given back.
+    """
 
     problem: str
     exit_code: int
@@ -111,12 +116,17 @@ class TelemetryTrouble(msgspec.Struct, tag="telemetry", frozen=True, kw_only=Tru
 
 
 class Finished(msgspec.Struct, tag="finished", frozen=True, kw_only=True):
-    """The task is over; `recycle` says why this process must not take another, or is ""."""
+    """The task is over; `recycle` says why this process must not take another, or is "".
+
+    `again` is whether it is to be run once more in a process whose CUDA calls wait, where its line
+    is exact. The outcome is what it ends with where that cannot be.
+    """
 
     token: UUID
     outcome: str
     body: msgspec.Raw
     recycle: str = ""
+    again: bool = False
 
 
 T = TypeVar("T")
@@ -130,13 +140,14 @@ _OUTCOMES: Mapping[str, type[Outcome]] = {
 }
 
 
-def finished(token: UUID, outcome: Outcome, *, recycle: str = "") -> Finished:
+def finished(token: UUID, outcome: Outcome, *, recycle: str = "", again: bool = False) -> Finished:
     """Put an outcome into the message that carries it."""
     return Finished(
         token=token,
         outcome=type(outcome).__name__,
         body=msgspec.Raw(encode(outcome)),
         recycle=recycle,
+        again=again,
     )
 
 

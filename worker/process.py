@@ -6,7 +6,6 @@ queue: claims come from the supervisor, outcomes go back to it.
 
 import contextlib
 import ctypes
-import logging
 import os
 import platform
 import queue
@@ -26,10 +25,10 @@ from opentelemetry import context as otel_context
 from telemetry import stacks
 from telemetry.propagation import remote_context, trace_id_of
 from telemetry.recorder import Recorder
+from worker.boundary import told
 from worker.engines.base import Engine
 from worker.engines.registry import engine_named
 from worker.errors import EXIT_CONFIGURATION, EXIT_GPU, TaskCancelled, WorkerError
-from worker.failure import failure_of
 from worker.handlers.base import Context
 from worker.handlers.registry import handler_for
 from worker.messages import (
@@ -47,14 +46,13 @@ from worker.messages import (
 )
 from worker.observer import ChannelObserver
 from worker.output.storage import LocalStorage
-from worker.task import Cancelled, Claim, Failed, Outcome, Retry
+from worker.task import Cancelled, Claim, Outcome
 
 EXIT_MISUNDERSTOOD = 76  # EX_PROTOCOL of sysexits.h
 _VERSIONED = ("torch", "diffusers", "transformers", "peft")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Ends meant by us, which leave no stack; `telemetry.stacks` wraps the name in `os`.
 _leave = os._exit
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -70,8 +68,11 @@ class TaskProcess:
     observer: ChannelObserver | None = None
     cancelled: dict[UUID, str] = field(default_factory=dict)
 
-    def run(self, claim: Claim) -> None:
-        """Run one task and send its outcome, whatever happens in it."""
+    def run(self, claim: Claim) -> int | None:
+        """Run one task and send its outcome, whatever happens in it.
+
+        Returns the exit code that this process is to end with, where its device is gone.
+        """
         if not self.leaves_stacks:  # its journal may have begun since
             self.leaves_stacks = stacks.write_to(self.recorder.writer.directory)
         self.observer = ChannelObserver(self.channel, claim.token, self.engine)
@@ -79,11 +80,13 @@ class TaskProcess:
             self.observer.cancel(self.cancelled[claim.token])
         attached = otel_context.attach(remote_context(claim.task.process_context))
         try:
-            self.channel.send(self._attempt(claim, self.observer))
+            message = self._attempt(claim, self.observer)
+            self.channel.send(message)
         finally:
             otel_context.detach(attached)
             self.observer = None
             self.cancelled.pop(claim.token, None)
+        return message.exit_code if isinstance(message, Unready) else None
 
     def cancel(self, message: Cancel) -> None:
         """Have a task stop at its next check, also one that has not begun yet."""
@@ -102,10 +105,11 @@ class TaskProcess:
             inputs=self.configure.inputs,
             video_crf=self.configure.video_crf,
             unknown_params=self.configure.unknown_params,
+            refuse_blank_output=self.configure.refuse_blank_output,
         )
         return handler_for(claim.task.task_type).run(context)
 
-    def _attempt(self, claim: Claim, observer: ChannelObserver) -> Finished:
+    def _attempt(self, claim: Claim, observer: ChannelObserver) -> Finished | Unready:
         task = claim.task
         with self.recorder.task(
             task_id=str(task.id),
@@ -116,10 +120,10 @@ class TaskProcess:
             params=task.params,
         ) as scope:
             message = self._finish(claim, observer)
-            scope.outcome = message.outcome
+            scope.outcome = message.outcome if isinstance(message, Finished) else "Released"
         return message
 
-    def _finish(self, claim: Claim, observer: ChannelObserver) -> Finished:
+    def _finish(self, claim: Claim, observer: ChannelObserver) -> Finished | Unready:
         """Run the handler. This is the task boundary: every exception ends here, by boundary."""
         try:
             return finished(claim.token, self.handle(claim, observer))
@@ -127,24 +131,8 @@ class TaskProcess:
             return finished(claim.token, Cancelled(reason=str(cancelled)))
         except BaseException as exc:  # noqa: BLE001 - a task may raise anything; it fails alone
             error = self.recorder.error(exc)
-            failure = failure_of(error, exc)
-            _log.error("%s", failure.sentence)
-            outcome = Retry(failure=failure) if failure.retryable else Failed(failure=failure)
-            return finished(claim.token, outcome, recycle=device_poisoned(exc))
-
-
-def device_poisoned(exc: BaseException) -> str:
-    """Say why the device can no longer be trusted after this exception; "" when it can.
-
-    After any CUDA error but running out of memory, every later call in the process fails too.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or isinstance(exc, torch.OutOfMemoryError):
-        return ""
-    accelerator_error = getattr(torch, "AcceleratorError", None)
-    if accelerator_error is not None and isinstance(exc, accelerator_error):
-        return f"{type(exc).__name__}: the device must be opened anew"
-    return ""
+            again = self.configure.blocking_rerun
+            return told(claim.token, exc, error, blocking_rerun=again)
 
 
 def main(argv: list[str]) -> int:
@@ -247,7 +235,8 @@ def _serve(
     )
     runs = _listen(messages, process)
     while (message := runs.get()) is not None:
-        process.run(message.claim)
+        if (code := process.run(message.claim)) is not None:
+            return code
     return 0
 
 

@@ -1,7 +1,7 @@
 """Faults for a worker's processes, put into them from outside: the product knows nothing of it.
 
-`inject` names a point in the product and a function of `faults/deaths.py` or `faults/hangs.py`,
-which is called there, once over all processes.
+`inject` names a point in the product and a function of `faults/deaths.py`, `devices.py` or
+`hangs.py`, which is called there, once over all processes.
 """
 
 import json
@@ -14,7 +14,7 @@ import worker
 from tests.acceptance.home import Home
 
 FOLDER = Path(__file__).with_name("faults")
-SOURCES = (FOLDER / "deaths.py", FOLDER / "hangs.py")
+SOURCES = tuple(FOLDER / name for name in ("deaths.py", "devices.py", "hangs.py"))
 PRODUCT = Path(worker.__file__).parent
 
 

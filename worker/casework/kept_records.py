@@ -15,6 +15,7 @@ from telemetry.reports.witnesses import witnessed
 from worker.output.storage import black_box_of
 from worker.settings import Settings
 from worker.store.base import Event
+from worker.store.rows import text_of
 from worker.task import TaskStatus
 
 _NOTHING: Final = (False, 0, 0)
@@ -75,11 +76,10 @@ def is_of(row: TaskRow, box: Case) -> bool:
 def claim_of(history: Sequence[Event]) -> str:
     """Return what was drawn at random for a task's newest claim; "" where there is none.
 
-    Its token and its span: a message may name a path that has the token in it, and tells but half.
+    It stands in the history alone: token and span are on the row too, which applications watch.
     """
     claims = [event for event in history if event.name == "claimed"]
-    drawn = [claims[-1].data.get(name) for name in ("token", "process_context")] if claims else [""]
-    return " ".join(map(str, drawn)) if all(drawn) else ""
+    return text_of(claims[-1].data.get("drawn")) if claims else ""
 
 
 def has_record(case: Case) -> bool:

@@ -50,8 +50,8 @@ def row_of(task: Task, history: Sequence[Event], redactor: Redactor) -> TaskRow:
 
 
 def event_of(event: Event, redactor: Redactor) -> QueueEvent:
-    """Return a line of a history; its token is nobody's business."""
-    data = {name: value for name, value in event.data.items() if name != "token"}
+    """Return a line of a history; its token, and what names its black box, are nobody's business."""
+    data = {name: value for name, value in event.data.items() if name not in ("token", "drawn")}
     if "failure" in data:
         failure = data["failure"]
         data["failure"] = well_formed(failure) if isinstance(failure, Mapping) else None

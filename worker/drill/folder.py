@@ -47,6 +47,7 @@ def drill_folder(settings: Settings) -> Iterator[Settings]:
             "allowed_roots": (),
             "max_deaths": 1,
             "retries": {},
+            "blocking_rerun": False,
             "poll_s": min(settings.poll_s, 0.2),
             "recycle_after_tasks": 0,
         }

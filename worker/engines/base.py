@@ -60,6 +60,25 @@ class DeviceFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryFacts:
+    """Who holds a device's memory; texts begin with how much, the largest first.
+
+    Attributes:
+        device: Bytes by what they are: total, free, allocated (by tensors), reserved (by the
+            allocator), largest_free (the largest block in there that no tensor holds). Empty where
+            the device does not say.
+        components: The loaded model's parts, its LoRAs apart.
+        tensors: The largest others, with the functions that hold them and their names there.
+        processes: All that use the device; empty where that is not known.
+    """
+
+    device: Mapping[str, int] = field(default_factory=dict)
+    components: tuple[str, ...] = ()
+    tensors: tuple[str, ...] = ()
+    processes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoraFile:
     """A LoRA on this machine's disk, and how the request uses it."""
 
@@ -144,6 +163,10 @@ class Engine(Protocol):
         """
         ...
 
+    def memory(self, exc: BaseException | None = None) -> MemoryFacts:
+        """Say who holds the device's memory; of tensors, by the names in an exception's frames."""
+        ...
+
     def unload(self) -> None:
-        """Free the device's memory."""
+        """Free the device's memory: the model and its LoRAs go, and what was kept for later."""
         ...

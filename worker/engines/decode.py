@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from worker.engines.finite import check_video
 from worker.errors import EngineError, FrameCountMismatch
 from worker.params.request import GenerationRequest
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 def decode(
     pipeline: Any, latents: torch.Tensor, request: GenerationRequest, placement: "Placement"
 ) -> "np.ndarray[Any, Any]":
-    """Decode to uint8, (frames, height, width, 3), RGB; check that it is what was asked."""
+    """Decode to uint8, (frames, height, width, 3), RGB; check that it is what was asked.
+
+    Raises `NotFinite` before that: as bytes, what is no number is black.
+    """
     vae = pipeline.vae
     shape = (1, vae.config.z_dim, 1, 1, 1)
     mean, deviation = (
@@ -24,6 +28,7 @@ def decode(
     )
     scaled = latents.to(device=placement.device, dtype=vae.dtype) * deviation + mean
     video = vae.decode(scaled, return_dict=False)[0]
+    check_video(video, vae.dtype)
     frames = _as_pictures(video[0])
     _check(frames, request)
     return frames

@@ -11,10 +11,10 @@ import telemetry
 from telemetry import names
 from worker.engines.base import Observer
 from worker.engines.conditioning import Conditioning
+from worker.engines.finite import check_latents
 from worker.engines.lora_weights import EXPERTS, LoraAdapters
 from worker.engines.placement import Placement
 from worker.engines.solvers import Solver
-from worker.errors import EngineError
 from worker.params.request import Schedule, Step
 
 
@@ -32,14 +32,24 @@ class Denoiser:
         """Walk the schedule; return the clean latents, in float32.
 
         One `denoise step` span a step. Raises what `observer.check_cancelled` raises, before the
-        next step, and `EngineError` at the step whose latents are not finite.
+        next step, and `NotFinite` at the step whose latents are not finite.
         """
         latents, count = conditioning.noise, len(schedule.steps)
         for position, step in enumerate(schedule.steps):
             observer.check_cancelled()
             with self._span(step, position, count) as span:
-                latents = self._timed_step(solver, conditioning, step, latents, span)
-                _check_finite(latents, step, count)
+                scales = self._loras.apply(step)
+                span.set_attribute(names.STEP_LORA_SCALES, scales)
+                before = latents
+                latents = self._timed_step(solver, conditioning, step, before, span)
+                check_latents(
+                    latents,
+                    step,
+                    count,
+                    went_in=_went_in(conditioning, before),
+                    dtype=conditioning.positive.dtype,
+                    lora_scales=scales,
+                )
             observer.step(position + 1, count)
         return latents
 
@@ -64,7 +74,6 @@ class Denoiser:
         latents: torch.Tensor,
         span: Span,
     ) -> torch.Tensor:
-        span.set_attribute(names.STEP_LORA_SCALES, self._loras.apply(step))
         clock = _clock(self._placement)
         velocity = self._velocity(conditioning, step, latents)
         latents = solver.step(velocity, step.index, latents)
@@ -110,6 +119,16 @@ class Denoiser:
         return torch.as_tensor(predicted)
 
 
+def _went_in(conditioning: Conditioning, latents: torch.Tensor) -> dict[str, torch.Tensor | None]:
+    """Name what a step is given, for people."""
+    return {
+        "the encoded prompt": conditioning.positive,
+        "the encoded negative prompt": conditioning.negative,
+        "the encoded pictures": conditioning.picture,
+        "the latents before it": latents,
+    }
+
+
 class _CpuClock:
     """Wall time of work that is done when the call returns."""
 
@@ -139,12 +158,3 @@ class _CudaClock:
 
 def _clock(placement: Placement) -> _CpuClock | _CudaClock:
     return _CudaClock(placement.device) if placement.device.type == "cuda" else _CpuClock()
-
-
-def _check_finite(latents: torch.Tensor, step: Step, count: int) -> None:
-    if not bool(torch.isfinite(latents).all()):
-        raise EngineError(
-            f"step {step.index + 1} of {count} (phase {step.phase}, {step.expert}-noise expert, "
-            f"guidance {step.guidance_scale}) gave latents that are not finite; "
-            "use bfloat16 or float32, and look at the LoRAs' strengths"
-        )

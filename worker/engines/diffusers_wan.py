@@ -10,11 +10,19 @@ import torch
 
 import telemetry
 from telemetry import names
-from worker.engines.base import DeviceFacts, Generated, Inputs, ModelDefinition, Observer
+from worker.engines.base import (
+    DeviceFacts,
+    Generated,
+    Inputs,
+    MemoryFacts,
+    ModelDefinition,
+    Observer,
+)
 from worker.engines.catalog import Catalog, fresh_defaults
 from worker.engines.conditioning import check_inputs, prepare
 from worker.engines.decode import decode
 from worker.engines.denoise import Denoiser
+from worker.engines.device_memory import memory_facts
 from worker.engines.library_logs import route_library_logs
 from worker.engines.limits import check_limits
 from worker.engines.lora_weights import LoraAdapters
@@ -124,10 +132,13 @@ class DiffusersWanEngine:
                 span.set_attribute(f"{names.ENGINE_RESULT}{side}", size)
             return generated
 
+    def memory(self, exc: BaseException | None = None) -> MemoryFacts:
+        """Say who holds the device's memory: the pipeline's parts, and tensors besides."""
+        components = self._loaded.components if self._loaded else {}
+        return memory_facts(components, self._place().indexed, exc)
+
     def unload(self) -> None:
-        """Drop the model and give the device's memory back."""
-        if self._loaded is None:
-            return
+        """Drop the model and give the device's memory back, also what a failed load has left."""
         self._loaded = None
         gc.collect()
         self._place().free_unused()
@@ -180,6 +191,12 @@ class _LoadedModel:
         self._pipeline = pipeline
         self._placement = placement
         self._loras = LoraAdapters(pipeline)
+
+    @property
+    def components(self) -> Mapping[str, Any]:
+        """The pipeline's parts by name."""
+        parts: Mapping[str, Any] = self._pipeline.components
+        return parts
 
     @torch.no_grad()
     def generate(self, request: GenerationRequest, inputs: Inputs, observer: Observer) -> Generated:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from worker.engines.base import LoraFile
+from worker.engines.device_faults import DeviceFault, device_fault
 from worker.errors import EngineError, InputError
 from worker.params.request import Step
 
@@ -130,10 +131,13 @@ class LoraAdapters:
                     load_into_transformer_2=component == "transformer_2",
                 )
         except (ValueError, RuntimeError, KeyError, IndexError, AttributeError) as error:
+            fault = device_fault(error)
+            if fault in (DeviceFault.POISONED, DeviceFault.GONE):
+                raise  # nothing that uses the device can be put right any more
             self._remove(component, self._loaded[component])
             # Half of the file may be in, without any trace in the books.
             transformer.unload_lora()
-            if isinstance(error, torch.OutOfMemoryError):
+            if fault is DeviceFault.OUT_OF_MEMORY:
                 raise
             raise InputError(
                 str(path), f"this LoRA does not fit the model's {component}: {_cause(error)}"

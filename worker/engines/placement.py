@@ -50,6 +50,13 @@ class Placement:
         else:
             pipeline.to(self.device)
 
+    @property
+    def indexed(self) -> torch.device:
+        """The device as tensors on it name it: of CUDA, with its number."""
+        if str(self.device) == "cuda":
+            return torch.device("cuda", torch.cuda.current_device())
+        return self.device
+
     def synchronize(self) -> None:
         """Wait until the device has done what was asked of it."""
         if self.device.type == "cuda":
@@ -76,7 +83,8 @@ def probe(placement: Placement) -> DeviceFacts:
     device = placement.device
     try:
         wrong = _wrong_products(device)
-    except RuntimeError as error:
+    # The last two are how torch tells of a driver that fails late, and of a build without CUDA.
+    except (RuntimeError, torch.cuda.DeferredCudaCallError, AssertionError) as error:
         return _facts(placement, problem=f"{device} does not compute: {error}")
     if wrong:
         return _facts(placement, problem=f"{device} computed {wrong} products of a matrix wrong")

@@ -12,10 +12,11 @@ import msgspec
 
 from telemetry import RecordedSpan, names
 from worker.engines.base import Generated, Inputs, LoraFile, ModelDefinition
-from worker.errors import OutputError
+from worker.errors import BlankOutput, OutputError
 from worker.handlers.base import Context
 from worker.handlers.payloads.generation import Generation
 from worker.handlers.payloads.journey import seed_from
+from worker.handlers.second_try import with_second_try
 from worker.handlers.stages import each, stage
 from worker.inputs.lora_files import fetch_lora
 from worker.params.frozen import digest
@@ -111,15 +112,29 @@ def _lora(context: Context, use: LoraUse) -> LoraFile:
 
 def _load(context: Context, request: GenerationRequest) -> None:
     with stage(context, "model"):
-        context.engine.load(request.model)
+        with_second_try(context, lambda: context.engine.load(request.model))
         context.observer.started()
 
 
 def _generate(context: Context, request: GenerationRequest, inputs: Inputs) -> Generated:
     with stage(context, "generate") as span:
-        generated = context.engine.generate(request, inputs, context.observer)
+        generated = with_second_try(
+            context, lambda: context.engine.generate(request, inputs, context.observer)
+        )
         span.set_attribute(names.OUTPUT_FRAMES, len(generated.frames))
+        if context.refuse_blank_output:
+            _refuse_blank(generated)
     return generated
+
+
+def _refuse_blank(generated: Generated) -> None:
+    """Refuse a video that shows nothing. A dark one, or one of noise, is none of that kind."""
+    frames = generated.frames
+    first = frames[0, 0, 0]
+    # The first frame that is a picture ends this: nearly always the first.
+    if all((frame == first).all() for frame in frames):
+        red, green, blue = (int(part) for part in first)
+        raise BlankOutput(len(frames), (red, green, blue))
 
 
 def _encode(context: Context, request: GenerationRequest, generated: Generated) -> None:

@@ -11,6 +11,8 @@ from pydantic_settings import EnvSettingsSource
 from worker.settings.queue_settings import PREFIX
 from worker.settings.settings import Settings
 
+# Read by CUDA when a process begins to use it.
+BLOCKING = "CUDA_LAUNCH_BLOCKING"
 _FOREIGN_SECRET = re.compile(r"SUPABASE_.*|OTEL_EXPORTER_.*_HEADERS")
 
 
@@ -38,6 +40,11 @@ def child_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name.upper() not in ours and not _FOREIGN_SECRET.fullmatch(name.upper())
     }
+
+
+def launches_wait() -> bool:
+    """Whether CUDA's calls wait in this process until what they asked for is done."""
+    return os.environ.get(BLOCKING) == "1"
 
 
 def _is_secret(name: str) -> bool:

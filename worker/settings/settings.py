@@ -54,8 +54,8 @@ class Settings(TelemetrySettings):
     )
     blocking_rerun: bool = Field(
         default=False,
-        description="Whether a task that a CUDA error ended is run once more, in a process whose "
-        "CUDA calls wait, so that its line is exact.",
+        description="Whether what a CUDA error ended is run once more, its calls waiting, to name "
+        "the line.",
     )
     refuse_blank_output: bool = Field(
         default=True,

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from typing import Any
+from uuid import uuid4
 
 from worker.store.base import ClaimRequest
 from worker.store.contexts import context_of, trace_id_of
@@ -48,7 +49,8 @@ def _taken(transaction: Transaction, request: ClaimRequest, task: sqlite3.Row) -
     (row,) = transaction.run(
         "claim_task", id=task["id"], lease_expires_at=transaction.later(request.lease_s), **ours
     ).fetchall()
-    transaction.record(row["id"], "claimed", {"attempt": row["attempts"], **ours})
+    facts = {"attempt": row["attempts"], "drawn": str(uuid4()), **ours}
+    transaction.record(row["id"], "claimed", facts)
     return _claim(transaction, request, row, task["process_context"])
 
 

@@ -11,6 +11,7 @@ from telemetry.oom import OomWatch
 from telemetry.records import ProcessEnd
 from worker.errors import EXIT_GPU, EXIT_RECYCLE
 from worker.messages import Configure, Exit, ToTaskProcess
+from worker.settings.environment import BLOCKING
 from worker.supervisor.child import Child, ChildEvent
 from worker.supervisor.stall import as_hang, ask_for_stacks
 from worker.task import Failure
@@ -33,6 +34,7 @@ class Keeper:
 
     Attributes:
         child: The task process, or None between two of them.
+        blocking: Whether CUDA's calls wait in it, which is slow: it is for one task.
         hang: Why the task process was ended, where it was ended for doing nothing; or "".
         given_up: Why no task process can be had, or "".
         exit_code: What the supervisor is to end with when this has given up.
@@ -50,6 +52,7 @@ class Keeper:
         self._inbox = inbox
         self._start_timeout_s = start_timeout_s
         self._environment = environment
+        self._next_waits = False
         self._start_at = 0.0
         self._ready_by = 0.0
         self._gone_by: float | None = None
@@ -59,6 +62,7 @@ class Keeper:
         self._failed_starts = 0
         self._got_ready = False
         self.child: Child | None = None
+        self.blocking = False
         self.hang = ""
         self.given_up = ""
         self.exit_code = EXIT_RECYCLE
@@ -83,12 +87,14 @@ class Keeper:
         if self.child is not None or time.monotonic() < self._start_at:
             return
         self._oom = OomWatch()
+        environment = {**self._environment, **({BLOCKING: "1"} if self._next_waits else {})}
         try:
-            self.child = Child(self._configure, self._inbox, environment=self._environment)
+            self.child = Child(self._configure, self._inbox, environment=environment)
         except OSError as trouble:  # no memory, no process or descriptor left
             self._start_failed(f"{trouble}")
             return
         self._got_ready = False
+        self.blocking = self._next_waits
         self._gone_by = self._left_by = None
         self._was_stopped = False
         self.hang = ""
@@ -141,11 +147,16 @@ class Keeper:
         """The task process has reported its device ready."""
         self._failed_starts = 0
         self._got_ready = True
+        self._next_waits = False
         if self.child is not None:
             self.child.ready = True
 
-    def retire(self) -> None:
-        """Have the task process end instead of taking another task; its successor follows."""
+    def retire(self, *, blocking: bool = False) -> None:
+        """Have the task process end instead of taking another task; its successor follows.
+
+        `blocking` is whether CUDA's calls are to wait in that one.
+        """
+        self._next_waits = blocking
         self.send(Exit())
         self.leaves()
 

@@ -3,6 +3,7 @@
 import logging
 import queue
 import time
+from typing import Any
 
 from telemetry import death
 from worker.errors import (
@@ -29,6 +30,7 @@ from worker.supervisor.attempt import Attempt
 from worker.supervisor.child import Child, Exited, Printed, Said
 from worker.supervisor.claiming import Claimed
 from worker.supervisor.parts import Habits, LeaseLost, Parts, SupervisorEvent
+from worker.supervisor.rerun import Rerun
 from worker.supervisor.signals import StopAsked
 
 CANCEL_GRACE_S = 30.0
@@ -54,6 +56,7 @@ class Supervisor:
         self._console = parts.console
         self._inbox = parts.inbox
         self._postmortems = parts.postmortems
+        self._rerun = Rerun(parts.hand, parts.keeper, parts.console)
         self._claim_at = 0.0
         self._drain_by: float | None = None
         self._cancel_by: float | None = None
@@ -151,25 +154,41 @@ class Supervisor:
             case Hello(journal=journal):
                 _log.info("task process %d journals to %s", self._keeper.pid, journal)
             case Ready(device=device):
-                self._keeper.became_ready()
-                self._claim_at = 0.0
-                self._presence.device = device
-                self._presence.record()
-                self._console.ready(device)
+                self._take_device(device)
             case Unready(problem=problem, exit_code=exit_code):
-                self._keeper.leaves()
-                self._console.note("error", problem)
-                self._stop(exit_code)
+                self._refuse_device(problem, exit_code)
             case Progress() | Alive() | Started():
                 self._hand.hear(message)
             case TelemetryTrouble():
                 self._presence.hear(message)
+            case Finished(again=True) if not self._draining and self._rerun.begin(message):
+                pass
             case Finished(recycle=recycle):
                 self._hand.finish(message)
                 self._claim_at = 0.0
                 if recycle:
                     self._console.note("warning", f"a new task process is started: {recycle}")
+                if recycle or self._keeper.blocking:
                     self._keeper.retire()
+
+    def _take_device(self, device: dict[str, Any]) -> None:
+        before, now = self._presence.device.get("kind"), device.get("kind")
+        if before == "cuda" != now:
+            # Where the driver is gone, torch says that there is no CUDA, and "auto" is the CPU.
+            self._refuse_device(f"the CUDA device is gone: {now} is what is left", EXIT_GPU)
+            return
+        self._keeper.became_ready()
+        self._claim_at = 0.0
+        self._presence.device = device
+        self._presence.record()
+        self._console.ready(device)
+        self._rerun.go_on()
+
+    def _refuse_device(self, problem: str, exit_code: int) -> None:
+        self._keeper.leaves()
+        self._console.note("error", problem)
+        self._hand.give_back(problem)
+        self._stop(exit_code)
 
     def _claim_if_due(self) -> None:
         free = self._keeper.ready and self._hand.attempt is None and self._exit_code is None
@@ -225,7 +244,7 @@ class Supervisor:
             _log.warning("task process %d: %s", child.pid, end.message)
         if end.kind == death.STOPPED:
             self._hand.give_back("the worker stops")
-        else:
+        elif not self._rerun.waits:
             self._hand.bury(failure, end)
         self._claim_at = 0.0
 

@@ -147,11 +147,22 @@ def test_a_hang_leaves_stacks() -> None:
 
 
 def test_an_error_of_cuda_may_show_late() -> None:
-    """Its true line is found by a replay that waits; memory that ran out shows where it does."""
+    """Its true line is found by a replay that waits, and by a run that did."""
     late = fault(type="torch.AcceleratorError", message="CUDA error: device-side assert")
-    memory = fault(type="torch.OutOfMemoryError", message="CUDA out of memory")
+    exact = msgspec.structs.replace(late, sentence="it failed; CUDA's calls waited for their end")
     assert steps(late)[0].endswith("loop26 replay 1 --blocking")
-    assert steps(memory) == []
+    assert "in this very line" in steps(exact)[0]
+
+
+def test_memory_that_ran_out_shows_where_it_does() -> None:
+    """What to do is to ask for less, and to see who holds it where the worker has said so."""
+    memory = fault(type="torch.OutOfMemoryError", message="CUDA out of memory")
+    cublas = fault(type="RuntimeError", message="CUDA error: CUBLAS_STATUS_ALLOC_FAILED")
+    smaller = "Make the work smaller (resolution, frames), or set offload to model."
+    assert steps(memory) == steps(cublas) == [smaller]
+    said = "no; device memory, after a second try with all of it freed: of the model 9 GiB"
+    told = msgspec.structs.replace(memory, sentence=said)
+    assert steps(told) == ["See who held the device's memory: of the model 9 GiB.", smaller]
 
 
 def test_what_is_confirmed_is_to_be_followed() -> None:

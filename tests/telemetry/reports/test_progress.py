@@ -70,6 +70,16 @@ def test_a_stage_says_how_it_ended(new_script: Any, spool: Path) -> None:
     assert said == [("parameters", "ok", 2.0), ("loras", "failed", 1.0), ("model", "cut off", 1.0)]
 
 
+def test_what_was_begun_again_is_counted_from_there(new_script: Any, spool: Path) -> None:
+    """A second try after the device's memory ran out is not a part of the first."""
+    script = begun(new_script)
+    for at, index in enumerate((1, 2, 3, 1, 2), start=2):
+        counted = {names.STEP_INDEX: index, names.STEP_COUNT: 3}
+        script.span(names.DENOISE_STEP, at, at + 1, **counted)
+    found = progress.steps(attempt_of(spool, "segment"))
+    assert (found.completed, found.total) == (2, 3)
+
+
 def test_a_count_that_is_no_number_is_passed_over(new_script: Any, spool: Path) -> None:
     """A journal may come from anywhere."""
     script = begun(new_script)

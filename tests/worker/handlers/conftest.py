@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worker.engines.base import DeviceFacts, Generated, Inputs, ModelDefinition, Observer
+from worker.engines.base import (
+    DeviceFacts,
+    Generated,
+    Inputs,
+    MemoryFacts,
+    ModelDefinition,
+    Observer,
+)
 from worker.errors import FrameCountMismatch, TaskCancelled, UnknownModel
 from worker.handlers.base import Context
 from worker.handlers.planning import Known
@@ -113,6 +120,11 @@ class FadeEngine:
         if len(frames) != request.frames:
             raise FrameCountMismatch(request.frames, len(frames))
         return Generated(frames=frames)
+
+    def memory(self, exc: BaseException | None = None) -> MemoryFacts:
+        """It holds none."""
+        del exc
+        return MemoryFacts()
 
     def unload(self) -> None:
         """Forget the model."""

@@ -101,14 +101,13 @@ def test_a_black_box_is_put_beside_the_outputs_too(desk: Desk, rig: Rig, tmp_pat
 def test_its_name_in_the_bucket_is_known_to_the_queue_alone(
     desk: Desk, rig: Rig, tmp_path: Path
 ) -> None:
-    """Made from what was drawn for the claim: a message that names its folder tells but half."""
+    """Made from what was drawn for the claim and is not on the row, which applications watch."""
     claim = kept(desk, rig, tmp_path)
     [key] = rig.objects()
     name = key.rpartition("/")[2]
     [claimed] = [one for one in desk.store.events(claim.task.id) if one.name == "claimed"]
-    drawn = f"{claimed.data['token']} {claimed.data['process_context']}"
-    assert name == black_box_name(drawn)
-    assert name != black_box_name(str(claim.token))
+    assert name == black_box_name(claimed.data["drawn"])
+    assert claimed.data["drawn"] not in f"{claim} {desk.store.get(claim.task.id)}"
     digits = name.removeprefix("failure-").removesuffix(".blackbox")
     assert len(digits) == 32
     assert digits not in str(claim)

@@ -337,6 +337,36 @@ def test_a_claim_that_is_over_fills_no_history(worker: SupabaseStore, queue: "Qu
     assert queue.names(task_id).count("refused") == 20
 
 
+def test_a_start_that_is_told_again_and_again_fills_no_history(
+    worker: SupabaseStore, queue: "Queue"
+) -> None:
+    """Its time is set all the same."""
+    task_id = queue.insert("i2v")
+    claim = queue.claim(task_types=["i2v"])
+    for _ in range(25):
+        worker.mark_started(claim.token)
+    queue.advance(5)
+    worker.mark_started(claim.token)
+    assert queue.names(task_id).count("started") == 20
+    started_at = queue.store.get(task_id).generation_started_at
+    assert started_at is not None
+    assert started_at.timestamp() == queue.clock.now
+
+
+def test_a_token_has_a_thousand_workers_at_the_most(worker: SupabaseStore, queue: "Queue") -> None:
+    """It may call itself anything: those that were heard of last stay."""
+    assert queue.shared is not None
+    queue.shared.connection.execute(
+        "insert into public.workers (id, status, last_heartbeat, token_name) "
+        "select 'w' || number, 'idle', loop26.now() - make_interval(secs => number), 'tests' "
+        "from generate_series(1, 1500) as number"
+    )
+    worker.record_worker("w7", status="busy", current_model=None, metadata={})
+    worker.record_worker("new", status="idle", current_model=None, metadata={})
+    found = queue.shared.connection.execute("select id from workers").fetchall()
+    assert {name for (name,) in found} == {"new", *(f"w{number}" for number in range(1, 1000))}
+
+
 def test_workers_that_are_long_gone_make_room(worker: SupabaseStore, queue: "Queue") -> None:
     """Those of the same token; each start of a worker is a new one."""
     assert queue.shared is not None

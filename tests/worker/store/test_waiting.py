@@ -112,6 +112,38 @@ def test_a_wait_for_a_lock_ends_before_the_caller_does(queue: "Queue") -> None:
     queue.store.extend(token, lease_s=60, progress=None)
 
 
+def test_a_task_that_somebody_has_locked_keeps_no_other_from_a_sweep(queue: "Queue") -> None:
+    """It is swept once it is let go of."""
+    locked, other = queue.insert(), queue.insert()
+    queue.claim(), queue.claim()
+    queue.advance(61)
+    with _locked(queue, locked):
+        assert [task.id for task in queue.store.sweep(max_deaths=3)] == [other]
+    assert [task.id for task in queue.store.sweep(max_deaths=3)] == [locked]
+
+
+def test_a_relative_that_somebody_has_locked_keeps_no_other_from_a_sweep(queue: "Queue") -> None:
+    """Of a task that would fail with its family, nothing is done until that can be done whole."""
+    first = queue.insert()
+    dependant = queue.insert(dependant_on=(first,))
+    other = queue.insert()
+    queue.claim(), queue.claim()
+    queue.advance(61)
+    with _locked(queue, dependant):
+        assert [task.id for task in queue.store.sweep(max_deaths=1)] == [other]
+    assert queue.names(first) == ["inserted", "claimed"]
+    assert [task.id for task in queue.store.sweep(max_deaths=1)] == [first]
+
+
+def test_nobody_waits_to_note_that_a_token_was_used(queue: "Queue") -> None:
+    """Many workers may have one: a call of theirs that hangs is no matter of the others."""
+    assert queue.shared is not None
+    task_id = queue.insert()
+    with queue.shared.connection.transaction():
+        queue.shared.connection.execute("select 1 from loop26.worker_tokens for update")
+        assert queue.claim().task.id == task_id
+
+
 @pytest.mark.parametrize(
     ("role", "function"),
     [("anon", "loop26_queue_facts()"), ("service_role", "loop26_list_worker_tokens()")],

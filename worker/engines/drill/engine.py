@@ -6,7 +6,14 @@ from typing import Any
 
 import telemetry
 from telemetry import names
-from worker.engines.base import DeviceFacts, Generated, Inputs, ModelDefinition, Observer
+from worker.engines.base import (
+    DeviceFacts,
+    Generated,
+    Inputs,
+    MemoryFacts,
+    ModelDefinition,
+    Observer,
+)
 from worker.engines.catalog import fresh_defaults
 from worker.engines.drill import incident, models, steps
 from worker.params.request import GenerationRequest
@@ -78,6 +85,11 @@ class DrillEngine:
             if fault == models.INCIDENT:
                 incident.prepare(request)
             return steps.generate(request, observer, fault=fault, device=self._device)
+
+    def memory(self, exc: BaseException | None = None) -> MemoryFacts:
+        """Say nothing: there is no model."""
+        del exc
+        return MemoryFacts()
 
     def unload(self) -> None:
         """Forget the model."""

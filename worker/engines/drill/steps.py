@@ -55,8 +55,10 @@ def _denoised(latents: bytes) -> bytes:
 
 
 def _decoded(request: GenerationRequest, seconds_per_step: float) -> Generated:
-    """Return grey frames of the size that was asked."""
+    """Return frames of the size that was asked: black on the left, white on the right."""
     import numpy as np
 
     shape = (request.frames, request.height, request.width, 3)
-    return Generated(frames=np.full(shape, 128, np.uint8), seconds_per_step=seconds_per_step)
+    shades = np.linspace(0, 255, request.width).astype(np.uint8)[None, None, :, None]
+    frames = np.broadcast_to(shades, shape).copy()
+    return Generated(frames=frames, seconds_per_step=seconds_per_step)

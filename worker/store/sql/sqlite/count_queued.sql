@@ -6,6 +6,7 @@ WITH ready AS (
         SELECT task_type, waiting_since FROM ready_tasks
         WHERE (run_after IS NULL OR run_after <= :now)
             AND task_type IN (SELECT value FROM json_each(:task_types))
+        ORDER BY created_at
         LIMIT :most
     )
     GROUP BY task_type
@@ -15,6 +16,7 @@ queued AS (
     FROM (
         SELECT task_type FROM tasks
         WHERE status = 'Queued' AND task_type IN (SELECT value FROM json_each(:task_types))
+        ORDER BY created_at
         LIMIT :most
     )
     GROUP BY task_type

@@ -31,9 +31,14 @@ begin
             message = format('the worker token %L expired at %s', v_token.name, v_token.expires_at),
             hint = 'make another with: loop26 worker-token create NAME';
     end if;
-    -- To the minute: a row that is written at every call is one that workers wait for.
+    -- To the minute, and where nobody else is at it: many workers may have this token, and none of
+    -- them waits for another's call.
     if coalesce(v_token.last_used_at < v_now - interval '1 minute', true) then
-        update loop26.worker_tokens set last_used_at = v_now where name = v_token.name;
+        perform 1 from loop26.worker_tokens where name = v_token.name
+        for no key update skip locked;
+        if found then
+            update loop26.worker_tokens set last_used_at = v_now where name = v_token.name;
+        end if;
     end if;
     return v_token.name;
 end

@@ -103,6 +103,7 @@ begin
             'token', p_token,
             'worker_id', p_worker_id,
             'process_context', v_context,
+            'drawn', gen_random_uuid(),
             'by', v_by
         ),
         v_now

@@ -9,9 +9,22 @@ declare
     v_now timestamptz := loop26.now();
 begin
     perform loop26.refuse_large('what a worker says of itself', p_metadata);
-    -- Each start of a worker is a new one; those that are long gone make room.
-    delete from public.workers
-    where token_name = v_by and last_heartbeat < v_now - interval '30 days' and v_by <> '';
+    -- Each start of a worker is a new one; those of its token that are long gone make room, and so
+    -- do all that are older than a thousand others: whoever has a token may call itself anything.
+    if v_by <> '' and not exists (select 1 from public.workers where id = left(p_worker_id, 200)) then
+        delete from public.workers where id in (
+            select id from public.workers
+            where token_name = v_by
+                and (
+                    last_heartbeat < v_now - interval '30 days'
+                    or id in (
+                        select id from public.workers where token_name = v_by
+                        order by last_heartbeat desc offset 999
+                    )
+                )
+            for no key update skip locked
+        );
+    end if;
     insert into public.workers (
         id, status, last_heartbeat, current_model, metadata, created_at, token_name
     )

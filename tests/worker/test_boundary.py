@@ -1,0 +1,100 @@
+"""What a task has raised becomes what its supervisor is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import torch
+
+from telemetry import Recorder
+from worker.boundary import told
+from worker.errors import EXIT_GPU, QueueUnavailable
+from worker.handlers.second_try import NOTE
+from worker.messages import Finished, Unready, outcome_of
+from worker.task import Failed, Retry
+
+ASSERTED = "CUDA error: device-side assert triggered"
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    """Give a recorder."""
+    recorder = Recorder.open(tmp_path / "spool", role="task")
+    yield recorder
+    recorder.close()
+
+
+def of(recorder: Recorder, exc: BaseException, *, rerun: bool = False) -> Finished | Unready:
+    """Raise an exception, and say what is told of it."""
+    with pytest.raises(type(exc)) as caught:
+        raise exc
+    return told(uuid4(), caught.value, recorder.error(caught.value), blocking_rerun=rerun)
+
+
+def finished(recorder: Recorder, exc: BaseException, *, rerun: bool = False) -> Finished:
+    """Say the same of what ends the task alone."""
+    message = of(recorder, exc, rerun=rerun)
+    assert isinstance(message, Finished)
+    return message
+
+
+def sentence(message: Finished) -> str:
+    """Return what people are told."""
+    outcome = outcome_of(message)
+    assert isinstance(outcome, Failed)
+    return outcome.failure.sentence
+
+
+def test_an_exception_fails_its_task_and_keeps_the_process(recorder: Recorder) -> None:
+    """Nothing is wrong with the device."""
+    message = finished(recorder, ValueError("no"), rerun=True)
+    assert (message.recycle, message.again) == ("", False)
+
+
+def test_one_that_may_pass_is_tried_again(recorder: Recorder) -> None:
+    """As it says itself."""
+    assert isinstance(outcome_of(finished(recorder, QueueUnavailable("away"))), Retry)
+
+
+def test_memory_that_is_used_up_keeps_the_process(recorder: Recorder) -> None:
+    """The sentence has what was noted of who holds it."""
+    exc = torch.OutOfMemoryError("CUDA out of memory.")
+    exc.add_note("of somebody else")
+    exc.add_note(f"{NOTE}1.00 GiB transformer")
+    message = finished(recorder, exc, rerun=True)
+    assert (message.recycle, message.again) == ("", False)
+    assert sentence(message).endswith(f"; {NOTE}1.00 GiB transformer")
+
+
+def test_a_poisoned_device_is_opened_anew(recorder: Recorder) -> None:
+    """And the sentence warns of the line: CUDA may have told of it late."""
+    message = finished(recorder, torch.AcceleratorError(ASSERTED))
+    assert "must be opened anew" in message.recycle
+    assert "need not be its cause" in sentence(message)
+    assert not message.again
+
+
+def test_it_is_run_again_where_that_is_set(recorder: Recorder) -> None:
+    """In a process whose calls wait."""
+    assert finished(recorder, torch.AcceleratorError(ASSERTED), rerun=True).again
+
+
+def test_it_is_not_run_again_where_the_calls_did_wait(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line is exact, and said to be."""
+    monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", "1")
+    message = finished(recorder, torch.AcceleratorError(ASSERTED), rerun=True)
+    assert not message.again
+    assert "this line is its cause" in sentence(message)
+
+
+def test_a_device_that_is_gone_is_no_failure_of_the_task(recorder: Recorder) -> None:
+    """The process says that it can do nothing any more, and the exit code of that."""
+    exc = torch.AcceleratorError("CUDA error: CUDA-capable device(s) is/are busy or unavailable")
+    exc.error_code = 46
+    message = of(recorder, exc)
+    assert isinstance(message, Unready)
+    assert message.exit_code == EXIT_GPU
+    assert "busy or unavailable" in message.problem

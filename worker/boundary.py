@@ -1,0 +1,75 @@
+"""The boundary of a task: what it has raised becomes what its supervisor is told."""
+
+import logging
+from collections.abc import Iterator
+from typing import Final
+from uuid import UUID
+
+from telemetry.records import Error
+from worker.engines.device_faults import DeviceFault, device_fault, device_lost, unheard_fault
+from worker.errors import EXIT_GPU
+from worker.failure import failure_of
+from worker.handlers.second_try import NOTE
+from worker.messages import Finished, Unready, finished
+from worker.task import Failed, Retry
+
+_LATE: Final = (
+    "CUDA tells of an error later than it happens, so this line need not be its cause: "
+    "`loop26 replay ID --blocking` or the setting blocking_rerun names it"
+)
+_EXACT: Final = "CUDA's calls waited for their end, so this line is its cause"
+_log = logging.getLogger(__name__)
+
+
+def told(
+    token: UUID, exc: BaseException, error: Error, *, blocking_rerun: bool
+) -> Finished | Unready:
+    """Say what becomes of a task that has raised an exception, and of its process.
+
+    Where the device is gone, the task is no part of it: it is given back, and the worker ends.
+
+    Args:
+        token: Of the claim.
+        exc: What was raised.
+        error: The record of it.
+        blocking_rerun: Whether the task may be run once more, to find the line of a CUDA error.
+    """
+    fault = _fault(exc)
+    gone = device_lost() if fault is DeviceFault.POISONED else ""
+    if gone or fault is DeviceFault.GONE:
+        problem = f"the device is gone: {gone or error.message}"
+        _log.error("%s", problem)
+        return Unready(problem=problem, exit_code=EXIT_GPU)
+    failure = failure_of(error, exc, more="; ".join(_more(exc)))
+    _log.error("%s", failure.sentence)
+    poisoned = fault is DeviceFault.POISONED
+    return finished(
+        token,
+        Retry(failure=failure) if failure.retryable else Failed(failure=failure),
+        recycle=f"{error.type}: the device must be opened anew" if poisoned else "",
+        again=poisoned and blocking_rerun and not _calls_wait(),
+    )
+
+
+def _fault(exc: BaseException) -> DeviceFault | None:
+    """Say what is wrong with the device; it is asked where the exception says nothing of it."""
+    fault = device_fault(exc)
+    unheard = unheard_fault() if fault is None else None
+    if unheard is None:
+        return fault
+    _log.error("CUDA had failed before, and the engine has kept it to itself: %s", unheard)
+    return device_fault(unheard)
+
+
+def _calls_wait() -> bool:
+    # Loaded where something has failed: a task process has no other use for the settings.
+    from worker.settings.environment import launches_wait
+
+    return launches_wait()
+
+
+def _more(exc: BaseException) -> Iterator[str]:
+    """Say what people must know of a fault of the device beside its message."""
+    if device_fault(exc) is DeviceFault.POISONED:
+        yield _EXACT if _calls_wait() else _LATE
+    yield from (note for note in getattr(exc, "__notes__", ()) if note.startswith(NOTE))

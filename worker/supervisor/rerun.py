@@ -1,0 +1,50 @@
+"""A rerun: a task that a CUDA error has ended is run once more, in a process whose calls wait.
+
+CUDA tells of an error at some later call. Where every call waits, the line that is named is that of
+the cause. The claim stays in hand all the while: it is one attempt, in two processes.
+"""
+
+from worker.console import Console
+from worker.messages import Cancel, Finished, Run
+from worker.supervisor.hand import Hand
+from worker.supervisor.keeper import Keeper
+
+
+class Rerun:
+    """Holds the task in hand between the process that failed and the one whose calls wait.
+
+    Attributes:
+        waits: Whether the task in hand is in no process now.
+    """
+
+    def __init__(self, hand: Hand, keeper: Keeper, console: Console) -> None:
+        self._hand = hand
+        self._keeper = keeper
+        self._console = console
+        self.waits = False
+
+    def begin(self, message: Finished) -> bool:
+        """Keep the task in hand, and have its process replaced; False where it is not in hand."""
+        attempt = self._hand.running
+        if attempt is None or attempt.claim.token != message.token or attempt.cancel_reason:
+            return False
+        self._hand.wait(message)
+        self._console.note(
+            "warning",
+            f"the task is run again, blocking: {message.recycle}",
+            task_id=attempt.claim.task.id,
+        )
+        self.waits = True
+        self._keeper.retire(blocking=True)
+        return True
+
+    def go_on(self) -> None:
+        """The process whose calls wait is ready: it gets the task."""
+        waited, self.waits = self.waits, False
+        attempt = self._hand.running
+        if not waited or attempt is None:
+            return
+        self._hand.move(self._keeper.journal)
+        self._keeper.send(Run(claim=self._hand.readable(attempt.claim)))
+        if attempt.cancel_reason:  # it was cancelled meanwhile
+            self._keeper.send(Cancel(token=attempt.claim.token, reason=attempt.cancel_reason))
