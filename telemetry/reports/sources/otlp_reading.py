@@ -235,7 +235,8 @@ def _seq(attributes: Mapping[str, Any]) -> int:
 def _closed_by(attributes: Mapping[str, Any]) -> str:
     """Tell a span that its process's death closed: it has the death's kind, and is its error.
 
-    A supervisor that lives sets the kind of its child's death on the span of the attempt, too.
+    A supervisor that lives sets both on the span of the attempt that its child's death ended, and
+    then, as it closes it, the status of the task.
     """
     died = names.DEATH_KIND in attributes and names.ERROR_TYPE in attributes
-    return CLOSED_BY_DEATH if died else CLOSED_BY_END
+    return CLOSED_BY_DEATH if died and names.TASK_STATUS not in attributes else CLOSED_BY_END
