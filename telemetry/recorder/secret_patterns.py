@@ -127,7 +127,9 @@ PATTERNS: Final = (
     _pattern(
         "bearer token",
         ("bearer",),
-        r"(?i)\b(bearer(?:\s+|%20|\+))[A-Za-z0-9._~+/=-]{6,}",
+        # A short one has a digit: what walks past a bearer has none.
+        r"(?i)\b(bearer(?:\s+|%20|\+))"
+        r"(?:(?=[a-z._~+/=-]*[0-9])[a-z0-9._~+/=-]{6,}|[a-z0-9._~+/=-]{16,})",
         rf"\1{REDACTED}",
         "sent Bearer abc123def456ghi",
         "abc123def456ghi",

@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 PROMPT = "a token of love, a secret garden; the password is swordfish, the key is under the mat"
-ARRIVAL_S = 120
+ARRIVAL_S = 300
 
 
 class Route(NamedTuple):
@@ -180,9 +180,11 @@ def test_every_log_record_is_in_the_file_in_its_trace(shipped: Shipped) -> None:
 
 def test_it_has_counted_what_it_passed_on(shipped: Shipped) -> None:
     """And says that nothing was refused, and that nothing waits."""
-    told = shipped.route.collector.own_metrics()
+    tell = shipped.route.collector.own_metrics
+    # Jaeger shows them before it has answered.
+    wait_for(lambda: tell()["otelcol_exporter_queue_size"] == 0, "empty queue", ARRIVAL_S)
+    told = tell()
     assert told["otelcol_exporter_sent_spans"] == begun(shipped.home)[0].total()
-    assert told["otelcol_exporter_queue_size"] == 0
     assert told.get("otelcol_exporter_send_failed_spans", 0) == 0
     assert told.get("otelcol_exporter_enqueue_failed_spans", 0) == 0
 
@@ -222,7 +224,7 @@ def test_killed_while_jaeger_is_down_it_loses_nothing(home: Home, route: Route) 
     collector.kill()
     wait_for(lambda: steps_done(worker) >= 200, "step", ARRIVAL_S)
     collector.start()
-    assert worker.process.wait(timeout=240) == 0, worker.lines()
+    assert worker.process.wait(timeout=600) == 0, worker.lines()
     collector.kill()
     collector.start()
     home.enqueue(a_quick_task())
@@ -283,7 +285,7 @@ def test_killed_in_the_midst_of_it_nothing_acknowledged_is_lost(route: Route) ->
     flood.start()
     try:
         for kill in range(1, 6):
-            wait_for(lambda least=kill * 200: len(flood.acknowledged) >= least, "spans", 60)
+            wait_for(lambda least=kill * 200: len(flood.acknowledged) >= least, "spans", ARRIVAL_S)
             route.collector.kill()
             route.collector.start()
     finally:

@@ -1,5 +1,6 @@
 """otel-collector.yaml, run by a real collector: what it hides, refuses, offers and tells."""
 
+import json
 import re
 import subprocess
 import urllib.request
@@ -29,7 +30,10 @@ pytestmark = [
 ]
 
 PROMPT = "a token of love, a secret garden; the password is swordfish, the key is under the mat"
+# As a journey's parameters hold them: one after the other, each a text of its own.
+PROMPTS = json.dumps({"prompts": ["she has a secret", "the bearer carries a token", "a lantern"]})
 HIDDEN = "****"
+ARRIVAL_S = 180
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,7 @@ def passed(collector: Collector, store: OtlpReceiver, one: dict[str, Any], **res
     def arrived() -> Any:
         return next((came for came in list(store.spans) if came.span.span_id == wanted), None)
 
-    return wait_for(arrived, "span behind the collector", 60)
+    return wait_for(arrived, "span behind the collector", ARRIVAL_S)
 
 
 def test_the_settings_are_valid() -> None:
@@ -168,7 +172,7 @@ def test_what_the_first_line_has_hidden_stays_as_it_is(
 ) -> None:
     """It says more: [redacted] in its place; and is no news."""
     texts = {f"note {number}": redacted(secret.text) for number, secret in enumerate(SECRETS)}
-    known = {**texts, "api_key": "[redacted]", "prompt": PROMPT}
+    known = {**texts, "api_key": "[redacted]", "prompt": PROMPT, "loop26.task.params": PROMPTS}
     one = span(uuid4().hex, attributes=attributes(known))
     assert passed(collector, store, one, token="[redacted]").attributes == known  # noqa: S106 - no secret
 
@@ -180,7 +184,7 @@ def test_spans_are_taken_by_grpc(collector: Collector, store: OtlpReceiver) -> N
     made.trace_id, made.span_id, made.name = uuid4().bytes, uuid4().bytes[:8], "by gRPC"
     with grpc.insecure_channel(collector.otlp_grpc) as channel:
         TraceServiceStub(channel).Export(request, timeout=60)
-    store.wait_for(lambda: "by gRPC" in store.names, 60)
+    store.wait_for(lambda: "by gRPC" in store.names, ARRIVAL_S)
 
 
 def test_prometheus_finds_metrics_with_whose_they_are(collector: Collector) -> None:
@@ -239,7 +243,9 @@ def test_a_full_queue_is_said_and_holds_what_it_took(
         assert len(accepted) > 20
         assert answers(collector.health_url)
         refusing.answer_by(None)
-        refusing.wait_for(lambda: accepted <= {came.span.span_id for came in refusing.spans}, 90)
+        refusing.wait_for(
+            lambda: accepted <= {came.span.span_id for came in refusing.spans}, ARRIVAL_S
+        )
 
 
 def test_too_little_memory_is_said(store: OtlpReceiver, tmp_path: Path) -> None:
@@ -260,7 +266,7 @@ def test_what_jaeger_refuses_for_good_is_counted_and_said(
         lost = span(uuid4().hex)
         send(collector.otlp_endpoint, "traces", traces([lost]))
         counter = "otelcol_exporter_send_failed_spans"
-        wait_for(lambda: collector.own_metrics().get(counter) == 1, "refusal", 60)
+        wait_for(lambda: collector.own_metrics().get(counter) == 1, "refusal", ARRIVAL_S)
         passed(collector, store, span(uuid4().hex))
         assert "Dropping data" in collector.log
     assert bytes.fromhex(lost["spanId"]) not in {came.span.span_id for came in store.spans}
@@ -276,6 +282,6 @@ def test_logs_go_to_a_store_instead(store: OtlpReceiver, tmp_path: Path) -> None
     with Collector(tmp_path, store.endpoint, **elsewhere) as collector:
         sent = logs(["a line for the store"])
         assert send(collector.otlp_endpoint, "logs", sent).verdict is Verdict.ACCEPTED
-        store.wait_for(lambda: bool(store.logs), 60)
+        store.wait_for(lambda: bool(store.logs), ARRIVAL_S)
         assert not collector.logs.exists()
     assert [came.record.body.string_value for came in store.logs] == ["a line for the store"]

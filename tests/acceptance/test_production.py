@@ -30,7 +30,7 @@ from tests.servers.jaeger.server import Jaeger
 from worker.task import Task, TaskStatus
 
 WORKED_S = 600
-ARRIVED_S = 180
+ARRIVED_S = 600
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -49,7 +49,7 @@ class Backends:
         """Count the spans of a trace that Jaeger has, by id."""
         address = f"{self.jaeger.query_url}/api/traces/{trace_id}"
         try:
-            with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - its own address
+            with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - its own address
                 (trace,) = json.load(answer)["data"]
         except urllib.error.HTTPError as answer:
             if answer.code != HTTPStatus.NOT_FOUND:

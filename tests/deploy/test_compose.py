@@ -1,5 +1,6 @@
 """docker-compose.yml: what Compose itself makes of it, with every profile."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.conftest import Composed
-from tests.deploy.files import compose_file, image, variables
+from tests.deploy.files import compose_file, image, last_stage, variables
 from tests.servers.cache import ROOT
 from worker import errors
 from worker.composition import SHIP_AT_EXIT_S
@@ -81,6 +82,13 @@ def test_a_worker_is_started_again_by_what_its_exit_code_says(
         again = table[str(code)].startswith(("start it again", "report"))
         assert (code not in stay_stopped) is again, (code, table[str(code)])
     assert stay_stopped <= codes
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_is_told_what_to_do(services: dict[str, Any], name: str) -> None:
+    """As the image tells it, whose command is none where the entry point is another."""
+    assert services[name]["entrypoint"] != json.loads(image("ENTRYPOINT"))
+    assert services[name]["command"] == json.loads(image("CMD"))
 
 
 def test_servers_are_started_again_and_what_is_done_once_is_not(services: dict[str, Any]) -> None:
@@ -173,6 +181,25 @@ def test_a_worker_keeps_in_volumes_what_its_image_says(services: dict[str, Any])
         volumes = {volume["target"]: volume for volume in services[name]["volumes"]}
         assert set(volumes) == folders
         assert {volume["type"] for volume in volumes.values()} == {"volume"}
+
+
+def test_what_lies_in_memory_is_the_users(services: dict[str, Any]) -> None:
+    """Docker gives such a folder the mode of the one that it covers, and to root."""
+    folders = re.findall(r'"([^"]+)"', image("VOLUME"))
+    user = re.findall(r"WORKER_UID=(\d+)", str(last_stage()))[0]
+    covered = [
+        each
+        for service in services.values()
+        for each in service.get("tmpfs", [])
+        if each.partition(":")[0] in folders
+    ]
+    assert len(covered) == len(folders)
+    assert all(f"uid={user}," in each for each in covered)
+
+
+def test_compose_builds_nothing(services: dict[str, Any]) -> None:
+    """Services that build one image at the same time get in each other's way."""
+    assert [name for name, service in services.items() if "build" in service] == []
 
 
 def test_every_volume_is_somebodys() -> None:

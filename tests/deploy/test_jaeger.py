@@ -17,7 +17,7 @@ from tests.servers.jaeger.build import built
 from tests.servers.ports import free_port
 
 PORTS = ("HEALTH", "QUERY", "QUERY_GRPC", "OTLP_GRPC", "OTLP_HTTP", "METRICS")
-FOUND_S = 60
+FOUND_S = 180
 
 pytestmark = pytest.mark.timeout(1800)  # it is built, where no cache has it
 

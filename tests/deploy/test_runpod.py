@@ -3,6 +3,8 @@
 import shlex
 
 from tests.deploy.files import compose_file, image, runpod_template
+from worker.composition import SHIP_AT_EXIT_S
+from worker.supervisor.keeper import EXIT_WAIT_S
 
 # Of RunPod's request that makes a template.
 FIELDS = {
@@ -22,7 +24,6 @@ FIELDS = {
     "volumeMountPath",
 }
 SPOT_S = 5  # between SIGTERM and SIGKILL
-ENDS_S = 5  # what a worker takes that is to give its task back at once
 
 
 def test_it_has_fields_that_runpod_knows() -> None:
@@ -51,7 +52,8 @@ def test_the_signal_reaches_the_supervisor() -> None:
 
 def test_a_task_is_given_back_before_a_spot_pod_is_killed() -> None:
     """There is no time to finish it."""
-    assert float(runpod_template()["env"]["LOOP26_GRACE_S"]) + ENDS_S <= SPOT_S
+    grace_s = float(runpod_template()["env"]["LOOP26_GRACE_S"])
+    assert grace_s + EXIT_WAIT_S + SHIP_AT_EXIT_S <= SPOT_S
 
 
 def test_nobody_reaches_a_pod_and_nobody_else_has_the_template() -> None:

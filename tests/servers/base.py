@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 from tests.servers.environment import server_environment
 
 LEASH = Path(__file__).with_name("leash.py")
-READY_S = 60
+READY_S = 120
 
 
 class Server(ABC):
@@ -143,7 +143,7 @@ class Server(ABC):
 def answers(url: str) -> bool:
     """Whether an address answers, with 200."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - a server of the tests
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - a server of the tests
             return bool(answer.status == 200)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False

@@ -67,5 +67,5 @@ class S3Server(Server):
         request = urllib.request.Request(  # noqa: S310 - http, ours
             f"{self.url}{path}", data=body, headers=headers, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=60):  # noqa: S310 - as above
             pass

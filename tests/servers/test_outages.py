@@ -61,7 +61,7 @@ def send_span(jaeger: Jaeger, trace_id: str) -> None:
     request = urllib.request.Request(  # noqa: S310 - a server of this test
         f"{jaeger.otlp_endpoint}/v1/traces", sent, {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=60):  # noqa: S310 - as above
         pass
     arrived(lambda: has_trace(jaeger, trace_id))
 

@@ -71,7 +71,7 @@ class Collector(Server):
 
     def own_metrics(self) -> dict[str, float]:
         """Return what it tells about itself: sums by name."""
-        with urllib.request.urlopen(self.own_metrics_url, timeout=10) as answer:  # noqa: S310 - its own address
+        with urllib.request.urlopen(self.own_metrics_url, timeout=60) as answer:  # noqa: S310 - its own address
             lines = answer.read().decode().splitlines()
         sums: dict[str, float] = {}
         for line in lines:

