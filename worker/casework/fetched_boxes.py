@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -59,17 +60,20 @@ class FetchedBoxes:
         path = self._settings.home / FOLDER / _copy_name(row, name)
         copy = copy_at(path)
         if self._settings.fetch_black_boxes:
-            copy, trouble = self._renewed(place, place.key(row.id, name), path, copy)
+            copy, trouble = self._renewed(row, place, place.key(row.id, name), path, copy)
         else:
             trouble = "fetch_black_boxes is false"
         return _told(row, f"{place}/{row.id}/", path, copy, trouble)
 
     def _renewed(
-        self, place: Place, key: str, path: Path, copy: Case | None
+        self, row: TaskRow, place: Place, key: str, path: Path, copy: Case | None
     ) -> tuple[Case | None, str]:
         """Return the black box as the bucket has it, or the copy and why it is no newer one."""
         try:
-            return self._newer(place, key, path, copy) or copy, ""
+            found = self._newer(place, key, path, copy)
+            if found is None:
+                return copy, ""
+            return keep_copy(found, path, partial(is_of, row)), ""
         except ObjectMissing as error:
             trouble = f"{error}; its worker keeps none (black_boxes), or has not sent it yet"
         except BlackBoxError as error:
@@ -81,8 +85,8 @@ class FetchedBoxes:
             trouble = f"{place} could not be asked: {type(error).__name__}"
         return copy, trouble
 
-    def _newer(self, place: Place, key: str, path: Path, copy: Case | None) -> Case | None:
-        """Return what the bucket has, kept in place of the copy; None where that is the same."""
+    def _newer(self, place: Place, key: str, path: Path, copy: Case | None) -> bytes | None:
+        """Return what the bucket has; None where that is the same as the copy."""
         known = Content.of(path).likely_etag if copy else ""
         if self._until is None:
             self._until = time.monotonic() + self._wait_s
@@ -92,8 +96,7 @@ class FetchedBoxes:
             with contextlib.closing(open_reader(self._settings, place, answer_s=wait_s)) as reader:
                 return reader.read(key, blackbox.MOST_FILE_BYTES, known)
 
-        found = _within(wait_s, ask, f"{place} gave no answer within {self._wait_s:g} s")
-        return None if found is None else keep_copy(found, path)
+        return _within(wait_s, ask, f"{place} gave no answer within {self._wait_s:g} s")
 
 
 def _within(seconds: float, ask: Callable[[], bytes | None], late: str) -> bytes | None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +23,11 @@ def copy_at(path: Path) -> Case | None:
         return None
 
 
-def keep_copy(content: bytes, path: Path) -> Case:
+def keep_copy(content: bytes, path: Path, wanted: Callable[[Case], bool]) -> Case:
     """Keep what has come, for its owner alone, once it has proved to be a black box; return it.
 
-    What was there before stays, where it is none. The oldest copies make room for new ones.
+    What was there before stays, where it is none, or none that is wanted. The oldest copies make
+    room for new ones.
 
     Raises what `blackbox.read` does, and `OSError`.
     """
@@ -36,7 +38,10 @@ def keep_copy(content: bytes, path: Path) -> Case:
         with os.fdopen(file, "wb") as out:
             out.write(content)
         case = blackbox.read(unproved)
-        unproved.replace(path)
+        if wanted(case):
+            unproved.replace(path)
+        else:
+            unproved.unlink()
     except BaseException:
         unproved.unlink(missing_ok=True)
         raise

@@ -22,6 +22,7 @@ _ENDS: Final = (
     "cancelled",
     "cascaded",
 )
+_UNTOLD: Final = ("token", "drawn")  # a black box in a bucket is found by the latter
 
 
 def row_of(task: Task, history: Sequence[Event], redactor: Redactor) -> TaskRow:
@@ -50,12 +51,17 @@ def row_of(task: Task, history: Sequence[Event], redactor: Redactor) -> TaskRow:
 
 
 def event_of(event: Event, redactor: Redactor) -> QueueEvent:
-    """Return a line of a history; its token, and what names its black box, are nobody's business."""
-    data = {name: value for name, value in event.data.items() if name not in ("token", "drawn")}
+    """Return a line of a history, without its token and what its black box is named by."""
+    data = told_facts(event)
     if "failure" in data:
         failure = data["failure"]
         data["failure"] = well_formed(failure) if isinstance(failure, Mapping) else None
     return QueueEvent(at_ns=_nanoseconds(event.at), name=event.name, data=plain(data, redactor))
+
+
+def told_facts(event: Event) -> dict[str, Any]:
+    """Return what a line of a history says, but for the claim's token and what was drawn for it."""
+    return {name: value for name, value in event.data.items() if name not in _UNTOLD}
 
 
 def told(failure: Mapping[str, Any]) -> dict[str, Any]:

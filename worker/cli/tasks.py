@@ -141,7 +141,9 @@ def _show_dead(found: "list[Task]", limit: int, *, as_json: bool) -> None:
 
 
 def _show_one(store: "TaskStore", task: "Task", *, as_json: bool) -> None:
-    events = store.events(task.id)
+    from worker.casework.queue_rows import told_facts
+
+    events = [replace(event, data=told_facts(event)) for event in store.events(task.id)]
     children = store.list_tasks(parent_id=task.id, limit=10000)
     retry = store.of_key(key_of_retry(task.parent_id or task.id)) if task.status.terminal else None
     if as_json:

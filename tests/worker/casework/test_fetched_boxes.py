@@ -305,6 +305,20 @@ def test_that_of_another_task_is_not_taken_for_it(laptop: Laptop) -> None:
     assert "is of another" in untold(laptop.case(task_id))
 
 
+def test_that_of_another_task_takes_no_copys_place(laptop: Laptop) -> None:
+    """The copy is there when the bucket is away, or mended."""
+    laptop.failed()
+    content = laptop.content()
+    laptop.remove()
+    task_id = laptop.failed()
+    laptop.case(task_id)
+    [copy] = laptop.copies()
+    kept = copy.read_bytes()
+    laptop.put(content)
+    assert "is of another" in untold(laptop.case(task_id))
+    assert [path.read_bytes() for path in laptop.copies()] == [kept]
+
+
 @pytest.mark.parametrize("how", [REFUSED, 503, 302])
 def test_a_bucket_in_trouble_is_said(laptop: Laptop, how: str | int) -> None:
     """The report is made without it; no redirection is followed."""
@@ -372,5 +386,5 @@ def test_old_copies_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("worker.casework.fetched_copies.MOST_BYTES", len(content))
     paths = [tmp_path / "copies" / f"{number}.blackbox" for number in range(3)]
     for path in paths:
-        keep_copy(content, path)
+        keep_copy(content, path, lambda _case: True)
     assert [path.exists() for path in paths] == [False, False, True]

@@ -193,6 +193,29 @@ def test_a_failed_task_shows_its_error(run: Run, store: LocalStore, tmp_path: Pa
         assert text in page
 
 
+def test_a_task_shows_nothing_by_which_its_black_box_is_found(
+    run: Run, store: LocalStore, tmp_path: Path
+) -> None:
+    """What is printed goes to many: what was drawn for the claim is the history's alone."""
+    [task_id] = run("enqueue", written(tmp_path, T2V)).lines
+    token = uuid4()
+    store.claim(
+        ClaimRequest(
+            worker_id="w",
+            token=token,
+            task_types=["t2v"],
+            lease_s=60,
+            trace_id="1" * 32,
+            span_id="2" * 16,
+        )
+    )
+    drawn = store.events(UUID(task_id))[-1].data["drawn"]
+    printed = run("tasks", task_id).out + run("tasks", task_id, "--json").out
+    assert "claimed" in printed
+    assert drawn not in printed
+    assert str(token) not in printed
+
+
 def test_a_beginning_that_fits_several_is_refused(run: Run, tmp_path: Path) -> None:
     """With some of them."""
     first, second = (f"abc0000{n}-0000-4000-8000-000000000000" for n in (1, 2))

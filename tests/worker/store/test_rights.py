@@ -163,9 +163,7 @@ def test_a_refusal_is_by_right_and_not_by_chance(
     assert (answer.status_code, answer.json()["code"]) == expected
 
 
-@pytest.mark.parametrize(
-    ("role", "token", "table"), list(itertools.product(ROLES, ("none", "good"), TABLES))
-)
+@pytest.mark.parametrize(("role", "token", "table"), list(itertools.product(ROLES, TOKENS, TABLES)))
 def test_tables_are_open_to_the_service_role_alone(
     rights: SharedQueue,
     supabase_server: "Supabase",

@@ -1,7 +1,6 @@
 """What is particular to the queue in a PostgreSQL: tokens, other applications, what SQL says."""
 
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from tests.worker.store.conftest import Queue
 
 STORES = ("supabase",)
+TEXTS = ("'; drop table tasks; --", "$$ $1 %s {}", "\u202e\u0007", "💥" * 50, "\\")
 OTHERS_TRACE = "00-" + "5c" * 16 + "-" + "6d" * 8 + "-01"
 
 
@@ -185,11 +185,15 @@ def test_a_deleted_task_fences_its_worker(
         queue.complete(claim)
 
 
-@pytest.mark.parametrize(
-    "text", ["'; drop table tasks; --", "$$ $1 %s {}", "\u202e\u0007", "💥" * 50, "\\"], ids=ascii
-)
+@pytest.fixture(params=TEXTS, ids=ascii)
+def text(request: pytest.FixtureRequest) -> str:
+    """Give a text that something may take for more than a text."""
+    found: str = request.param
+    return found
+
+
 def test_text_is_text(queue: "Queue", text: str) -> None:
-    """In every field that takes some."""
+    """In what is told of a task until it ends."""
     task_id = queue.insert(params={text: text}, idempotency_key=text, trace_context=text)
     claim = queue.claim(worker_id=text, loaded_model=text)
     queue.store.extend(claim.token, lease_s=60, progress={"stage": text})
@@ -197,6 +201,45 @@ def test_text_is_text(queue: "Queue", text: str) -> None:
     queue.store.cancel(task_id, reason=text)
     task = queue.store.get(task_id)
     assert (task.params, task.idempotency_key, task.error_message) == ({text: text}, text, text)
+
+
+def test_text_is_text_in_what_a_task_ends_with(queue: "Queue", text: str) -> None:
+    """In its output and in its failure, and in what its family is told of that."""
+    task_id = queue.insert("i2v")
+    claim = queue.claim(task_types=["i2v"])
+    queue.store.complete(claim.token, output_location=text, result={text: text})
+    done = queue.store.get(task_id)
+    assert (done.output_location, done.result_data) == (text, {text: text})
+    orchestrator, [child] = queue.journey(1, stitch=False)
+    told = Failure(kind=text, type=text, message=text, sentence=text, file=text, fingerprint=text)
+    queue.store.fail(queue.claim().token, told)
+    assert queue.store.get(child).error_message == text
+    assert queue.store.get(orchestrator).error_message == cascade.sentence(
+        "Failed", str(child), text
+    )
+    assert [found.task_id for found in queue.store.failures(fingerprint=text)] == [child]
+
+
+def test_text_is_text_in_what_is_asked_for(queue: "Queue", text: str) -> None:
+    """It is found as it is, or not at all."""
+    queue.insert(idempotency_key="of another")
+    key_id = queue.insert(idempotency_key=text)
+    found = queue.store.of_key(text)
+    assert found is not None
+    assert found.id == key_id
+    assert queue.store.find(text) == []
+    assert queue.store.last_complete(text, text) is None
+    assert not queue.store.has_open([text])
+    assert [depth.ready for depth in queue.store.depths([text])] == [0]
+
+
+def test_text_is_text_in_what_a_worker_says(
+    database: psycopg.Connection[Any], queue: "Queue", text: str
+) -> None:
+    """Of itself."""
+    queue.store.record_worker(text, status=text, current_model=text, metadata={text: text})
+    query = "select id, status, current_model, metadata from public.workers"
+    assert database.execute(query).fetchone() == (text, text, text, {text: text})
 
 
 def test_a_nul_character_is_refused_in_params_and_replaced_elsewhere(queue: "Queue") -> None:
@@ -237,24 +280,6 @@ def test_no_function_is_without_a_fixed_search_path(database: psycopg.Connection
         "'search_path=pg_catalog, pg_temp' = any (proconfig), false)"
     ).fetchall()
     assert found == []
-
-
-def test_a_chain_of_dependants_fails_at_once(
-    database: psycopg.Connection[Any], queue: "Queue", failure: Failure
-) -> None:
-    """Each of hundreds by an index: a queue of many rows costs a failure nothing."""
-    database.execute(
-        "insert into public.tasks (task_type, status) select 't2v', 'Complete' "
-        "from generate_series(1, 20000)"
-    )
-    first = queue.insert("i2v")
-    chain = [first]
-    for _ in range(200):
-        chain.append(queue.insert("i2v", dependant_on=(chain[-1],)))
-    began = time.monotonic()
-    queue.store.fail(queue.claim(task_types=["i2v"]).token, failure)
-    assert time.monotonic() - began < 20  # a scan for each of them takes longer than any limit
-    assert {queue.status(chain[n]) for n in (0, 1, 100, 200)} == {TaskStatus.FAILED}
 
 
 def test_a_row_in_nobodys_hands_is_swept(database: psycopg.Connection[Any], queue: "Queue") -> None:
