@@ -72,7 +72,7 @@ class FetchedBoxes:
         try:
             found = self._newer(place, key, path, copy)
             if found is None:
-                return copy, ""
+                return copy, "" if copy else f"{place} says that it is as it was, and none is here"
             return keep_copy(found, path, partial(is_of, row)), ""
         except ObjectMissing as error:
             trouble = f"{error}; its worker keeps none (black_boxes), or has not sent it yet"

@@ -46,8 +46,8 @@ class _Settle:
 class Hand:
     """Holds at most one attempt, keeps its lease, and settles it.
 
-    A settle that finds the queue unreachable is tried again, for as long as it takes, and extends
-    the lease each time; meanwhile the attempt stays in hand, this worker sweeps nobody, its note
+    A settle that finds the queue unreachable is tried again, for as long as it takes; that of an
+    outcome extends the lease each time. Meanwhile the attempt stays in hand, this worker sweeps nobody, its note
     tells the next supervisor what is to be told, and nothing else is claimed.
 
     `on_failed` is told of each task that has failed, once its record is whole; also of one whose
@@ -201,7 +201,7 @@ class Hand:
         settle, attempt = self._settle, self.attempt
         if settle is None or attempt is None or time.monotonic() < settle.due_at:
             return
-        self._started_due |= self._lease.hand_over()  # each try extends it first, or ends it
+        self._started_due |= self._lease.hand_over()  # that of an outcome extends it first
         began_ns = time.time_ns()
         settle.tries += 1
         try:

@@ -14,7 +14,7 @@ import pytest
 from worker.errors import Fenced, InvalidTask, QueueForbidden
 from worker.store.supabase import SupabaseStore, migrations
 from worker.store.supabase.connection import WORKER_TOKEN_HEADER, Access
-from worker.task import NewTask, TaskStatus
+from worker.task import Failure, NewTask, TaskStatus
 
 from .shared_queue import WORKER_TOKEN, SharedQueue
 
@@ -333,6 +333,29 @@ def test_a_claim_that_is_over_fills_no_history(worker: SupabaseStore, queue: "Qu
         with pytest.raises(Fenced):
             worker.extend(claim.token, lease_s=60, progress=None)
     assert queue.names(task_id).count("refused") == 20
+
+
+def test_what_is_told_of_an_attempt_is_cut_where_it_fills_the_disk(
+    worker: SupabaseStore, queue: "Queue"
+) -> None:
+    """The settle stands, and what names the failure is kept."""
+    task_id = queue.insert("i2v")
+    claim = queue.claim(task_types=["i2v"])
+    told = Failure(
+        kind="exception",
+        type="LookupError",
+        message="m" * 500_000,
+        sentence="It is not there.",
+        file="/app/own.py",
+        line=26,
+        caused_by={"all": "x" * 500_000},
+    )
+    worker.fail(claim.token, told)
+    error = queue.store.get(task_id).error or {}
+    assert (error["type"], error["file"], error["line"]) == ("LookupError", "/app/own.py", 26)
+    assert error["message"] == "m" * 2000
+    assert "caused_by" not in error
+    assert queue.status(task_id) is TaskStatus.FAILED
 
 
 def test_a_start_that_is_told_again_and_again_fills_no_history(

@@ -163,7 +163,7 @@ def test_every_transaction_is_bound_and_no_session_is(
             session.execute("select set_config('request.headers', %s, true)", (headers,))
             session.execute("select set_config('request.jwt.claims', %s, true)", (claims,))
             session.execute(f"select {function}")  # type: ignore[call-overload]  # our own words
-            assert _bounds(session) == ("5s", "10s")
+            assert _bounds(session) == ("2s", "10s")
         assert _bounds(session) == before == ("0", "0")
 
 

@@ -7,7 +7,7 @@ create or replace function loop26.bound_waiting() returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform set_config('lock_timeout', '5s', true);
+    perform set_config('lock_timeout', '2s', true);
     perform set_config('idle_in_transaction_session_timeout', '10s', true);
 end
 $$;

@@ -18,7 +18,7 @@ begin
         perform loop26.complete_with_orchestrator(
             v_owned.task,
             p_output_location,
-            p_result,
+            loop26.within_size(p_result),
             loop26.facts_of_attempt(v_owned.task),
             v_now
         );

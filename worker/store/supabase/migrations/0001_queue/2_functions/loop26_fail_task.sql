@@ -5,17 +5,18 @@ as $$
 declare
     v_by text := loop26.authorize_worker();
     v_now timestamptz := loop26.now();
+    v_failure jsonb := loop26.within_size(p_failure);
     v_owned record;
 begin
-    select * into v_owned from loop26.owned_task(p_token, 'fail', v_by, v_now, p_failure);
+    select * into v_owned from loop26.owned_task(p_token, 'fail', v_by, v_now, v_failure);
     if v_owned.fenced is not null then
         return jsonb_build_object('fenced', v_owned.fenced);
     end if;
     if v_owned.settled is null then
         perform loop26.fail_with_family(
             v_owned.task,
-            p_failure,
-            jsonb_build_object('failure', p_failure) || loop26.facts_of_attempt(v_owned.task),
+            v_failure,
+            jsonb_build_object('failure', v_failure) || loop26.facts_of_attempt(v_owned.task),
             0,
             v_now
         );

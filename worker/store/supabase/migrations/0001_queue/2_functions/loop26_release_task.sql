@@ -11,10 +11,11 @@ as $$
 declare
     v_by text := loop26.authorize_worker();
     v_now timestamptz := loop26.now();
+    v_failure jsonb := loop26.within_size(p_failure);
     v_delay_s double precision;
     v_owned record;
 begin
-    select * into v_owned from loop26.owned_task(p_token, 'release', v_by, v_now, p_failure);
+    select * into v_owned from loop26.owned_task(p_token, 'release', v_by, v_now, v_failure);
     if v_owned.fenced is not null then
         return jsonb_build_object('fenced', v_owned.fenced);
     elsif v_owned.settled is not null then
@@ -31,7 +32,7 @@ begin
     perform loop26.record_event(
         (v_owned.task).id,
         case when p_give_back then 'released' else 'retried' end,
-        jsonb_build_object('reason', p_reason, 'delay_s', v_delay_s, 'failure', p_failure)
+        jsonb_build_object('reason', left(p_reason, 10000), 'delay_s', v_delay_s, 'failure', v_failure)
             || loop26.facts_of_attempt(v_owned.task),
         v_now
     );

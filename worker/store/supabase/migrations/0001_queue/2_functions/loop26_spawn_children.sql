@@ -43,7 +43,7 @@ begin
     );
     update public.tasks
     set spawned_at = v_now,
-        result_data = p_result,
+        result_data = loop26.within_size(p_result),
         claim_token = null,
         claimed_by = null,
         lease_expires_at = null,
