@@ -2,11 +2,18 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from telemetry.records import Error
-from worker.engines.device_faults import DeviceFault, device_fault, device_lost, unheard_fault
+from worker.engines.device_faults import (
+    DeviceFault,
+    device_fault,
+    device_lost,
+    is_of_hardware,
+    unheard_fault,
+)
 from worker.errors import EXIT_GPU
 from worker.failure import failure_of
 from worker.handlers.second_try import NOTE
@@ -27,6 +34,7 @@ def told(
     """Say what becomes of a task that has raised an exception, and of its process.
 
     Where the device is gone, the task is no part of it: it is given back, and the worker ends.
+    Where its hardware has failed, the task may be tried again, elsewhere as a rule.
 
     Args:
         token: Of the claim.
@@ -42,10 +50,11 @@ def told(
         return Unready(problem=problem, exit_code=EXIT_GPU)
     failure = failure_of(error, exc, more="; ".join(_more(exc)))
     _log.error("%s", failure.sentence)
+    may_pass = failure.retryable or is_of_hardware(exc)
     poisoned = fault is DeviceFault.POISONED
     return finished(
         token,
-        Retry(failure=failure) if failure.retryable else Failed(failure=failure),
+        Retry(failure=replace(failure, retryable=True)) if may_pass else Failed(failure=failure),
         recycle=f"{error.type}: the device must be opened anew" if poisoned else "",
         again=poisoned and blocking_rerun and not _calls_wait(),
     )

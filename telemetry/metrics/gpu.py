@@ -72,7 +72,7 @@ class NvmlReader:
         for index in range(count):
             try:
                 gpus.append(self._gpu(index))
-            except self._nvml.NVMLError as trouble:
+            except Exception as trouble:  # noqa: BLE001 - a name may be no text: it is said, too
                 said = f"GPU {index}: {_said(trouble)}"
         if said:
             self._end()

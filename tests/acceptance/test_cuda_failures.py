@@ -24,12 +24,17 @@ from worker.task import Task, TaskStatus
 
 pytestmark = pytest.mark.timeout(1200)
 
+EARLY = STAGES["inputs"]  # before a model is loaded, which takes its time
 FIRST = STAGES["generate"]
 # Two steps of the first try have begun by then, and one of the second.
 SECOND = dataclasses.replace(FIRST, call=4)
 PROBE = Point(module="worker.engines.placement", function="_wrong_products")
 BLOCKING = ("--set", "blocking_rerun=true")
-SLOW_S = 600  # seven task processes begin one after another, on a machine that does much else
+SLOW_S = 900  # eight task processes begin one after another, on a machine that does much else
+MET = (
+    *("no room", "no workspace", "nothing", "no room twice", "no numbers"),
+    *("poison", "passing poison", "death", "no device", "all behind"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,35 +114,43 @@ def a_task_of_infinities(home: Home) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    """Run one worker over a task for each failure, and one in between that meets none."""
+    """Run one worker, which runs again what CUDA has failed, over a task for each failure."""
     with home_at(tmp_path_factory.mktemp("failures")) as home:
-        met = ("no room", "no workspace", "nothing", "no room twice", "poison", "no numbers")
-        tasks = [a_quick_task() for _ in met[:-1]]
-        ids = dict(zip(met, home.enqueue(*tasks, a_task_of_infinities(home)), strict=True))
-        twice, said = ids["no room twice"], "CUDA out of memory, again"
-        inject(home, FIRST, "no_device_memory", task=ids["no room"])
-        inject(home, FIRST, "no_workspace", task=ids["no workspace"])
-        inject(home, FIRST, "no_device_memory", task=twice)
-        faults = {
-            "no room twice": inject(home, SECOND, "no_device_memory", task=twice, said=said),
-            "poison": inject(home, FIRST, "device_assert", task=ids["poison"]),
+        tasks = [a_quick_task() for _ in MET]
+        tasks[MET.index("no numbers")] = a_task_of_infinities(home)
+        ids = dict(zip(MET, home.enqueue(*tasks), strict=True))
+        first = {
+            "no room": (FIRST, "no_device_memory"),
+            "no workspace": (FIRST, "no_workspace"),
+            "no room twice": (FIRST, "no_device_memory"),
+            "poison": (FIRST, "device_assert"),
+            "passing poison": (FIRST, "device_assert"),
+            "death": (EARLY, "device_assert"),
+            "no device": (EARLY, "device_assert_and_then_nothing"),
         }
-        yield Ran(home=home, worker=home.work_until_idle(patience_s=SLOW_S), ids=ids, faults=faults)
+        faults = {
+            met: inject(home, point, fault, task=ids[met]) for met, (point, fault) in first.items()
+        }
+        twice, said = ids["no room twice"], "CUDA out of memory, again"
+        faults |= {
+            "no room twice": inject(home, SECOND, "no_device_memory", task=twice, said=said),
+            "poison": inject(home, FIRST, "device_assert_at_its_cause", task=ids["poison"]),
+            "death": inject(home, EARLY, "segfault", task=ids["death"]),
+        }
+        worker = home.worker(*BLOCKING, "--set", "max_deaths=1")
+        assert worker.process.wait(timeout=SLOW_S) == 80, worker.lines()
+        yield Ran(home=home, worker=worker, ids=ids, faults=faults)
 
 
 @pytest.fixture(scope="module")
-def rerun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    """Run one worker, which runs again what CUDA has failed, over tasks that meet poison first."""
-    with home_at(tmp_path_factory.mktemp("reruns")) as home:
-        tasks = home.enqueue(a_quick_task(), a_quick_task(), a_quick_task())
-        ids = dict(zip(("poison", "nothing", "death"), tasks, strict=True))
-        for task in ids.values():
-            inject(home, FIRST, "device_assert", task=task)
-        faults = {
-            "poison": inject(home, FIRST, "device_assert_at_its_cause", task=ids["poison"]),
-            "death": inject(home, FIRST, "segfault", task=ids["death"]),
-        }
-        worker = home.work_until_idle(*BLOCKING, "--set", "max_deaths=1", patience_s=SLOW_S)
+def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    """Run a worker of a GPU, as it is set, over poison; its next process finds no GPU any more."""
+    with home_at(tmp_path_factory.mktemp("poisoned")) as home:
+        ids = dict(zip(("poison", "following"), home.enqueue(*[a_quick_task()] * 2), strict=True))
+        inject(home, PROBE, "seem_a_gpu")
+        faults = {"poison": inject(home, EARLY, "device_assert", task=ids["poison"])}
+        worker = home.worker()
+        assert worker.process.wait(timeout=SLOW_S) == 80, worker.lines()
         yield Ran(home=home, worker=worker, ids=ids, faults=faults)
 
 
@@ -193,20 +206,33 @@ def test_its_report_has_who_held_the_memory(ran: Ran) -> None:
     assert any("transformer" in part for part in frame["locals"]["memory"]["components"])
 
 
-def test_a_poisoned_device_fails_one_task_and_another_process_does_the_next(ran: Ran) -> None:
-    """Nothing else has a process replaced."""
-    assert ran.counts("poison") == (TaskStatus.FAILED, 1, 0)
-    assert processes(ran.worker) == 2
-    assert "stage generate" in {span.name for span in ran.spans("no numbers")}
+def test_a_poisoned_device_fails_its_task_alone(poisoned: Ran) -> None:
+    """What follows it is nobody's yet."""
+    assert poisoned.counts("poison") == (TaskStatus.FAILED, 1, 0)
+    assert poisoned.counts("following") == (TaskStatus.QUEUED, 0, 0)
 
 
-def test_the_line_that_cuda_was_heard_at_is_named_and_doubted(ran: Ran) -> None:
+def test_the_line_that_cuda_was_heard_at_is_named_and_doubted(poisoned: Ran) -> None:
     """It need not be the cause's, and how to find that is said."""
-    error = ran.error("poison")
+    error = poisoned.error("poison")
     assert error["type"] == "torch.AcceleratorError"
-    assert (error["file"], error["line"]) == place_of(ran.faults["poison"])
+    assert (error["file"], error["line"]) == place_of(poisoned.faults["poison"])
     assert "need not be its cause" in error["sentence"]
-    assert any("--blocking" in step for step in ran.investigation("poison")["next_steps"])
+    assert any("--blocking" in step for step in poisoned.investigation("poison")["next_steps"])
+
+
+def test_a_worker_whose_next_process_finds_no_gpu_any_more_ends(poisoned: Ran) -> None:
+    """Where the driver is gone, torch sees a CPU: a worker of a GPU does not go on as that."""
+    assert "the CUDA device is gone" in str(poisoned.worker.lines()[-1])
+
+
+def test_a_worker_whose_device_is_gone_gives_its_task_back_and_ends(poisoned: Ran) -> None:
+    """Exit code 80; neither an attempt nor a death is counted."""
+    inject(poisoned.home, EARLY, "unavailable", task=poisoned.ids["following"])
+    worker = poisoned.home.worker()
+    assert worker.process.wait(timeout=SLOW_S) == 80, worker.lines()
+    assert poisoned.counts("following") == (TaskStatus.QUEUED, 0, 0)
+    assert "busy or unavailable" in str(worker.heard("settled"))
 
 
 def test_numbers_that_are_none_fail_at_the_step_that_made_them(ran: Ran) -> None:
@@ -218,86 +244,59 @@ def test_numbers_that_are_none_fail_at_the_step_that_made_them(ran: Ran) -> None
     assert "lower the LoRAs' strengths: 2" in error["sentence"]
 
 
-def test_a_task_is_run_again_with_calls_that_wait_to_name_the_line(rerun: Ran) -> None:
+def test_a_task_is_run_again_with_calls_that_wait_to_name_the_line(ran: Ran) -> None:
     """In the same attempt; nothing is left to be doubted."""
-    error = rerun.error("poison")
-    assert rerun.counts("poison") == (TaskStatus.FAILED, 1, 0)
-    assert (error["file"], error["line"]) == place_of(rerun.faults["poison"])
+    error = ran.error("poison")
+    assert ran.counts("poison") == (TaskStatus.FAILED, 1, 0)
+    assert (error["file"], error["line"]) == place_of(ran.faults["poison"])
     assert "this line is its cause" in error["sentence"]
-    told = rerun.home.told(rerun.ids["poison"])
+    told = ran.home.told(ran.ids["poison"])
     assert told == ["inserted", "claimed", "started", "started", "failed"]
 
 
-def test_its_trace_is_one_and_has_both_runs_whole(rerun: Ran) -> None:
+def test_its_trace_is_one_and_has_both_runs_whole(ran: Ran) -> None:
     """The attempt's span says that there was another, and the reason."""
-    spans = rerun.spans("poison")
-    assert rerun.error("poison")["record"]["complete"]
-    assert len(spans) == rerun.begun("poison")
+    spans = ran.spans("poison")
+    assert ran.error("poison")["record"]["complete"]
+    assert len(spans) == ran.begun("poison")
     runs = [span for span in spans if span.name == names.engine("generate")]
     assert [span.status for span in runs] == [2, 2]
     (process,) = [span for span in spans if span.name == names.process("t2v")]
     assert [event.name for event in process.events][:1] == [names.BLOCKING_EVENT]
 
 
-def test_its_report_tells_of_the_second_run(rerun: Ran) -> None:
+def test_its_report_tells_of_the_second_run(ran: Ran) -> None:
     """And does not send people to look for another line."""
-    found = rerun.investigation("poison")
+    found = ran.investigation("poison")
     assert (found["loop"]["completed"], found["loop"]["total"]) == (32, 32)
     assert not any("--blocking" in step for step in found["next_steps"])
 
 
-def test_a_task_that_goes_well_when_it_is_run_again_is_done(rerun: Ran) -> None:
+def test_a_task_that_goes_well_when_it_is_run_again_is_done(ran: Ran) -> None:
     """Poison that comes and goes costs its task nothing but time."""
-    assert rerun.counts("nothing") == (TaskStatus.COMPLETE, 1, 0)
+    assert ran.counts("passing poison") == (TaskStatus.COMPLETE, 1, 0)
 
 
-def test_a_task_that_dies_when_it_is_run_again_has_died(rerun: Ran) -> None:
+def test_a_task_that_dies_when_it_is_run_again_has_died(ran: Ran) -> None:
     """The rerun is a part of its attempt, and its end is that of the attempt."""
-    error = rerun.error("death")
-    assert rerun.counts("death") == (TaskStatus.FAILED, 1, 1)
-    assert (error["type"], error["line"]) == ("segfault", place_of(rerun.faults["death"])[1])
+    error = ran.error("death")
+    assert ran.counts("death") == (TaskStatus.FAILED, 1, 1)
+    assert (error["type"], error["line"]) == ("segfault", place_of(ran.faults["death"])[1])
 
 
-def test_a_process_whose_calls_wait_does_one_task(rerun: Ran) -> None:
-    """It is slow: two processes after each poison, the last of them for what follows."""
-    assert processes(rerun.worker) >= 6
+def test_a_process_whose_calls_wait_does_one_task(ran: Ran) -> None:
+    """It is slow: two processes after each poison. Nothing else has a process replaced."""
+    assert processes(ran.worker) == 7
 
 
-def test_a_worker_whose_device_is_gone_gives_its_task_back_and_ends(home: Home) -> None:
-    """Exit code 80; neither an attempt nor a death is counted."""
-    (struck,) = home.enqueue(a_quick_task())
-    inject(home, FIRST, "unavailable", task=struck)
-    worker = home.worker()
-    assert worker.process.wait(timeout=SLOW_S) == 80, worker.lines()
-    task = home.task(struck)
-    assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
-    assert "busy or unavailable" in str(worker.heard("settled"))
+def test_one_that_cannot_be_run_again_fails_and_the_worker_ends(ran: Ran) -> None:
+    """Where the device does not compute for another process: exit code 80, nothing else is lost.
 
-
-@pytest.mark.parametrize("again", [False, True], ids=["as it is set", "blocking_rerun"])
-def test_a_device_that_does_not_compute_for_the_next_process_ends_the_worker(
-    home: Home, *, again: bool
-) -> None:
-    """Exit code 80. What poisoned it has failed, unless it was to be run again: then it is back."""
-    struck, following = home.enqueue(a_quick_task(), a_quick_task())
-    inject(home, FIRST, "device_assert_and_then_nothing", task=struck)
-    worker = home.worker(*(BLOCKING if again else ()))
-    assert worker.process.wait(timeout=SLOW_S) == 80, worker.lines()
-    assert home.task(struck).status is (TaskStatus.QUEUED if again else TaskStatus.FAILED)
-    for task_id in (struck, following) if again else (following,):
-        task = home.task(task_id)
-        assert (task.status, task.attempts, task.deaths) == (TaskStatus.QUEUED, 0, 0)
-
-
-def test_a_worker_whose_next_process_finds_no_gpu_any_more_ends(home: Home) -> None:
-    """Where the driver is gone, torch sees a CPU: a worker of a GPU does not go on as that."""
-    struck, following = home.enqueue(a_quick_task(), a_quick_task())
-    inject(home, PROBE, "seem_a_gpu")
-    inject(home, FIRST, "device_assert", task=struck)
-    worker = home.worker()
-    assert worker.process.wait(timeout=SLOW_S) == 80, worker.lines()
-    assert "the CUDA device is gone" in str(worker.lines()[-1])
-    assert home.task(following).status is TaskStatus.QUEUED
+    Given back, the task would do the same to the next device.
+    """
+    assert ran.counts("no device") == (TaskStatus.FAILED, 1, 0)
+    assert "need not be its cause" in ran.error("no device")["sentence"]
+    assert ran.counts("all behind") == (TaskStatus.QUEUED, 0, 0)
 
 
 @pytest.mark.gpu

@@ -4,8 +4,11 @@ import os
 import re
 import signal
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from uuid import UUID
 
 import pytest
 
@@ -13,7 +16,7 @@ from telemetry import names
 from telemetry.metrics import CATALOG
 from telemetry.testing import OtlpReceiver, ReceivedLog, Reply, values_of
 from tests.acceptance.backends import work
-from tests.acceptance.home import Home, a_quick_task, wait_for
+from tests.acceptance.home import Home, Worker, a_quick_task, home_at, wait_for
 from tests.acceptance.injection import STAGES, inject
 from tests.telemetry.metrics.received import PATH, Point, exports, last, values
 
@@ -35,15 +38,34 @@ def sends_to(home: Home, endpoint: str) -> None:
     home.environment["LOOP26_METRICS_EVERY_S"] = EVERY_S
 
 
-def test_a_worker_tells_what_became_of_its_tasks(home: Home) -> None:
-    """Counted by what became of them, timed by stage and step, with units; at the end all of it."""
-    with OtlpReceiver() as receiver:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a worker has told that was ended after a task that went well and one that did not.
+
+    `found` has the points of each of its exports.
+    """
+
+    worker: Worker
+    trace_of_failed: str
+    failed: UUID
+    found: list[list[Point]]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """Run a worker that sends to a receiver."""
+    with home_at(tmp_path_factory.mktemp("told")) as home, OtlpReceiver() as receiver:
         sends_to(home, receiver.endpoint)
         worker = home.worker(until_idle=False)
         failed = work(home, worker)
         assert worker.end() == 0
-        points = last(receiver)
-        found = exports(receiver)
+        trace = (home.task(failed).error or {})["trace_id"]
+        yield Told(worker=worker, failed=failed, trace_of_failed=trace, found=exports(receiver))
+
+
+def test_a_worker_tells_what_became_of_its_tasks(told: Told) -> None:
+    """Counted by what became of them, timed by stage and step; at the end all of it."""
+    points = told.found[-1]
     attempts = values(points, names.TASK_ATTEMPTS, names.TASK_STATUS, names.FAILURE_KIND)
     assert attempts == {("Complete", None): 1, ("Failed", "refused"): 1}
     stages = {p.attributes[names.STAGE_NAME] for p in points if p.name == names.STAGE_DURATION}
@@ -59,9 +81,25 @@ def test_a_worker_tells_what_became_of_its_tasks(home: Home) -> None:
     assert values(points, names.WORKER_STATUS, names.WORKER_STATE)[("stopped",)] == 1
     exported = values(points, names.TELEMETRY_EXPORTED, names.SIGNAL)
     assert min(exported[("traces",)], exported[("logs",)]) > 0
-    trace = bytes.fromhex((home.task(failed).error or {})["trace_id"])
-    assert trace in {one for points in found for p in points for one in p.traces}
-    assert_as_documented([point for points in found for point in points])
+
+
+def test_a_measurement_leads_to_the_trace_it_is_of(told: Told) -> None:
+    """By its exemplar: a failed attempt's, too."""
+    traces = {one.hex() for points in told.found for p in points for one in p.traces}
+    assert told.trace_of_failed in traces
+
+
+def test_all_that_comes_is_as_documented(told: Told) -> None:
+    """Names, units and attributes; and all that is documented comes."""
+    assert_as_documented([point for points in told.found for point in points])
+
+
+def test_stdout_is_one_json_object_a_line_with_the_trace(told: Told) -> None:
+    """What a container's log driver takes, and whoever searches it by trace."""
+    assert all("time" in line and "level" in line for line in told.worker.lines())
+    lines = [line for line in told.worker.lines() if line.get("task_id") == str(told.failed)]
+    assert {line["event"] for line in lines} >= {"claimed", "settled"}
+    assert {line["trace_id"] for line in lines} == {told.trace_of_failed}
 
 
 def assert_as_documented(points: list[Point]) -> None:
@@ -140,17 +178,6 @@ def assert_names_its_line(log: ReceivedLog) -> None:
     assert facts[names.CODE_FUNCTION]
     assert log.resource["service.name"] == "loop26"
     assert log.resource["service.instance.id"]
-
-
-def test_stdout_is_one_json_object_a_line_with_the_trace(home: Home) -> None:
-    """What a container's log driver takes, and whoever searches it by trace."""
-    worker = home.worker(until_idle=False)
-    failed = work(home, worker)
-    assert worker.end() == 0
-    lines = [line for line in worker.lines() if line.get("task_id") == str(failed)]
-    assert all("time" in line and "level" in line for line in worker.lines())
-    assert {line["event"] for line in lines} >= {"claimed", "settled"}
-    assert {line["trace_id"] for line in lines} == {(home.task(failed).error or {})["trace_id"]}
 
 
 @pytest.mark.timeout(900)

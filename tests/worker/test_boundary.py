@@ -57,6 +57,22 @@ def test_one_that_may_pass_is_tried_again(recorder: Recorder) -> None:
     assert isinstance(outcome_of(finished(recorder, QueueUnavailable("away"))), Retry)
 
 
+@pytest.mark.parametrize(
+    ("exc", "retried"),
+    [
+        (RuntimeError("CUDA error: uncorrectable ECC error encountered"), True),
+        (RuntimeError("CUDA error: uncorrectable NVLink error detected"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+        (RuntimeError("the prompt speaks of an uncorrectable ECC error"), False),
+    ],
+)
+def test_what_ran_on_hardware_that_failed_is_tried_again(
+    recorder: Recorder, exc: BaseException, *, retried: bool
+) -> None:
+    """It is not to blame; what the task did to the device would only come again."""
+    assert isinstance(outcome_of(finished(recorder, exc)), Retry if retried else Failed)
+
+
 def test_memory_that_is_used_up_keeps_the_process(recorder: Recorder) -> None:
     """The sentence has what was noted of who holds it."""
     exc = torch.OutOfMemoryError("CUDA out of memory.")

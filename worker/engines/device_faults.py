@@ -52,6 +52,14 @@ _GONE_TEXTS: Final = (
     "system not yet initialized",
     "unsupported display driver / cuda driver combination",
 )
+# Of the poisoned: the hardware has failed, and what ran on it is not to blame.
+_HARDWARE_CODES: Final = frozenset(
+    {
+        214,  # cudaErrorECCUncorrectable
+        220,  # cudaErrorNvlinkUncorrectable
+    }
+)
+_HARDWARE_TEXTS: Final = ("uncorrectable ECC error", "uncorrectable NVLink error")
 _POISON_TEXTS: Final = (
     "CUDA error:",
     "CUDA driver error:",
@@ -69,6 +77,20 @@ def device_fault(exc: BaseException) -> DeviceFault | None:
     found = {_of_one(link.exception) for link in chain(exc)}
     worst_first = (DeviceFault.GONE, DeviceFault.POISONED, DeviceFault.OUT_OF_MEMORY)
     return next((fault for fault in worst_first if fault in found), None)
+
+
+def is_of_hardware(exc: BaseException) -> bool:
+    """Whether an exception, or one behind it, says that the device itself has failed."""
+    return any(_says_hardware(link.exception) for link in chain(exc))
+
+
+def _says_hardware(exc: BaseException) -> bool:
+    if _of_one(exc) is not DeviceFault.POISONED:
+        return False
+    text = message(exc)
+    return getattr(exc, "error_code", None) in _HARDWARE_CODES or any(
+        one in text for one in _HARDWARE_TEXTS
+    )
 
 
 def unheard_fault() -> BaseException | None:
@@ -105,15 +127,14 @@ def _of_one(exc: BaseException) -> DeviceFault | None:
     if torch is not None and isinstance(exc, torch.OutOfMemoryError):
         return DeviceFault.OUT_OF_MEMORY
     accelerator_error = getattr(torch, "AcceleratorError", None)
-    code = getattr(exc, "error_code", None) if accelerator_error is not None else None
+    is_of_cuda = accelerator_error is not None and isinstance(exc, accelerator_error)
+    code = getattr(exc, "error_code", None) if is_of_cuda else None
     if code == _NO_MEMORY:
         return DeviceFault.OUT_OF_MEMORY
     if code in _GONE_CODES:
         return DeviceFault.GONE
     fault = _by_text(message(exc))
-    if fault is None and accelerator_error is not None and isinstance(exc, accelerator_error):
-        return DeviceFault.POISONED
-    return fault
+    return DeviceFault.POISONED if fault is None and is_of_cuda else fault
 
 
 def _by_text(said: str) -> DeviceFault | None:

@@ -2,7 +2,8 @@
 
 import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from worker.engines.catalog import Catalog, fresh_defaults
 from worker.engines.conditioning import check_inputs, prepare
 from worker.engines.decode import decode
 from worker.engines.denoise import Denoiser
+from worker.engines.device_faults import DeviceFault, device_fault
 from worker.engines.device_memory import memory_facts
 from worker.engines.library_logs import route_library_logs
 from worker.engines.limits import check_limits
@@ -208,7 +210,7 @@ class _LoadedModel:
         schedule = request.schedule
         solver = build_solver(schedule)
         self._load_loras(inputs, schedule)
-        try:
+        with self._resetting_hooks():
             conditioning = prepare(self._pipeline, request, inputs, self._placement)
             denoiser = Denoiser(self._pipeline, self._loras, self._placement)
             start = time.perf_counter()
@@ -216,9 +218,22 @@ class _LoadedModel:
             seconds = time.perf_counter() - start
             observer.check_cancelled()
             frames = decode(self._pipeline, latents, request, self._placement)
-        finally:
-            self._pipeline.maybe_free_model_hooks()
         return Generated(frames=frames, seconds_per_step=seconds / len(schedule.steps))
+
+    @contextmanager
+    def _resetting_hooks(self) -> Iterator[None]:
+        """Reset the hooks of offloading when the block ends, however it does.
+
+        But for a device that computes nothing any more: trying would fail, too, and stand before
+        what has failed first.
+        """
+        try:
+            yield
+        except BaseException as exc:
+            if device_fault(exc) not in (DeviceFault.POISONED, DeviceFault.GONE):
+                self._pipeline.maybe_free_model_hooks()
+            raise
+        self._pipeline.maybe_free_model_hooks()
 
     def _load_loras(self, inputs: Inputs, schedule: Schedule) -> None:
         try:

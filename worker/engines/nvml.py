@@ -6,7 +6,7 @@ for that.
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 _MOST_PROCESSES: Final = 16
@@ -55,7 +55,8 @@ def _opened() -> Iterator[Any]:
     try:
         yield pynvml
     finally:
-        pynvml.nvmlShutdown()
+        with suppress(pynvml.NVMLError):  # with its GPU, the library may be gone, too
+            pynvml.nvmlShutdown()
 
 
 def _handle(nvml: Any, uuid: str) -> Any:

@@ -82,6 +82,7 @@ def probe(placement: Placement) -> DeviceFacts:
     """Multiply two small matrices on the device and check every number of the product."""
     device = placement.device
     try:
+        _make_current(device)
         wrong = _wrong_products(device)
     # The last two are how torch tells of a driver that fails late, and of a build without CUDA.
     except (RuntimeError, torch.cuda.DeferredCudaCallError, AssertionError) as error:
@@ -89,6 +90,15 @@ def probe(placement: Placement) -> DeviceFacts:
     if wrong:
         return _facts(placement, problem=f"{device} computed {wrong} products of a matrix wrong")
     return _facts(placement)
+
+
+def _make_current(device: torch.device) -> None:
+    """Have what names no device mean this one.
+
+    Else asking whether "the" device is well would ask cuda:0, and take memory there.
+    """
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
 
 
 def _wrong_products(device: torch.device) -> int:

@@ -15,6 +15,7 @@ from opentelemetry import trace
 import telemetry
 from telemetry import names
 from telemetry.recorder.exceptions import chain, message
+from telemetry.recorder.leaving import let_go
 from telemetry.recorder.values import type_name
 from worker.engines.base import Engine, MemoryFacts
 from worker.engines.device_faults import DeviceFault, device_fault
@@ -112,7 +113,11 @@ def _reason(exc: BaseException) -> str:
 
 
 def _let_go(exc: BaseException) -> None:
-    """Empty the frames of an exception, and of those behind it, of what they hold."""
+    """Empty the frames of an exception, and of those behind it, of what they hold.
+
+    This module's own goes on, and has the exception in what was read of it.
+    """
+    let_go(exc)
     for link in chain(exc):
         traceback.clear_frames(link.exception.__traceback__)
 

@@ -47,8 +47,8 @@ class Hand:
     """Holds at most one attempt, keeps its lease, and settles it.
 
     A settle that finds the queue unreachable is tried again, for as long as it takes; that of an
-    outcome extends the lease each time. Meanwhile the attempt stays in hand, this worker sweeps nobody, its note
-    tells the next supervisor what is to be told, and nothing else is claimed.
+    outcome extends the lease each time. Meanwhile the attempt stays in hand, this worker sweeps
+    nobody, its note tells the next supervisor what is to be told, and nothing else is claimed.
 
     `on_failed` is told of each task that has failed, once its record is whole; also of one whose
     failure the queue refused: it had fallen with another, or was somebody else's by then.

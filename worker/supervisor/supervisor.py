@@ -187,6 +187,7 @@ class Supervisor:
     def _refuse_device(self, problem: str, exit_code: int) -> None:
         self._keeper.leaves()
         self._console.note("error", problem)
+        self._rerun.give_up()
         self._hand.give_back(problem)
         self._stop(exit_code)
 
@@ -266,6 +267,7 @@ class Supervisor:
             self._console.note(
                 "info", f"{asked.name}: finishing the task in hand", grace_s=self._habits.grace_s
             )
+            self._rerun.give_up()  # no task process is started any more
         else:
             self._drain_by = 0.0
             self._console.note("warning", f"{asked.name} again: giving the task back")
@@ -274,6 +276,7 @@ class Supervisor:
         now = time.monotonic()
         if self._keeper.given_up:
             self._console.note("error", self._keeper.given_up)
+            self._rerun.give_up()
             self._stop(self._keeper.exit_code)
         elif self._drain_by is not None and now >= self._drain_by and self._hand.attempt:
             self._stop(EXIT_DRAINED)

@@ -130,6 +130,13 @@ def test_a_gpu_that_is_lost_is_said_and_the_library_begun_anew() -> None:
     assert (library.begun, library.ended) == (2, 1)
 
 
+def test_a_gpu_whose_answer_is_not_understood_is_said() -> None:
+    """The thread that reads goes on: another GPU, or another time, may be better."""
+    garbled = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+    readings = reader(nvmlDeviceGetName=garbled).read()
+    assert "GPU 1: UnicodeDecodeError" in readings.trouble
+
+
 def test_without_nvml_there_is_nothing_and_it_is_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -33,6 +33,12 @@ print(device_fault(unheard_fault()).value)
 """
 
 
+class Numbered(RuntimeError):
+    """An error of a library that has numbers of its own."""
+
+    error_code = 100
+
+
 def of_cuda(said: str, code: int | None = None) -> torch.AcceleratorError:
     """Make torch's exception of an error of CUDA, with its number if it has one."""
     error = torch.AcceleratorError(f"CUDA error: {said}")
@@ -99,10 +105,11 @@ def test_a_device_that_is_gone_is_told_from_one_that_is_poisoned(exc: BaseExcept
         RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
         ValueError("CUDA error: said by somebody"),
+        Numbered("no such channel"),
         EngineError("no"),
         MemoryError(),
     ],
-    ids=["shape", "main memory", "another type", "ours", "Python's"],
+    ids=["shape", "main memory", "another type", "another's number", "ours", "Python's"],
 )
 def test_other_errors_say_nothing_of_the_device(exc: BaseException) -> None:
     """A process that is well is not replaced."""

@@ -184,6 +184,27 @@ def test_guidance_is_each_steps_own(
     assert calls == ["high", *["high"] * 4, "low", "low", "low"]
 
 
+def test_what_a_device_fails_with_first_is_what_is_raised(
+    engine: DiffusersWanEngine,
+    make: SimpleNamespace,
+    pictures: Inputs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a poisoned one nothing more is asked: the hooks of offloading cannot be reset on it."""
+
+    def fails(said: str) -> None:
+        raise torch.AcceleratorError(f"CUDA error: {said}")
+
+    pipeline = _pipeline(engine)
+    monkeypatch.setattr(pipeline, "maybe_free_model_hooks", lambda: fails("heard later"))
+    hook = pipeline.transformer.register_forward_hook(lambda *_: fails("heard first"))
+    try:
+        with pytest.raises(torch.AcceleratorError, match="heard first"):
+            engine.generate(make.request(), pictures, make.observer())
+    finally:
+        hook.remove()
+
+
 def test_guidance_in_a_later_phase_has_its_effect(
     engine: DiffusersWanEngine, make: SimpleNamespace, pictures: Inputs
 ) -> None:

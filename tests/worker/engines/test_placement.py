@@ -60,3 +60,15 @@ def test_cuda_computes_in_bfloat16_by_default() -> None:
     assert placement.dtype is torch.bfloat16
     assert facts.ready, facts.problem
     assert facts.memory_bytes > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_a_device_with_a_number_is_the_one_that_is_asked_after_a_failure() -> None:
+    """Who asks for no device in particular would open the first, and learn nothing of this."""
+    try:
+        facts = probe(Placement.choose(device="cuda:1", dtype="auto", offload="none"))
+        assert facts.ready, facts.problem
+        assert torch.cuda.current_device() == 1
+    finally:
+        torch.cuda.set_device(0)

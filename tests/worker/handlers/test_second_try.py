@@ -15,6 +15,7 @@ from telemetry.journal import JournalReader
 from telemetry.records import Error
 from telemetry.spans import Folder, Span
 from worker.engines.base import MemoryFacts
+from worker.engines.device_memory import memory_facts
 from worker.errors import TaskCancelled
 from worker.handlers.base import Context
 from worker.handlers.second_try import NOTE, summary, with_second_try
@@ -109,8 +110,22 @@ def test_a_task_that_was_cancelled_is_not_tried_again(bench: "Bench", context: C
     assert len(work.loads) == 1
 
 
+class Looking:
+    """An engine that names tensors by the frames that hold them."""
+
+    loaded_model = None
+
+    def memory(self, exc: BaseException | None = None) -> MemoryFacts:
+        """Look into the frames."""
+        return memory_facts({}, torch.device("cpu"), exc)
+
+    def unload(self) -> None:
+        """Do nothing."""
+
+
 def test_what_the_first_try_held_is_gone_before_the_second(context: Context) -> None:
     """Its frames hold what was computed so far: the very memory that is missing."""
+    context = dataclasses.replace(context, engine=cast("Engine", Looking()))
     held: list[weakref.ref[torch.Tensor]] = []
     alive: list[bool] = []
 

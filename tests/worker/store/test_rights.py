@@ -21,7 +21,6 @@ from .shared_queue import WORKER_TOKEN, SharedQueue
 if TYPE_CHECKING:
     from tests.servers.supabase.server import Supabase
     from tests.worker.store.conftest import Queue
-    from worker.task import Failure
 
 STORES = ("supabase-token",)
 ROLES: Final = ("anon", "authenticated", "service_role")
