@@ -30,7 +30,8 @@ demo: setup ## four pictures become a video, on this machine
 	$(BIN)/loop26 --home .demo demo
 
 # As many at once as there are processors, up to four: each may have a model in memory.
-test: setup ## run the tests
+test: setup ## run the tests; first build the servers that they ask, some minutes once a machine
+	@$(BIN)/python -m tests.servers.build || echo "the tests of what could not be built are skipped"
 	$(BIN)/pytest --numprocesses logical --maxprocesses 4 \
 	  -m "not benchmark and not soak" $(PYTEST_ARGS)
 

@@ -19,6 +19,8 @@ PROGRAMS = (JAEGER, COLLECTOR)
 def build(program: GoProgram) -> bool:
     """Build a program and say what was done; whether it is there."""
     began = time.monotonic()
+    if not program.path.exists():
+        print(f"{program.name}: is built now, which takes some minutes, once", flush=True)
     try:
         path = program.built(install_go=True)
     except Unavailable as reason:
