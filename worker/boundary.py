@@ -17,7 +17,7 @@ from worker.engines.device_faults import (
 from worker.errors import EXIT_GPU
 from worker.failure import failure_of
 from worker.handlers.second_try import NOTE
-from worker.messages import Finished, Unready, finished
+from worker.messages import Finished, finished
 from worker.task import Failed, Retry
 
 _LATE: Final = (
@@ -28,13 +28,11 @@ _EXACT: Final = "CUDA's calls waited for their end, so this line is its cause"
 _log = logging.getLogger(__name__)
 
 
-def told(
-    token: UUID, exc: BaseException, error: Error, *, blocking_rerun: bool
-) -> Finished | Unready:
+def told(token: UUID, exc: BaseException, error: Error, *, blocking_rerun: bool) -> Finished:
     """Say what becomes of a task that has raised an exception, and of its process.
 
-    Where the device is gone, the task is no part of it: it is given back, and the worker ends.
-    Where its hardware has failed, the task may be tried again, elsewhere as a rule.
+    Where the device is gone, or its hardware has failed, the task may be tried again, elsewhere as
+    a rule. That attempt counts: a task may be what takes devices down.
 
     Args:
         token: Of the claim.
@@ -43,20 +41,19 @@ def told(
         blocking_rerun: Whether the task may be run once more, to find the line of a CUDA error.
     """
     fault = _fault(exc)
-    gone = device_lost() if fault is DeviceFault.POISONED else ""
-    if gone or fault is DeviceFault.GONE:
-        problem = f"the device is gone: {gone or error.message}"
-        _log.error("%s", problem)
-        return Unready(problem=problem, exit_code=EXIT_GPU)
+    lost = device_lost() if fault is DeviceFault.POISONED else ""
+    gone = bool(lost) or fault is DeviceFault.GONE
     failure = failure_of(error, exc, more="; ".join(_more(exc)))
     _log.error("%s", failure.sentence)
-    may_pass = failure.retryable or is_of_hardware(exc)
-    poisoned = fault is DeviceFault.POISONED
+    may_pass = failure.retryable or gone or is_of_hardware(exc)
+    poisoned = fault is DeviceFault.POISONED and not gone
+    recycle = f"{error.type}: the device must be opened anew" if poisoned else ""
     return finished(
         token,
         Retry(failure=replace(failure, retryable=True)) if may_pass else Failed(failure=failure),
-        recycle=f"{error.type}: the device must be opened anew" if poisoned else "",
+        recycle=f"the device is gone: {lost or error.message}" if gone else recycle,
         again=poisoned and blocking_rerun and not _calls_wait(),
+        exit_code=EXIT_GPU if gone else 0,
     )
 
 

@@ -119,7 +119,8 @@ class Finished(msgspec.Struct, tag="finished", frozen=True, kw_only=True):
     """The task is over; `recycle` says why this process must not take another, or is "".
 
     `again` is whether it is to be run once more in a process whose CUDA calls wait, where its line
-    is exact. The outcome is what it ends with where that cannot be.
+    is exact. The outcome is what it ends with where that cannot be. `exit_code`, where it is not 0,
+    is what the worker is to end with, for the reason in `recycle`: no task can be done here.
     """
 
     token: UUID
@@ -127,6 +128,7 @@ class Finished(msgspec.Struct, tag="finished", frozen=True, kw_only=True):
     body: msgspec.Raw
     recycle: str = ""
     again: bool = False
+    exit_code: int = 0
 
 
 T = TypeVar("T")
@@ -140,7 +142,9 @@ _OUTCOMES: Mapping[str, type[Outcome]] = {
 }
 
 
-def finished(token: UUID, outcome: Outcome, *, recycle: str = "", again: bool = False) -> Finished:
+def finished(
+    token: UUID, outcome: Outcome, *, recycle: str = "", again: bool = False, exit_code: int = 0
+) -> Finished:
     """Put an outcome into the message that carries it."""
     return Finished(
         token=token,
@@ -148,6 +152,7 @@ def finished(token: UUID, outcome: Outcome, *, recycle: str = "", again: bool = 
         body=msgspec.Raw(encode(outcome)),
         recycle=recycle,
         again=again,
+        exit_code=exit_code,
     )
 
 

@@ -86,7 +86,7 @@ class TaskProcess:
             otel_context.detach(attached)
             self.observer = None
             self.cancelled.pop(claim.token, None)
-        return message.exit_code if isinstance(message, Unready) else None
+        return message.exit_code or None
 
     def cancel(self, message: Cancel) -> None:
         """Have a task stop at its next check, also one that has not begun yet."""
@@ -109,7 +109,7 @@ class TaskProcess:
         )
         return handler_for(claim.task.task_type).run(context)
 
-    def _attempt(self, claim: Claim, observer: ChannelObserver) -> Finished | Unready:
+    def _attempt(self, claim: Claim, observer: ChannelObserver) -> Finished:
         task = claim.task
         with self.recorder.task(
             task_id=str(task.id),
@@ -120,10 +120,10 @@ class TaskProcess:
             params=task.params,
         ) as scope:
             message = self._finish(claim, observer)
-            scope.outcome = message.outcome if isinstance(message, Finished) else "Released"
+            scope.outcome = message.outcome
         return message
 
-    def _finish(self, claim: Claim, observer: ChannelObserver) -> Finished | Unready:
+    def _finish(self, claim: Claim, observer: ChannelObserver) -> Finished:
         """Run the handler. This is the task boundary: every exception ends here, by boundary."""
         try:
             return finished(claim.token, self.handle(claim, observer))

@@ -154,13 +154,13 @@ def test_an_outage_of_the_queue_stops_no_telemetry(site: Site) -> None:
         task_id = site.insert(STEPS)
         worker = site.busy_worker(task_id)
         site.proxy.away = REFUSED
-        noted(worker, AWAY)
         away_ns = time.time_ns()
 
         def since() -> list[ReceivedSpan]:
             return [one for one in otlp.spans if one.span.start_time_unix_nano > away_ns]
 
         otlp.wait_for(lambda: any(one.span.name == DENOISE_STEP for one in since()), PATIENCE_S)
+        noted(worker, AWAY)
         assert site.operator.get(task_id).status is TaskStatus.IN_PROGRESS
         site.proxy.away = ""
         assert worker.wait_for("settled")["outcome"] == "Complete"

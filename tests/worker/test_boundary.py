@@ -11,7 +11,7 @@ from telemetry import Recorder
 from worker.boundary import told
 from worker.errors import EXIT_GPU, QueueUnavailable
 from worker.handlers.second_try import NOTE
-from worker.messages import Finished, Unready, outcome_of
+from worker.messages import Finished, outcome_of
 from worker.task import Failed, Retry
 
 ASSERTED = "CUDA error: device-side assert triggered"
@@ -25,18 +25,11 @@ def recorder(tmp_path: Path) -> Iterator[Recorder]:
     recorder.close()
 
 
-def of(recorder: Recorder, exc: BaseException, *, rerun: bool = False) -> Finished | Unready:
+def finished(recorder: Recorder, exc: BaseException, *, rerun: bool = False) -> Finished:
     """Raise an exception, and say what is told of it."""
     with pytest.raises(type(exc)) as caught:
         raise exc
     return told(uuid4(), caught.value, recorder.error(caught.value), blocking_rerun=rerun)
-
-
-def finished(recorder: Recorder, exc: BaseException, *, rerun: bool = False) -> Finished:
-    """Say the same of what ends the task alone."""
-    message = of(recorder, exc, rerun=rerun)
-    assert isinstance(message, Finished)
-    return message
 
 
 def sentence(message: Finished) -> str:
@@ -106,11 +99,11 @@ def test_it_is_not_run_again_where_the_calls_did_wait(
     assert "this line is its cause" in sentence(message)
 
 
-def test_a_device_that_is_gone_is_no_failure_of_the_task(recorder: Recorder) -> None:
-    """The process says that it can do nothing any more, and the exit code of that."""
+def test_a_task_whose_device_is_gone_is_tried_again_elsewhere(recorder: Recorder) -> None:
+    """The worker ends; the attempt counts, since the task may be what takes devices down."""
     exc = torch.AcceleratorError("CUDA error: CUDA-capable device(s) is/are busy or unavailable")
     exc.error_code = 46
-    message = of(recorder, exc)
-    assert isinstance(message, Unready)
-    assert message.exit_code == EXIT_GPU
-    assert "busy or unavailable" in message.problem
+    message = finished(recorder, exc, rerun=True)
+    assert isinstance(outcome_of(message), Retry)
+    assert (message.exit_code, message.again) == (EXIT_GPU, False)
+    assert "busy or unavailable" in message.recycle

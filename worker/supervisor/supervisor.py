@@ -163,13 +163,19 @@ class Supervisor:
                 self._presence.hear(message)
             case Finished(again=True) if not self._draining and self._rerun.begin(message):
                 pass
-            case Finished(recycle=recycle):
-                self._hand.finish(message)
-                self._claim_at = 0.0
-                if recycle:
-                    self._console.note("warning", f"a new task process is started: {recycle}")
-                if recycle or self._keeper.blocking:
-                    self._keeper.retire()
+            case Finished():
+                self._finish(message)
+
+    def _finish(self, message: Finished) -> None:
+        self._hand.finish(message)
+        self._claim_at = 0.0
+        if message.exit_code:
+            self._refuse_device(message.recycle, message.exit_code)
+            return
+        if message.recycle:
+            self._console.note("warning", f"a new task process is started: {message.recycle}")
+        if message.recycle or self._keeper.blocking:
+            self._keeper.retire()
 
     def _take_device(self, device: dict[str, Any]) -> None:
         before, now = self._presence.device.get("kind"), device.get("kind")

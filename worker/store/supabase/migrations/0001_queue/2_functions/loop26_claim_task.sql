@@ -48,13 +48,15 @@ begin
             v_oldest.model is distinct from p_loaded_model
             and v_oldest.waiting_since >= v_now - make_interval(secs => p_affinity_wait_s)
         then
+            -- Bounds, where an equation would do: by that the index of all that is ready promises
+            -- as much, and for a model that nobody asks for the whole queue is read.
             select * into v_task from public.tasks
             where status = 'Queued'
-                and model = p_loaded_model
+                and model between p_loaded_model and p_loaded_model
                 and task_type = any (p_task_types)
                 and (run_after is null or run_after <= v_now)
                 and waits_for = '{}'
-            order by created_at, seq
+            order by model, created_at, seq
             limit 1
             for no key update skip locked;
         end if;
