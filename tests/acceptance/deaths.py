@@ -1,12 +1,13 @@
 """The ways to die at the stages of a task: what is known of each beforehand."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.acceptance.home import wait_for
+from tests.acceptance.home import Home, wait_for
 from tests.acceptance.injection import STAGES
 
 GROUP = Path("/sys/fs/cgroup/memory") / f"loop26-test-{os.getpid()}"
@@ -73,3 +74,13 @@ def control_group() -> Iterator[Path | None]:
         members = GROUP / "cgroup.procs"
         wait_for(lambda: not members.read_text(), "end of the group's processes", 20)
         GROUP.rmdir()
+
+
+def worker_dies(home: Home, group: Path | None, patience_s: float) -> bool:
+    """Run a worker, in a control group if there is one, until it is idle; whether it was killed."""
+    worker = home.worker("--set", "max_deaths=1")
+    if group:
+        (group / "cgroup.procs").write_text(str(worker.process.pid))
+    code = worker.process.wait(timeout=patience_s)
+    assert code in (0, -signal.SIGKILL), worker.lines()
+    return code != 0

@@ -1,7 +1,6 @@
 """Every death at every stage: the line is named, the trace is whole, and the next task is done."""
 
 import json
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,15 @@ from telemetry.journal import JournalReader, process_directories, read_index
 from telemetry.records import Kind
 from telemetry.testing import OtlpReceiver, SentryReceiver
 from tests.acceptance.backends import backends
-from tests.acceptance.deaths import CELLS, DEATHS, FEW, GROUP, control_group, death_of
+from tests.acceptance.deaths import (
+    CELLS,
+    DEATHS,
+    FEW,
+    GROUP,
+    control_group,
+    death_of,
+    worker_dies,
+)
 from tests.acceptance.home import Home, a_quick_task, home_at, wait_for
 from tests.acceptance.injection import STAGES, Fault, inject, line_of, place_of, source_of
 from worker.task import Task, TaskStatus
@@ -125,13 +132,7 @@ class Matrix:
         return inject(self.home, STAGES[stage], death, task=self.ids[cell], words=words)
 
     def _worker_dies(self) -> bool:
-        """Run a worker to its end; whether it was killed."""
-        worker_ = self.home.worker("--set", "max_deaths=1")
-        if self.group:
-            (self.group / "cgroup.procs").write_text(str(worker_.process.pid))
-        code = worker_.process.wait(timeout=SLOW_S + 60 * len(self.cells))
-        assert code in (0, -signal.SIGKILL), worker_.lines()
-        return code != 0
+        return worker_dies(self.home, self.group, SLOW_S + 60 * len(self.cells))
 
     def _look(self, otlp: OtlpReceiver, sentry: SentryReceiver, begun: Counter[str]) -> None:
         arrived = Counter(one.span.span_id.hex() for one in otlp.spans)

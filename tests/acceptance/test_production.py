@@ -4,7 +4,6 @@ Task process → journal → supervisor → collector, by otel-collector.yaml �
 """
 
 import json
-import signal
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -19,7 +18,7 @@ import pytest
 
 from telemetry.journal import JournalReader, process_directories
 from telemetry.records import Kind
-from tests.acceptance.deaths import FEW, control_group, death_of
+from tests.acceptance.deaths import FEW, control_group, death_of, worker_dies
 from tests.acceptance.home import Home, a_quick_task, home_at, wait_for
 from tests.acceptance.injection import STAGES, Fault, inject, place_of
 from tests.servers.base import Server
@@ -109,18 +108,9 @@ class Production:
             self.away[task_id] = type(server).__name__
             self.faults[task_id] = inject(self.home, STAGES[stage], death, task=task_id)
         server.stop()
-        while self._worker_dies():
+        while worker_dies(self.home, self.group, WORKED_S):
             pass
         server.start()
-
-    def _worker_dies(self) -> bool:
-        """Run a worker to its end; whether it was killed."""
-        worker = self.home.worker("--set", "max_deaths=1")
-        if self.group:
-            (self.group / "cgroup.procs").write_text(str(worker.process.pid))
-        code = worker.process.wait(timeout=WORKED_S)
-        assert code in (0, -signal.SIGKILL), worker.lines()
-        return code != 0
 
 
 def begun(home: Home) -> Counter[tuple[str, str]]:

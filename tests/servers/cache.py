@@ -55,11 +55,14 @@ def install(environment: Path, pins: Path) -> None:
     )
 
 
-def run(command: list[str], folder: Path = ROOT) -> str:
-    """Run a command that installs something; return what it printed. Raises `Unavailable`."""
+def run(command: list[str], folder: Path = ROOT, most_s: float = INSTALL_S) -> str:
+    """Run a command that makes or installs something; return what it printed.
+
+    Raises `Unavailable` where it fails, or takes longer than `most_s` seconds.
+    """
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False
+            command, cwd=folder, capture_output=True, text=True, timeout=most_s, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as trouble:
         raise Unavailable(f"{command[0]} did not do it: {trouble}") from trouble

@@ -7,17 +7,15 @@ but Python, so that it can run while the environment of the tests is being made.
 import hashlib
 import platform
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers.cache import ROOT, Unavailable, alone, cache, kept
+from tests.servers.cache import ROOT, Unavailable, alone, cache, kept, run
 
 GO_PINS = ROOT / "requirements" / "go.txt"
 SOURCES = ("go.mod", "go.sum", "*.go")
 BUILD_S = 1800
-INSTALL_S = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ class GoProgram:
     def _build(self, path: Path, go: str) -> None:
         unfinished = path.with_name(f"{path.name}.new")
         command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o"]
-        _run([*command, str(unfinished), self.package], self.folder, BUILD_S)
+        run([*command, str(unfinished), self.package], self.folder, BUILD_S)
         unfinished.replace(path)
 
 
@@ -72,19 +70,7 @@ def _go(*, install: bool) -> str:
 
 
 def _install_go(environment: Path) -> None:
-    _run([sys.executable, "-m", "venv", str(environment)], ROOT, INSTALL_S)
+    run([sys.executable, "-m", "venv", str(environment)])
     pins = ["--quiet", "--require-hashes", "--requirement", str(GO_PINS)]
     pip = [str(environment / "bin" / "python"), "-m", "pip", "install"]
-    _run([*pip, *pins], ROOT, INSTALL_S)
-
-
-def _run(command: list[str], folder: Path, most_s: int) -> None:
-    try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=most_s, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as trouble:
-        raise Unavailable(f"{command[0]} did not do it: {trouble}") from trouble
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-600:]
-        raise Unavailable(f"{' '.join(command[:3])} failed: {said}")
+    run([*pip, *pins])

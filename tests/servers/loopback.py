@@ -2,6 +2,7 @@
 
 import threading
 from http.server import ThreadingHTTPServer
+from socketserver import ThreadingTCPServer
 from typing import Self
 
 
@@ -15,7 +16,7 @@ class Loopback:
         url: Its address.
     """
 
-    def __init__(self, server: ThreadingHTTPServer) -> None:
+    def __init__(self, server: ThreadingHTTPServer | ThreadingTCPServer) -> None:
         server.daemon_threads = True
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
         self._server = server

@@ -163,20 +163,24 @@ def test_one_task_as_json(run: Run, tmp_path: Path) -> None:
     assert task["children"] == []
 
 
+def claimed(store: LocalStore) -> UUID:
+    """Claim the next task; return the claim's token."""
+    request = ClaimRequest(
+        worker_id="w",
+        token=uuid4(),
+        task_types=["t2v"],
+        lease_s=60,
+        trace_id="1" * 32,
+        span_id="2" * 16,
+    )
+    assert store.claim(request) is not None
+    return request.token
+
+
 def test_a_failed_task_shows_its_error(run: Run, store: LocalStore, tmp_path: Path) -> None:
     """The sentence in the list, the place on its page."""
     [task_id] = run("enqueue", written(tmp_path, T2V)).lines
-    token = uuid4()
-    store.claim(
-        ClaimRequest(
-            worker_id="w",
-            token=token,
-            task_types=["t2v"],
-            lease_s=60,
-            trace_id="1" * 32,
-            span_id="2" * 16,
-        )
-    )
+    token = claimed(store)
     failure = Failure(
         kind="exception",
         type="AttributeError",
@@ -198,17 +202,7 @@ def test_a_task_shows_nothing_by_which_its_black_box_is_found(
 ) -> None:
     """What is printed goes to many: what was drawn for the claim is the history's alone."""
     [task_id] = run("enqueue", written(tmp_path, T2V)).lines
-    token = uuid4()
-    store.claim(
-        ClaimRequest(
-            worker_id="w",
-            token=token,
-            task_types=["t2v"],
-            lease_s=60,
-            trace_id="1" * 32,
-            span_id="2" * 16,
-        )
-    )
+    token = claimed(store)
     drawn = store.events(UUID(task_id))[-1].data["drawn"]
     printed = run("tasks", task_id).out + run("tasks", task_id, "--json").out
     assert "claimed" in printed

@@ -6,7 +6,9 @@ import selectors
 import socket
 import socketserver
 import threading
-from typing import Final, Self
+from typing import Final
+
+from tests.servers.loopback import Loopback
 
 # A session prepares its COMMIT once, and calls it by that name: the two messages of the protocol.
 _PREPARED: Final = re.compile(rb"P.{4}([^\x00]*)\x00COMMIT\x00", re.DOTALL)
@@ -14,7 +16,7 @@ _CALLED: Final = rb"B.{4}[^\x00]*\x00%b\x00"
 _PACKET_BYTES: Final = 65_536
 
 
-class Relay:
+class Relay(Loopback):
     """Stands before a PostgreSQL on loopback for the length of a `with` block.
 
     Args:
@@ -30,18 +32,9 @@ class Relay:
         self.upstream = upstream
         self.armed = threading.Event()
         self.held = threading.Event()
-        self._server = _Server(self)
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        server = _Server(self)
+        self.port = int(server.server_address[1])
+        super().__init__(server)
 
     def hold(self) -> bool:
         """Hold a COMMIT back, where that is asked for; whether it was."""
