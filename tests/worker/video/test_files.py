@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from worker.errors import OutputError
-from worker.output import ffmpeg
-from worker.output.video import (
+from worker.video import ffmpeg
+from worker.video.files import (
     VideoFacts,
     iterate_frames,
     probe_video,
@@ -237,6 +237,6 @@ def test_a_thumbnail_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_needs_no_torch() -> None:
     """A stitch needs no torch: writing video imports none."""
-    code = "import sys, worker.output.video; print('torch' in sys.modules)"
+    code = "import sys, worker.video.files; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

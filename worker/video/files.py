@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from worker.errors import OutputError
-from worker.output import ffmpeg
+from worker.video import ffmpeg
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,11 +64,31 @@ def write_video(
     Raises `OutputError` when the file cannot be written, or when decoding what was written does
     not give the frames, rate and size that were asked.
     """
+
+    def encode(partial: Path, notes: Path) -> VideoFacts:
+        return _encode(frames, partial, notes, path=path, fps=fps, crf=crf)
+
+    return place_video(path, metadata, encode)
+
+
+def place_video(
+    path: Path, metadata: Mapping[str, str], write: Callable[[Path, Path], VideoFacts]
+) -> VideoFacts:
+    """Have a video written beside its place, verify it, give it its name.
+
+    Args:
+        path: Replaced when it is there; never a half-written file.
+        metadata: What `read_metadata` is to return.
+        write: Writes the video, given where to and a file with the metadata for ffmpeg; returns
+            what the video is to be.
+
+    Raises `OutputError` when it cannot be written, or is another than it was to be.
+    """
     partial = path.with_name(f".{path.name}.partial")
     notes = path.with_name(f".{path.name}.ffmetadata")
     with _writing(path, partial, notes):
         notes.write_text(_as_ffmetadata(metadata))
-        written = _encode(frames, partial, notes, path=path, fps=fps, crf=crf)
+        written = write(partial, notes)
         facts = probe_video(partial)
         _compare(path, asked=written, found=facts)
         partial.replace(path)

@@ -16,10 +16,19 @@ _BINARY_HELP = (
     "IMAGEIO_FFMPEG_EXE"
 )
 _WORDS_LIMIT = 2000
+_chosen = ""
+
+
+def use(path: str) -> None:
+    """Use this ffmpeg from now on: that of the checkout's environment may be years older."""
+    global _chosen  # noqa: PLW0603 - a process has one
+    _chosen = path
 
 
 def binary() -> str:
     """Return the path of an ffmpeg. Raises `OutputError` where there is none."""
+    if _chosen:
+        return _chosen
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:

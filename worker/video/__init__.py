@@ -1,0 +1,1 @@
+"""Video files: written, verified, copied, and read back as frames."""
