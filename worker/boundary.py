@@ -28,7 +28,14 @@ _EXACT: Final = "CUDA's calls waited for their end, so this line is its cause"
 _log = logging.getLogger(__name__)
 
 
-def told(token: UUID, exc: BaseException, error: Error, *, blocking_rerun: bool) -> Finished:
+def told(
+    token: UUID,
+    exc: BaseException,
+    error: Error,
+    *,
+    blocking_rerun: bool,
+    calls_wait: bool,
+) -> Finished:
     """Say what becomes of a task that has raised an exception, and of its process.
 
     Where the device is gone, or its hardware has failed, the task may be tried again, elsewhere as
@@ -39,11 +46,12 @@ def told(token: UUID, exc: BaseException, error: Error, *, blocking_rerun: bool)
         exc: What was raised.
         error: The record of it.
         blocking_rerun: Whether the task may be run once more, to find the line of a CUDA error.
+        calls_wait: Whether CUDA's calls waited for what they asked for, so that its line is exact.
     """
     fault = _fault(exc)
     lost = device_lost() if fault is DeviceFault.POISONED else ""
     gone = bool(lost) or fault is DeviceFault.GONE
-    failure = failure_of(error, exc, more="; ".join(_more(exc)))
+    failure = failure_of(error, exc, more="; ".join(_more(exc, calls_wait=calls_wait)))
     _log.error("%s", failure.sentence)
     may_pass = failure.retryable or gone or is_of_hardware(exc)
     poisoned = fault is DeviceFault.POISONED and not gone
@@ -52,7 +60,7 @@ def told(token: UUID, exc: BaseException, error: Error, *, blocking_rerun: bool)
         token,
         Retry(failure=replace(failure, retryable=True)) if may_pass else Failed(failure=failure),
         recycle=f"the device is gone: {lost or error.message}" if gone else recycle,
-        again=poisoned and blocking_rerun and not _calls_wait(),
+        again=poisoned and blocking_rerun and not calls_wait,
         exit_code=EXIT_GPU if gone else 0,
     )
 
@@ -67,15 +75,8 @@ def _fault(exc: BaseException) -> DeviceFault | None:
     return device_fault(unheard)
 
 
-def _calls_wait() -> bool:
-    # Loaded where something has failed: a task process has no other use for the settings.
-    from worker.settings.environment import launches_wait
-
-    return launches_wait()
-
-
-def _more(exc: BaseException) -> Iterator[str]:
+def _more(exc: BaseException, *, calls_wait: bool) -> Iterator[str]:
     """Say what people must know of a fault of the device beside its message."""
     if device_fault(exc) is DeviceFault.POISONED:
-        yield _EXACT if _calls_wait() else _LATE
+        yield _EXACT if calls_wait else _LATE
     yield from (note for note in getattr(exc, "__notes__", ()) if note.startswith(NOTE))

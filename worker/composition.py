@@ -18,7 +18,6 @@ from worker.messages import Configure, telemetry_trouble
 from worker.output.storage import Storage
 from worker.queue import open_as_worker
 from worker.settings import Settings
-from worker.settings.environment import child_environment
 from worker.settings.limits import MEGA, input_policy
 from worker.settings.linking import links_to
 from worker.settings.storing import open_storage
@@ -39,6 +38,7 @@ from worker.supervisor.settling import Settler
 from worker.supervisor.signals import stop_signals
 from worker.supervisor.stall import Stall
 from worker.supervisor.supervisor import Supervisor
+from worker.task_program import engine_options, ffmpeg_for, own_code, task_program
 
 SHIP_AT_EXIT_S = 2.0  # what is left is shipped at the next start; the whole end takes under 5 s
 
@@ -67,6 +67,9 @@ def run(
     shipper = shipper or make_shipper(settings)
     metering = Metering(shipper, _otlp_target(settings), every_s=settings.metrics_every_s)
     configured = configure(settings, worker_id, engine)
+    program = task_program(
+        settings, configured.engine, tell=lambda said: console.note("info", said)
+    )
     with (
         stop_signals(inbox.put),
         closing(console),
@@ -78,7 +81,13 @@ def run(
         BlackBoxes(settings, lambda: open_as_worker(settings), storage=storage) as boxes,
     ):
         settler = _settler(settings, store, storage, recorder)
-        worker = _Worker(settings, configured, settler, console, inbox, shipper, boxes, metering)
+        keeper = Keeper(
+            configured,
+            inbox,  # type: ignore[arg-type]  # a queue of more than the keeper puts in
+            start_timeout_s=settings.child_start_timeout_s,
+            program=program,
+        )
+        worker = _Worker(settings, keeper, settler, console, inbox, shipper, boxes, metering)
         worker.prepare()
         code = worker.run(until_idle=until_idle)
         recorder.close(exit_code=code)
@@ -169,7 +178,7 @@ class _Worker:
     def __init__(
         self,
         settings: Settings,
-        configured: Configure,
+        keeper: Keeper,
         settler: Settler,
         console: Console,
         inbox: "queue.SimpleQueue[SupervisorEvent]",
@@ -186,8 +195,8 @@ class _Worker:
         self._console = console
         self._inbox = inbox
         self._shipper = shipper
-        self._configured = configured
-        self._worker_id = configured.worker_id
+        self._keeper = keeper
+        self._worker_id = keeper.configure.worker_id
         self._postmortems = Postmortems()
 
     def prepare(self) -> None:
@@ -263,12 +272,7 @@ class _Worker:
                 lease_s=settings.lease_s,
             ),
             hand=Hand(self._settler, lease, self._console, presence, on_failed=self._boxes.keep),
-            keeper=Keeper(
-                self._configured,
-                self._inbox,  # type: ignore[arg-type]  # a queue of more than the keeper puts in
-                start_timeout_s=settings.child_start_timeout_s,
-                environment=child_environment(),
-            ),
+            keeper=self._keeper,
             presence=presence,
             stall=Stall(settings.hang_after_s),
             postmortems=self._postmortems,
@@ -280,6 +284,7 @@ class _Worker:
 
 def configure(settings: Settings, worker_id: str, engine: str = "") -> Configure:
     """Say to a task process what it needs to know of the settings; `engine` as in `run`."""
+    engine = engine or settings.engine
     return Configure(
         supervisor_pid=os.getpid(),
         worker_id=worker_id,
@@ -287,15 +292,10 @@ def configure(settings: Settings, worker_id: str, engine: str = "") -> Configure
         outputs=str(settings.outputs_dir),
         models=str(settings.models_dir),
         definition_dirs=[str(folder) for folder in settings.models_dirs],
-        engine=engine or settings.engine,
-        engine_options={
-            "device": settings.device,
-            "dtype": settings.dtype,
-            "offload": settings.offload,
-            "threads": settings.threads,
-            "compile": settings.compile,
-            "local_files_only": settings.models_offline,
-        },
+        engine=engine,
+        engine_options=engine_options(settings, engine),
+        own_code=own_code(settings, engine),
+        ffmpeg=ffmpeg_for(engine),
         inputs=input_policy(settings),
         rotate_bytes=int(settings.journal_rotate_mb * MEGA),
         record_prompts=settings.record_prompts,

@@ -17,7 +17,11 @@ from worker.task import Cancelled, Claim, Done, Failed, Outcome, Retry, Spawned
 
 
 class Configure(msgspec.Struct, tag="configure", frozen=True, kw_only=True):
-    """First word of the supervisor: everything a task process needs to know of the settings."""
+    """First word of the supervisor: everything a task process needs to know of the settings.
+
+    `calls_wait` is of this process alone: whether CUDA's calls wait in it for what they asked for.
+    `ffmpeg` is the program to use where the process's own environment may have an old one, or "".
+    """
 
     supervisor_pid: int
     worker_id: str
@@ -34,6 +38,9 @@ class Configure(msgspec.Struct, tag="configure", frozen=True, kw_only=True):
     unknown_params: UnknownKeys
     refuse_blank_output: bool = True
     blocking_rerun: bool = False
+    calls_wait: bool = False
+    own_code: list[str] = []
+    ffmpeg: str = ""
 
 
 class Run(msgspec.Struct, tag="run", frozen=True, kw_only=True):

@@ -47,9 +47,10 @@ from worker.messages import (
 from worker.observer import ChannelObserver
 from worker.output.storage import LocalStorage
 from worker.task import Cancelled, Claim, Outcome
+from worker.video import ffmpeg
 
 EXIT_MISUNDERSTOOD = 76  # EX_PROTOCOL of sysexits.h
-_VERSIONED = ("torch", "diffusers", "transformers", "peft")
+_VERSIONED = ("torch", "diffusers", "transformers", "peft", "accelerate", "mmgp")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Ends meant by us, which leave no stack; `telemetry.stacks` wraps the name in `os`.
 _leave = os._exit
@@ -131,8 +132,13 @@ class TaskProcess:
             return finished(claim.token, Cancelled(reason=str(cancelled)))
         except BaseException as exc:  # noqa: BLE001 - a task may raise anything; it fails alone
             error = self.recorder.error(exc)
-            again = self.configure.blocking_rerun
-            return told(claim.token, exc, error, blocking_rerun=again)
+            return told(
+                claim.token,
+                exc,
+                error,
+                blocking_rerun=self.configure.blocking_rerun,
+                calls_wait=self.configure.calls_wait,
+            )
 
 
 def main(argv: list[str]) -> int:
@@ -167,9 +173,11 @@ def begin(configure: Configure, channel: Channel) -> tuple[Recorder, bool]:
         },
         rotate_bytes=configure.rotate_bytes,
         record_prompts=configure.record_prompts,
+        own_code=configure.own_code,
         patient=True,  # the supervisor has found the spool in order; a task is not to wait for it
     )
     recorder.install()
+    ffmpeg.use(configure.ffmpeg)
     leaves_stacks = stacks.write_to(recorder.writer.directory)
     channel.send(Hello(journal=str(recorder.writer.directory)))
     return recorder, leaves_stacks

@@ -25,11 +25,19 @@ def recorder(tmp_path: Path) -> Iterator[Recorder]:
     recorder.close()
 
 
-def finished(recorder: Recorder, exc: BaseException, *, rerun: bool = False) -> Finished:
+def finished(
+    recorder: Recorder, exc: BaseException, *, rerun: bool = False, waited: bool = False
+) -> Finished:
     """Raise an exception, and say what is told of it."""
     with pytest.raises(type(exc)) as caught:
         raise exc
-    return told(uuid4(), caught.value, recorder.error(caught.value), blocking_rerun=rerun)
+    return told(
+        uuid4(),
+        caught.value,
+        recorder.error(caught.value),
+        blocking_rerun=rerun,
+        calls_wait=waited,
+    )
 
 
 def sentence(message: Finished) -> str:
@@ -89,12 +97,9 @@ def test_it_is_run_again_where_that_is_set(recorder: Recorder) -> None:
     assert finished(recorder, torch.AcceleratorError(ASSERTED), rerun=True).again
 
 
-def test_it_is_not_run_again_where_the_calls_did_wait(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_not_run_again_where_the_calls_did_wait(recorder: Recorder) -> None:
     """The line is exact, and said to be."""
-    monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", "1")
-    message = finished(recorder, torch.AcceleratorError(ASSERTED), rerun=True)
+    message = finished(recorder, torch.AcceleratorError(ASSERTED), rerun=True, waited=True)
     assert not message.again
     assert "this line is its cause" in sentence(message)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,10 +23,10 @@ from worker.replay.fresh import FreshProcess
 from worker.replay.order import Defaults, Order
 from worker.replay.snapshot import Snapshot
 from worker.replay.watch import Limits, Ran, follow
+from worker.settings.environment import BLOCKING, calls_wait
 from worker.store.contexts import span_id_of
+from worker.supervisor.child import TaskProgram, is_refusal
 from worker.task import Claim, Failed, Retry
-
-BLOCKING = "CUDA_LAUNCH_BLOCKING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Setup:
     Attributes:
         home: The home, under which the replay has its folder and keeps what it has shown.
         configure: As the task process of a worker of this home is configured.
-        environment: Of the fresh process.
+        program: How the fresh process is started.
         limits: How long that may be silent.
         blocking: Whether CUDA's calls are made to wait, so that their errors show at their line.
         stop: Whether to stop in the debugger where the task fails.
@@ -44,7 +45,7 @@ class Setup:
 
     home: Path
     configure: Configure
-    environment: Mapping[str, str]
+    program: TaskProgram
     limits: Limits
     blocking: bool = False
     stop: bool = False
@@ -89,8 +90,12 @@ def do_again(
 
     Raises `NothingToReplay` for a task that no process can be told of.
     """
+    environment = {**setup.program.environment, **({BLOCKING: "1"} if setup.blocking else {})}
+    configure = msgspec.structs.replace(
+        _configured(setup.configure, folder, engine), calls_wait=calls_wait(environment)
+    )
     order = Order(
-        configure=_configured(setup.configure, folder, engine),
+        configure=configure,
         claim=claim,
         defaults=_defaults(snapshot),
         stop=setup.stop,
@@ -102,8 +107,8 @@ def do_again(
         raise NothingToReplay(
             f"no process can be told what task {claim.task.id} is to do: {error}"
         ) from error
-    environment = {**setup.environment, **({BLOCKING: "1"} if setup.blocking else {})}
-    with FreshProcess(path, folder, environment=environment, foreground=setup.stop) as process:
+    program = replace(setup.program, environment=environment)
+    with FreshProcess(path, folder, program=program, foreground=setup.stop) as process:
         ran = follow(process, claim.token, setup.limits, show)
     return _read(ran, claim, Path(order.configure.spool))
 
@@ -115,9 +120,15 @@ def _configured(configure: Configure, folder: Path, engine: str) -> Configure:
         spool=str(folder / "spool"),
         outputs=str(folder / "outputs"),
         engine=engine or configure.engine,
-        engine_options={**configure.engine_options, "local_files_only": True},
+        engine_options=_offline(configure.engine_options, folder),
         inputs=replace(configure.inputs, offline=True),
     )
+
+
+def _offline(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Have an engine fetch nothing, write where all is written, and be watched, where it can."""
+    ours = {"local_files_only": True, "outputs": str(folder / "engine"), "watch": True}
+    return {**options, **{name: value for name, value in ours.items() if name in options}}
 
 
 def _defaults(snapshot: Snapshot | None) -> Defaults | None:
@@ -163,5 +174,7 @@ def _stillborn(ran: Ran) -> str:
     """Say of a process that ended before it was ready how it did."""
     if ran.end is None or ran.device is not None:
         return ""
+    if is_refusal(ran.end.exit_code, ran.journal) and ran.last_words:
+        return f"the fresh process cannot start: {ran.last_words[-1]}"
     words = f"; its last words: {ran.last_words[-1]}" if ran.last_words else ""
     return f"the fresh process did not get ready: {ran.end.message}{words}"

@@ -6,11 +6,10 @@ import queue
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +17,7 @@ import msgspec
 
 from telemetry.recorder.redaction import LineRedactor
 from worker.messages import Channel, Finished, FromTaskProcess
-from worker.supervisor.child import LAST_WORDS, lines_of
+from worker.supervisor.child import LAST_WORDS, TaskProgram, lines_of
 
 OUTPUT = "output.txt"
 KILL_WAIT_S = 10.0
@@ -35,12 +34,12 @@ class FreshProcess:
     Args:
         order: The file with its order.
         folder: The replay's own.
-        environment: Its environment.
+        program: How a task process is started.
         foreground: Whether people are to speak to it.
     """
 
     def __init__(
-        self, order: Path, folder: Path, *, environment: Mapping[str, str], foreground: bool
+        self, order: Path, folder: Path, *, program: TaskProgram, foreground: bool
     ) -> None:
         self.foreground = foreground
         self._output = folder / OUTPUT
@@ -48,13 +47,13 @@ class FreshProcess:
         ours, theirs = socket.socketpair()
         with theirs, self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "worker.replay.process", str(theirs.fileno()), str(order)],
+                [*program.argv, "worker.replay.process", str(theirs.fileno()), str(order)],
                 pass_fds=[theirs.fileno()],
                 stdin=None if foreground else subprocess.DEVNULL,
                 stdout=None if foreground else output,
                 stderr=None if foreground else output,
                 start_new_session=not foreground,
-                env=environment,
+                env=program.environment,
             )
         self.pid = self._process.pid
         self._channel = Channel.of_supervisor(ours)

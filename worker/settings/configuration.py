@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 from worker.errors import HomeError, SettingsError
 from worker.settings.environment import environment_values, key_of, secret_names, variable_of
+from worker.settings.setting_types import Words
 from worker.settings.settings import CONFIG_FILE, Settings
 
 DEFAULT = "default"
@@ -91,6 +92,8 @@ def shown(value: Any) -> str:  # noqa: PLR0911 - one a type
             return HIDDEN
         case bool():
             return str(value).lower()
+        case Words():
+            return str(value)
         case tuple():
             return ",".join(str(part) for part in value)
         case Mapping():

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import SecretStr
@@ -13,6 +14,7 @@ from worker.settings.settings import Settings
 
 # Read by CUDA when a process begins to use it.
 BLOCKING = "CUDA_LAUNCH_BLOCKING"
+_LEADS_TO_OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 _FOREIGN_SECRET = re.compile(r"SUPABASE_.*|OTEL_EXPORTER_.*_HEADERS")
 
 
@@ -42,9 +44,22 @@ def child_environment() -> dict[str, str]:
     }
 
 
-def launches_wait() -> bool:
-    """Whether CUDA's calls wait in this process until what they asked for is done."""
-    return os.environ.get(BLOCKING) == "1"
+def interpreter_environment(python: Path) -> dict[str, str]:
+    """Return the environment for a process that runs tasks in another interpreter than ours.
+
+    What leads a Python to our packages is left out, and what its environment has installed comes
+    first on the path.
+    """
+    environment = child_environment()
+    for name in _LEADS_TO_OURS:
+        environment.pop(name, None)
+    path = environment.get("PATH") or os.defpath
+    return {**environment, "PATH": f"{python.parent}{os.pathsep}{path}"}
+
+
+def calls_wait(environment: Mapping[str, str]) -> bool:
+    """Whether CUDA's calls wait, in a process of this environment, for what they asked for."""
+    return environment.get(BLOCKING) == "1"
 
 
 def _is_secret(name: str) -> bool:

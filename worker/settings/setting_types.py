@@ -1,6 +1,7 @@
 """The types of settings that a plain type does not say: lists as text, addresses, secrets."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,6 +39,27 @@ def _split(value: Any) -> Any:
 
 def _absolute(value: Path) -> Path:
     return value.expanduser().absolute()
+
+
+class Words(tuple[str, ...]):
+    """Arguments of a program; as text they are quoted as a shell reads them."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return shlex.join(self)
+
+
+def _words(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(shlex.split(value))
+    except ValueError as error:
+        wrong = str(error)
+        raise ValueError(
+            f"cannot be split as a shell does: {wrong[:1].lower()}{wrong[1:]}; close every quote"
+        ) from error
 
 
 def _known_types(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -114,6 +136,8 @@ def page_with(*blanks: str) -> str:
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 # An environment variable or a command-line option holds a list as text, parted by commas.
 Paths = Annotated[tuple[AbsolutePath, ...], NoDecode, BeforeValidator(_split)]
+# As a shell has them in one line: parted by blanks, quoted where they hold one.
+ShellWords = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(Words)]
 TaskTypes = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_known_types)
 ]

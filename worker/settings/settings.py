@@ -1,23 +1,22 @@
 """Every setting of the worker: its name, its default, its check."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from worker.params.payload import UnknownKeys
+from worker.settings.engine_settings import EngineSettings
 from worker.settings.setting_types import (
     HANG_AFTER_S,
     Paths,
     SecondsByStage,
 )
-from worker.settings.telemetry_settings import TelemetrySettings
 
 CONFIG_FILE = "config.toml"
 
 
-class Settings(TelemetrySettings):
+class Settings(EngineSettings):
     """All settings, validated and frozen.
 
     Made by `load`, which reads the environment and `<home>/config.toml`; made directly, it reads
@@ -30,42 +29,9 @@ class Settings(TelemetrySettings):
         "0 is never.",
     )
 
-    engine: Literal["diffusers"] = Field(
-        default="diffusers", description="The engine that generates."
-    )
-    device: str = Field(
-        default="auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
-        description="auto (CUDA where there is one), cpu, cuda or cuda:N.",
-    )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto",
-        description="Number format of the weights; auto chooses by device and model.",
-    )
-    offload: Literal["none", "model", "sequential"] = Field(
-        default="none",
-        description="What waits in main memory: none, the idle models, or single layers.",
-    )
-    threads: int = Field(
-        default=0, ge=0, le=4096, description="CPU threads of torch; 0 leaves it to torch."
-    )
-    compile: bool = Field(
-        default=False, description="Whether the transformers are compiled when they are loaded."
-    )
-    blocking_rerun: bool = Field(
-        default=False,
-        description="Whether what a CUDA error ended is run once more, its calls waiting, to name "
-        "the line.",
-    )
     refuse_blank_output: bool = Field(
         default=True,
         description="Whether a task fails whose video has one colour in every pixel.",
-    )
-    models_dirs: Paths = Field(
-        default=(), description="More folders of model definition files, parted by commas."
-    )
-    models_offline: bool = Field(
-        default=False, description="Whether weights that are not on this machine are refused."
     )
     video_crf: int = Field(
         default=18, ge=0, le=51, description="Quality of the H.264 output: 0 lossless, 51 worst."
@@ -144,3 +110,8 @@ class Settings(TelemetrySettings):
     def cache_dir(self) -> Path:
         """Downloads, by URL."""
         return self.home / "cache"
+
+    @property
+    def wan2gp_dir(self) -> Path:
+        """What a checkout's engine writes, and what loop26 brings along for its interpreter."""
+        return self.home / "wan2gp"

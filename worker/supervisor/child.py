@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -20,6 +20,7 @@ from typing import IO
 import msgspec
 
 from telemetry.recorder.redaction import LineRedactor
+from worker.errors import EXIT_CONFIGURATION
 from worker.messages import Channel, Configure, FromTaskProcess, Hello, ToTaskProcess
 
 LAST_WORDS = 400  # lines of output kept for the report of a death; Python's own stack is among them
@@ -28,6 +29,19 @@ SEND_TIMEOUT_S = 10
 HEARING_WAIT_S = 1.0
 OUTPUT_WAIT_S = 0.5
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskProgram:
+    """How a task process is started.
+
+    Attributes:
+        argv: What stands before the name of the module that it runs.
+        environment: Its environment.
+    """
+
+    argv: Sequence[str] = (sys.executable, "-m")
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +84,7 @@ class Child:
         self,
         configure: Configure,
         inbox: "queue.SimpleQueue[ChildEvent]",
-        *,
-        environment: Mapping[str, str],
+        program: TaskProgram,
     ) -> None:
         self._inbox = inbox
         self._over = threading.Event()
@@ -80,18 +93,19 @@ class Child:
         self.leaving = False  # it has said, or was told, that it ends by itself
         self.returncode: int | None = None
         self.last_words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._last_error = ""
         ours, theirs = socket.socketpair()
         # A task process that does not read must not hold up the supervisor.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT_S, 0))
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "worker.process", str(theirs.fileno())],
+                [*program.argv, "worker.process", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
-                env=environment,
+                env=program.environment,
             )
         self.pid = self._process.pid
         self._channel = Channel.of_supervisor(ours)
@@ -102,6 +116,11 @@ class Child:
         ]
         self._thread("exit", self._wait)
         self.send(configure)
+
+    @property
+    def refusal(self) -> str:
+        """Why its interpreter will not do, where it has ended for that; or ""."""
+        return self._last_error if is_refusal(self.returncode, self.journal) else ""
 
     def send(self, message: ToTaskProcess) -> bool:
         """Send a message; False when the process is gone, which its `Exited` will tell.
@@ -147,6 +166,8 @@ class Child:
                 line = redacted(raw.decode(errors="replace").rstrip(), ended=ended)
                 if line:
                     self.last_words.append(line)
+                    if name == "stderr":
+                        self._last_error = line
                     self._inbox.put(Printed(child=self, stream=name, line=line))
 
     def _wait(self) -> None:
@@ -162,6 +183,14 @@ class Child:
             reading.join(timeout=max(0.0, deadline - time.monotonic()))
         self._channel.close()
         self._inbox.put(Exited(child=self, returncode=self.returncode))
+
+
+def is_refusal(returncode: int | None, journal: Path | None) -> bool:
+    """Whether a process ended because its interpreter will not do; what it wrote last says why.
+
+    Such an end is that of `worker.engines.wan2gp.start`, which cannot send a message.
+    """
+    return returncode == EXIT_CONFIGURATION and journal is None
 
 
 def lines_of(stream: IO[bytes]) -> Iterator[tuple[bytes, bool]]:

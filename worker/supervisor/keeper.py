@@ -3,16 +3,19 @@
 import logging
 import queue
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from telemetry import death
 from telemetry.oom import OomWatch
 from telemetry.records import ProcessEnd
-from worker.errors import EXIT_GPU, EXIT_RECYCLE
+from worker.errors import EXIT_CONFIGURATION, EXIT_GPU, EXIT_RECYCLE
 from worker.messages import Configure, Exit, ToTaskProcess
-from worker.settings.environment import BLOCKING
-from worker.supervisor.child import Child, ChildEvent
+from worker.settings.environment import BLOCKING, calls_wait
+from worker.supervisor.child import Child, ChildEvent, TaskProgram
 from worker.supervisor.stall import as_hang, ask_for_stacks
 from worker.task import Failure
 
@@ -30,9 +33,10 @@ class Keeper:
         configure: What a task process is told first.
         inbox: Where its messages, its output and its end arrive.
         start_timeout_s: Seconds in which it must report its device ready.
-        environment: Of the task process.
+        program: How a task process is started.
 
     Attributes:
+        configure: What a task process is told first.
         child: The task process, or None between two of them.
         blocking: Whether CUDA's calls wait in it, which is slow: it is for one task.
         hang: Why the task process was ended, where it was ended for doing nothing; or "".
@@ -46,12 +50,12 @@ class Keeper:
         inbox: "queue.SimpleQueue[ChildEvent]",
         *,
         start_timeout_s: float,
-        environment: Mapping[str, str],
+        program: TaskProgram,
     ) -> None:
-        self._configure = configure
+        self.configure = configure
         self._inbox = inbox
         self._start_timeout_s = start_timeout_s
-        self._environment = environment
+        self._program = program
         self._next_waits = False
         self._start_at = 0.0
         self._ready_by = 0.0
@@ -84,12 +88,17 @@ class Keeper:
 
     def tend(self) -> None:
         """Start a task process when one is missing and due."""
-        if self.child is not None or time.monotonic() < self._start_at:
+        due = not self.given_up and time.monotonic() >= self._start_at
+        if self.child is not None or not due:
             return
         self._oom = OomWatch()
-        environment = {**self._environment, **({BLOCKING: "1"} if self._next_waits else {})}
+        program, environment = self._program, self._program.environment
+        if self._next_waits:
+            environment = {**environment, BLOCKING: "1"}
+            program = replace(program, environment=environment)
+        configure = msgspec.structs.replace(self.configure, calls_wait=calls_wait(environment))
         try:
-            self.child = Child(self._configure, self._inbox, environment=environment)
+            self.child = Child(configure, self._inbox, program)
         except OSError as trouble:  # no memory, no process or descriptor left
             self._start_failed(f"{trouble}")
             return
@@ -177,9 +186,16 @@ class Keeper:
         return end
 
     def exited(self, failure: Failure, last_words: Sequence[str]) -> None:
-        """The task process is gone; the next is started at once if this one ever got ready."""
+        """The task process is gone; the next is started at once if this one ever got ready.
+
+        There is none after one whose interpreter will not do: no second try mends that.
+        """
+        refusal = self.child.refusal if self.child else ""
         self.child = None
-        if self._got_ready:
+        if refusal:
+            self.given_up = f"the task process cannot start: {refusal}"
+            self.exit_code = EXIT_CONFIGURATION
+        elif self._got_ready:
             self._start_at = 0.0
         else:
             said = f"; its last words: {last_words[-1]}" if last_words else ""

@@ -11,7 +11,15 @@ import pytest
 from telemetry.recorder.redaction import LineRedactor
 from worker.composition import configure
 from worker.settings import Settings
-from worker.supervisor.child import LONGEST_LINE, Child, ChildEvent, Exited, Printed, lines_of
+from worker.supervisor.child import (
+    LONGEST_LINE,
+    Child,
+    ChildEvent,
+    Exited,
+    Printed,
+    TaskProgram,
+    lines_of,
+)
 
 # A library's helper that leaves the session and holds what it has inherited.
 LEAVES_A_HELPER = """
@@ -33,7 +41,7 @@ def test_an_end_is_told_whatever_a_descendant_holds(tmp_path: Path) -> None:
     child = Child(
         configure(Settings(home=tmp_path / "home"), "worker"),
         inbox,
-        environment={**os.environ, "PYTHONPATH": str(tmp_path)},
+        program=TaskProgram(environment={**os.environ, "PYTHONPATH": str(tmp_path)}),
     )
     printed = inbox.get(timeout=60)
     assert isinstance(printed, Printed)

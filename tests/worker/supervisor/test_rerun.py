@@ -13,6 +13,7 @@ from worker.console import JsonConsole
 from worker.messages import Finished, finished
 from worker.settings import Settings
 from worker.supervisor.attempt import Attempt
+from worker.supervisor.child import TaskProgram
 from worker.supervisor.hand import Hand
 from worker.supervisor.health import HealthFile
 from worker.supervisor.keeper import Keeper
@@ -63,7 +64,7 @@ def waiting(desk: Desk, tmp_path: Path) -> Iterator[Waiting]:
         configure(Settings(home=tmp_path / "home"), "worker"),
         queue.SimpleQueue(),
         start_timeout_s=600,
-        environment={},
+        program=TaskProgram(environment={}),
     )
     request = desk.request()
     claim = desk.claim(request)
