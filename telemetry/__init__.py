@@ -8,6 +8,7 @@ from telemetry.recorder.active import (
     span,
     stage,
     swallowed,
+    watched,
 )
 from telemetry.recorder.recorded_span import RecordedSpan
 from telemetry.recorder.recorder import Recorder
@@ -22,4 +23,5 @@ __all__ = [
     "span",
     "stage",
     "swallowed",
+    "watched",
 ]

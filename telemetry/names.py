@@ -96,6 +96,15 @@ ENGINE_NAME: Final = "loop26.engine.name"
 ENGINE_MODEL: Final = "loop26.engine.model"
 ENGINE_PARAM: Final = "loop26.engine.param."  # + the parameter's name
 ENGINE_RESULT: Final = "loop26.engine.result."  # + what the call returned
+ENGINE_API: Final = "loop26.engine.api"  # which generation of its API was found
+ENGINE_UNUSED: Final = "loop26.engine.unused"  # parameters that its call does not take
+ENGINE_FILLED: Final = "loop26.engine.filled"  # those given None, as nobody says a value
+ENGINE_FILES: Final = "loop26.engine.result.files"  # that appeared while its call ran
+ENGINE_STATE_FOUND: Final = "loop26.engine.state.found"  # changed by an earlier task here
+ENGINE_STATE_LEFT: Final = "loop26.engine.state.left"  # changed by this task, at its call's end
+ENGINE_STATUS_EVENT: Final = "engine.status"  # the engine says what it is at
+ENGINE_STATUS: Final = "loop26.engine.status"
+WORKING_THREAD: Final = "loop26.thread.id"  # where it works, as faulthandler writes it
 STEP_INDEX: Final = "loop26.step.index"
 STEP_COUNT: Final = "loop26.step.count"
 STEP_PHASE: Final = "loop26.step.phase"
@@ -123,6 +132,7 @@ LORA_BYTES: Final = "loop26.lora.bytes"
 OUTPUT_FRAMES: Final = "loop26.output.frames"
 OUTPUT_BYTES: Final = "loop26.output.bytes"
 OUTPUT_CRF: Final = "loop26.output.crf"
+OUTPUT_KEPT: Final = "loop26.output.kept"  # whether the engine's own encoding is
 JOURNEY_SEGMENTS: Final = "loop26.journey.segments"
 JOURNAL_SEQ: Final = "loop26.journal.seq"
 DEATH_KIND: Final = "loop26.death.kind"
@@ -136,6 +146,10 @@ ERROR_ID: Final = "loop26.error.id"
 ERROR_EXPRESSION: Final = "loop26.error.expression"
 ERROR_FINGERPRINT: Final = "loop26.error.fingerprint"
 ERROR_HANDLED: Final = "loop26.error.handled"
+# Of our own code, where a library raised: the line that called it.
+ERROR_OWN_FILE: Final = "loop26.error.own.file"
+ERROR_OWN_LINE: Final = "loop26.error.own.line"
+ERROR_OWN_FUNCTION: Final = "loop26.error.own.function"
 LINK: Final = "loop26.link."  # + what is there: task, issue, report
 
 # Attributes of a GPU, by OpenTelemetry's conventions for hardware.

@@ -130,6 +130,8 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     """An exception, whole; or a death, as the supervisor found it (then `chain` may be empty).
 
     The loop position is that of the newest iteration begun in the task, 0 of 0 before the first.
+    Where a library's frame raised, `own_file` and what follows it are the innermost of our own
+    frames, which called it: see `telemetry.recorder.own_code`.
 
     Written as a MessagePack map, not an array: it is rare, large and read by people.
     """
@@ -154,6 +156,18 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     handled: bool = False
     task_id: str = ""
     context: dict[str, Any] = {}
+    own_file: str = ""
+    own_line: int = 0
+    own_function: str = ""
+
+    @property
+    def where(self) -> str:
+        """The place in words: raised at a.py:1 in f, called at b.py:2 in g; "" of none."""
+        if not self.file:
+            return ""
+        said = f"{self.place} {self.file}:{self.line} in {self.function}"
+        own = f", called at {self.own_file}:{self.own_line} in {self.own_function}"
+        return f"{said}{own}" if self.own_file else said
 
 
 class Raised(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,8 @@ from telemetry.death.place import STOPPED_AT, Place, others, place_of
 from telemetry.journal import JournalReader, JournalWriter, Position, read_index, slate
 from telemetry.journal.directory import ALIVE
 from telemetry.journal.reader import drop_torn
-from telemetry.recorder.capture import fingerprint
+from telemetry.recorder.capture import fingerprint, own_place
+from telemetry.recorder.own_code import OwnCode
 from telemetry.recorder.suspects import cause
 from telemetry.records import Error, ExceptionFacts, Kind, ProcessEnd, SpanUpdate
 from telemetry.spans import Folder
@@ -76,7 +77,8 @@ class Closing:
         self._updates = updates or {}
         self._told = told or (noted is not None and noted.told)
         self._is_closed = folder.end is not None
-        place = place_of(self._end, folder, left, last_words)
+        own = OwnCode.of(self._reader.facts.facts)
+        place = place_of(self._end, folder, left, last_words, own)
         event_id = noted.event_id if noted else uuid.uuid4().hex
         self.error = _written(folder) or _error(event_id, self._end, folder, place)
         cut_off = bool(self.error.task_id or folder.open_spans)
@@ -204,18 +206,19 @@ def _error(event_id: str, end: ProcessEnd, folder: Folder, place: Place) -> Erro
         span_id=place.span.span_id if place.span else None,
         task_id=task.task_id if task else "",
         context=_context(end, folder, place),
+        **own_place(place.frames),
     )
 
 
 def _context(end: ProcessEnd, folder: Folder, place: Place) -> dict[str, Any]:
     said = {name: value for name, value in end.attributes.items() if name != "last_words"}
-    dump, open_spans = place.dump, folder.open_spans or folder.left_open
+    open_spans = folder.open_spans or folder.left_open
     context = {
         "death": {"kind": end.kind, "signal": end.signal, "exit_code": end.exit_code, **said},
         "open_spans": [span.name for span in open_spans],
         "last_words": end.attributes.get("last_words"),
         "caused_by": cause(folder.leaving, _RAISED_BEFORE) if folder.leaving else None,
-        "threads": others(dump) if dump else None,
-        "frames_left_out": dump is not None and dump.stopped is not None and dump.stopped.cut,
+        "threads": others(place),
+        "frames_left_out": place.thread is not None and place.thread.cut,
     }
     return {name: value for name, value in context.items() if value or name == "open_spans"}

@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 
 from telemetry import names, stacks
 from telemetry.death.ends import HANG, LOST, returncode_of
-from telemetry.records import Frame, ProcessEnd
+from telemetry.recorder.own_code import OUR_PACKAGES, OwnCode
+from telemetry.records import Frame, ProcessEnd, TaskBegin
 from telemetry.spans import Folder, Span, innermost
 
 OPENED_AT: Final = "opened at"
@@ -25,6 +26,7 @@ class Place(NamedTuple):
         span: The innermost span that was open in the task.
         stage: The innermost stage that was open in the task, or "".
         dump: The stacks that tell of this death.
+        thread: The one of them that `frames` are of.
     """
 
     known_as: str
@@ -32,6 +34,7 @@ class Place(NamedTuple):
     span: Span | None
     stage: str
     dump: stacks.Dump | None
+    thread: stacks.Thread | None = None
 
     @property
     def innermost(self) -> Frame:
@@ -40,35 +43,44 @@ class Place(NamedTuple):
 
 
 def place_of(
-    end: ProcessEnd, folder: Folder, left: Sequence[stacks.Dump], last_words: Sequence[str]
+    end: ProcessEnd,
+    folder: Folder,
+    left: Sequence[stacks.Dump],
+    last_words: Sequence[str],
+    own: OwnCode = OUR_PACKAGES,
 ) -> Place:
     """Find the place of a death.
 
     It is the innermost Python frame of the thread that died ("stopped at"), where the process left
     its stack; else the line that opened the innermost span that was open ("opened at"), which is
     all that is certain of a process that could not speak. Of an end of the kind "hang" the stack is
-    the last that a signal asked for.
+    the last that a signal asked for. Where an engine works in a thread of its own, that one is
+    the place where the main thread, which waits for it, would be.
 
     Args:
         end: How the process ended.
         folder: Its journal, from its newest task on.
         left: The stacks that it left in its journal's directory.
         last_words: What it wrote last to its stdout and stderr.
+        own: What of its code was our own.
     """
     task = folder.task_in_hand
     opened = folder.open_spans or folder.left_open
     span = innermost(opened, task.trace_id if task else None)
     stage = _stage(opened, span)
     dump = _dump_of(end, left, last_words)
-    if dump is not None and dump.stopped is not None:
-        return Place(STOPPED_AT, stacks.described(dump.stopped.frames), span, stage, dump)
+    thread = dump.stopped_with(_working(opened, task)) if dump else None
+    if thread is not None:
+        frames = stacks.described(thread.frames, own)
+        return Place(STOPPED_AT, frames, span, stage, dump, thread)
     frames = _opened(span)
     return Place(OPENED_AT if frames else "", frames, span, stage, dump)
 
 
-def others(dump: stacks.Dump) -> dict[str, list[str]]:
+def others(place: Place) -> dict[str, list[str]]:
     """Return where the other threads stood, a line a frame, the innermost last."""
-    others = [thread for thread in dump.threads if thread is not dump.stopped and thread.frames]
+    threads = place.dump.threads if place.dump else ()
+    others = [thread for thread in threads if thread is not place.thread and thread.frames]
     return {
         thread.id: [
             f"{frame.file}:{frame.line} in {frame.function}"
@@ -119,6 +131,13 @@ def _opened(innermost: Span | None) -> list[Frame]:
             function=str(place.get(names.CODE_FUNCTION, "")),
         )
     ]
+
+
+def _working(opened: Sequence[Span], task: TaskBegin | None) -> str:
+    """Return the id of the thread that the engine worked in, where an open span names it."""
+    named = [span for span in opened if names.WORKING_THREAD in span.attributes]
+    found = innermost(named, task.trace_id if task else None)
+    return str(found.attributes[names.WORKING_THREAD]) if found else ""
 
 
 def _stage(opened: Sequence[Span], span: Span | None) -> str:

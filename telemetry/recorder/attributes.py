@@ -11,6 +11,9 @@ from telemetry.recorder.redaction import CACHED_CHARACTERS, Redactor, cut, redac
 from telemetry.recorder.values import described, scalar, type_name
 
 LONGEST_TEXT: Final = 256 * 1024
+_MOST_TEXT: Final = 2 * 1024 * 1024  # characters of one record's attributes: it must find room
+_LONG_TEXT: Final = 4096  # a shorter one is never cut for that
+_MOST_ITEMS: Final = 4096  # of a list that stays one
 _DEEPEST: Final = 12
 _LARGEST_INT: Final = 2**63 - 1
 _MOST_KNOWN: Final = 4096
@@ -82,12 +85,21 @@ def _cleaned(attributes: Mapping[str, Any], redactor: Redactor) -> dict[str, Any
             cleaned[key + names.IS_NULL] = True
         else:
             cleaned[key] = _other(value, redactor)
+    _fit(cleaned)
     if type(cleaned.get(names.TASK_PARAMS)) is str:
         cleaned[names.TASK_PARAMS] = _clean_json(attributes[names.TASK_PARAMS], redactor)
     param = cleaned.get(names.PARAM_KEY)
     if type(param) is str and redactor.decides(param):
         _hide_parameter(param, cleaned, attributes, redactor)
     return cleaned
+
+
+def _fit(cleaned: dict[str, Any]) -> None:
+    """Cut the longest texts where all together are more than a record may hold."""
+    long = [key for key, value in cleaned.items() if type(value) is str and len(value) > _LONG_TEXT]
+    if len(long) > _MOST_TEXT // LONGEST_TEXT:
+        share = max(_LONG_TEXT, _MOST_TEXT // len(long))
+        cleaned.update({key: cut(cleaned[key], share) for key in long})
 
 
 def _learn(attributes: Mapping[str, Any], cleaned: Mapping[str, Any], redactor: Redactor) -> None:
@@ -159,7 +171,9 @@ def _other(value: Any, redactor: Redactor) -> Any:
     if kind is list or kind is tuple:
         items = list(value)
         if len({id(type(item)) for item in items}) <= 1 and all(map(_listable, items)):
-            return _plain_list(items, redactor, 0)
+            found = _plain_list(items, redactor, 0)
+            if _is_short(found):
+                return found
     elif kind is not dict:
         return plain(value, redactor)
     return cut(msgspec.json.encode(plain(value, redactor)).decode(), LONGEST_TEXT)
@@ -180,6 +194,13 @@ def _listable(item: Any) -> bool:
     if kind is int:
         return bool(-_LARGEST_INT <= item <= _LARGEST_INT)
     return kind is str or kind is bool or kind is float
+
+
+def _is_short(items: list[Any]) -> bool:
+    """Whether a list is no longer than a text may be; a longer one becomes a text, which is cut."""
+    if len(items) > _MOST_ITEMS:
+        return False
+    return sum(len(item) for item in items if type(item) is str) <= LONGEST_TEXT
 
 
 def _hide_parameter(

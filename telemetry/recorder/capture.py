@@ -19,6 +19,7 @@ from telemetry.recorder.exceptions import (
 )
 from telemetry.recorder.guard import Guard
 from telemetry.recorder.locals import Snapshot
+from telemetry.recorder.own_code import NO_CODE, OwnCode, own_caller
 from telemetry.recorder.redaction import Redactor, redacted, redacted_lines, shortened
 from telemetry.recorder.values import plain_text, type_name
 from telemetry.records import Error, ExceptionFacts, Frame
@@ -44,7 +45,7 @@ def capture(  # noqa: PLR0913 - each is a fact of the error that the exception d
     exc: BaseException,
     *,
     redactor: Redactor,
-    in_app: Sequence[str] = (),
+    own: OwnCode = NO_CODE,
     kind: str = "exception",
     place: Place = NOWHERE,
     trace_id: bytes | None = None,
@@ -57,15 +58,16 @@ def capture(  # noqa: PLR0913 - each is a fact of the error that the exception d
 ) -> Error:
     """Take down an exception with everything that is behind it.
 
-    `file`, `line` and `function` are those of the frame that raised `exc` itself; the exceptions
-    that caused it follow in the chain. `in_app` are the packages whose frames are our own.
+    `file`, `line` and `function` are those of the frame that raised `exc` itself, and where that
+    is a library's, `own_file` and its like those of ours that called it; the exceptions that
+    caused it follow in the chain. `own` is whose frames are our own.
     """
-    snapshot = Snapshot(redactor, in_app=in_app, guard=guard)
+    snapshot = Snapshot(redactor, own=own, guard=guard)
     linked = chain(exc)
     if not redactor.record_prompts:
         for link in linked:
             snapshot.learn_prompts(frame for frame, _ in frames_of(link.exception)[0])
-    facts = [_facts(each, snapshot, in_app) for each in linked]
+    facts = [_facts(each, snapshot, own) for each in linked]
     frames = facts[0].frames
     raised = frames[-1] if frames else Frame(file="", line=0, function="")
     type_ = type_name(type(exc))
@@ -83,14 +85,23 @@ def capture(  # noqa: PLR0913 - each is a fact of the error that the exception d
         stage=place.stage,
         loop_index=place.loop_index,
         loop_count=place.loop_count,
-        fingerprint=fingerprint(type_, frames, place.stage),
+        fingerprint=fingerprint(type_, _told_by(facts, own), place.stage),
         trace_id=trace_id,
         span_id=span_id,
         handled=handled,
         task_id=task_id,
         expression=expression,
         context={**_context(linked, snapshot), **(context or {})},
+        **own_place(frames),
     )
+
+
+def own_place(frames: Sequence[Frame]) -> dict[str, Any]:
+    """Return the fields of an error that name our own line, where a library's frame raised."""
+    found = own_caller(frames)
+    if found is None:
+        return {}
+    return {"own_file": found.file, "own_line": found.line, "own_function": found.function}
 
 
 def bare_error(exc: BaseException, kind: str, place: Place) -> Error:
@@ -123,11 +134,32 @@ def fingerprint(type_: str, frames: Sequence[Frame], stage: str) -> str:
     return hashlib.sha256(f"{type_}\n{place}\n{stage}".encode()).hexdigest()[:16]
 
 
-def _facts(link: Linked, snapshot: Snapshot, in_app: Sequence[str]) -> ExceptionFacts:
+def fingerprint_of_both(error: Error, cause: Error) -> str:
+    """Return what failures have in common that are the same way of telling of the same cause."""
+    both = f"{error.fingerprint}\n{cause.fingerprint}"
+    return hashlib.sha256(both.encode()).hexdigest()[:16]
+
+
+def passes_through(facts: ExceptionFacts, own: OwnCode) -> bool:
+    """Whether an exception was raised in code of one of our folders, or passed through some."""
+    return any(own.path_of(frame.file) is not None for frame in facts.frames)
+
+
+def _told_by(chain: Sequence[ExceptionFacts], own: OwnCode) -> Sequence[Frame]:
+    """Return the frames that a failure is known by: its own.
+
+    What our packages raise from what was raised in a folder of ours is known by the latter: the
+    line of theirs is the same for whatever goes wrong there.
+    """
+    through = (one for one in chain if passes_through(one, own)) if own.folders else iter(())
+    return next(through, chain[0]).frames
+
+
+def _facts(link: Linked, snapshot: Snapshot, own: OwnCode) -> ExceptionFacts:
     exc = link.exception
     frames, _ = frames_of(exc)
     # The budget is spent from the innermost frame outwards.
-    taken = [_frame(frame, line, snapshot, in_app) for frame, line in reversed(frames)]
+    taken = [_frame(frame, line, snapshot, own) for frame, line in reversed(frames)]
     module = _MODULE_OF(type(exc))
     return ExceptionFacts(
         type=plain_text(_QUALNAME_OF(type(exc))),
@@ -138,7 +170,7 @@ def _facts(link: Linked, snapshot: Snapshot, in_app: Sequence[str]) -> Exception
     )
 
 
-def _frame(frame: FrameType, line: int, snapshot: Snapshot, in_app: Sequence[str]) -> Frame:
+def _frame(frame: FrameType, line: int, snapshot: Snapshot, own: OwnCode) -> Frame:
     code = frame.f_code
     module = _module_of(frame)
     first, source = source_around(code.co_filename, line)
@@ -149,7 +181,7 @@ def _frame(frame: FrameType, line: int, snapshot: Snapshot, in_app: Sequence[str
         module=redacted(module),
         source=source,
         source_first_line=first,
-        in_app=any(module == name or module.startswith(f"{name}.") for name in in_app),
+        in_app=own.has(code.co_filename, module),
         locals=snapshot.of_frame(frame),
     )
 

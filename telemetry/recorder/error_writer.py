@@ -4,7 +4,6 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,15 +11,23 @@ import msgspec
 from opentelemetry import trace
 
 from telemetry import names
-from telemetry.recorder.capture import Place, bare_error, capture, fingerprint
+from telemetry.recorder.capture import (
+    Place,
+    bare_error,
+    capture,
+    fingerprint,
+    fingerprint_of_both,
+    passes_through,
+)
 from telemetry.recorder.exceptions import LONGEST_MESSAGE, chain, message, raised_at
 from telemetry.recorder.expression import expression_of
 from telemetry.recorder.leaving import Allowance, as_first_taken, inside_of_span, let_go
 from telemetry.recorder.logs import current_ids
 from telemetry.recorder.marks import Mark, mark_of, new_mark
+from telemetry.recorder.own_code import OwnCode
 from telemetry.recorder.recorded_span import RecordedSpan
 from telemetry.recorder.redaction import redacted, shortened
-from telemetry.recorder.suspects import cause, form_of, holds
+from telemetry.recorder.suspects import cause, form_of, holds, is_watched
 from telemetry.recorder.values import type_name
 from telemetry.records import Error, Kind, Raised
 
@@ -33,9 +40,9 @@ _REPORTED: Final = "Reported"  # the type of an error of which there is a text a
 class ErrorWriter:
     """Writes a recorder's errors. None of its methods raises because of a fault of telemetry."""
 
-    def __init__(self, recorder: "Recorder", in_app: Sequence[str]) -> None:
+    def __init__(self, recorder: "Recorder", own: OwnCode) -> None:
         self._recorder = recorder
-        self._in_app = tuple(in_app)
+        self._own = own
         self._busy = threading.local()
         self._allowance = Allowance()
 
@@ -176,7 +183,7 @@ class ErrorWriter:
         error = capture(
             exc,
             redactor=self._recorder.redactor,
-            in_app=self._in_app,
+            own=self._own,
             kind=kind,
             place=mark.place,
             trace_id=mark.trace_id,
@@ -199,9 +206,23 @@ class ErrorWriter:
         for link in chain(exc)[1:]:
             written = self._known(link.exception)
             if written is not None:
-                return _adding(error, caused_by=cause(written, "in its chain"))
-        found = {} if scope is None else scope.suspects.cause_of(error)
-        return _adding(error, caused_by=found) if found else error
+                return self._caused(error, written, "in its chain")
+        found = None if scope is None else scope.suspects.cause_of(error)
+        return self._caused(error, *found) if found else error
+
+    def _caused(self, error: Error, behind: Error, known_by: str) -> Error:
+        """Say what is behind an error; what our packages say of a folder's code is known by it."""
+        spoken_of = not is_watched(behind)  # a replay watches, and is to know its failure again
+        if spoken_of and self._own.folders and not passes_through(error.chain[0], self._own):
+            both = fingerprint_of_both(error, behind)
+            error = msgspec.structs.replace(error, fingerprint=both)
+        scope = self._recorder.task_scope
+        if scope is not None and behind.type == _REPORTED:
+            # A text says less than an exception of which nobody has said a word.
+            watched = scope.suspects.watched_in(behind.stage)
+            if watched is not None:
+                behind, known_by = watched, "handled before, in the same stage"
+        return _adding(error, caused_by=cause(behind, known_by))
 
     def _reported(self, text: str, frame: FrameType) -> Error:
         code = frame.f_code

@@ -9,11 +9,12 @@ import itertools
 import math
 import time
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, Final
 
 from telemetry.recorder.guard import Guard
+from telemetry.recorder.own_code import NO_CODE, OwnCode
 from telemetry.recorder.redaction import Redactor, shortened
 from telemetry.recorder.values import described, scalar, type_name
 
@@ -37,7 +38,7 @@ class Snapshot:
 
     Args:
         redactor: Decides what is hidden by its name.
-        in_app: Packages of whose objects the fields are shown, not the class alone.
+        own: Code of whose objects the fields are shown, not the class alone.
         guard: Contains what a value does after all: the other values are still shown.
         clock: Seconds; for tests.
     """
@@ -46,12 +47,12 @@ class Snapshot:
         self,
         redactor: Redactor,
         *,
-        in_app: Sequence[str] = (),
+        own: OwnCode = NO_CODE,
         guard: Guard | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redactor = redactor
-        self._in_app = tuple(in_app)
+        self._own = own
         self._guard = guard or Guard()
         self._clock = clock
         self._deadline = clock() + SECONDS
@@ -170,7 +171,7 @@ class Snapshot:
         package = type_name(kind).partition(".")[0]
         if package == _OWN_PACKAGE:
             return False  # a recorder in a local leads to all of telemetry's own state
-        return package in self._in_app or "__dataclass_fields__" in _NAMESPACE_OF(kind)
+        return self._own.has_class(kind) or "__dataclass_fields__" in _NAMESPACE_OF(kind)
 
 
 def own_locals(frame: FrameType) -> dict[str, Any]:

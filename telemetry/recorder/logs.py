@@ -8,6 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from telemetry import names
+from telemetry.recorder import active
 from telemetry.recorder.attributes import clean
 from telemetry.recorder.exceptions import message, stack_text
 from telemetry.recorder.recorded_span import parent_of
@@ -62,10 +63,11 @@ class JournalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        recorder = self._recorder
+        recorder = active.chosen() or self._recorder
         try:
             name: Any = record.name
             self._write(
+                recorder,
                 int(record.created * 1e9),
                 record.levelno,
                 name if type(name) is str else "",  # made by hand, it may have none
@@ -81,7 +83,7 @@ class JournalHandler(logging.Handler):
         try:
             code, thread = frame.f_code, threading.current_thread().name
             origin = _origin(code.co_filename, frame.f_lineno, code.co_name, thread)
-            self._write(time.time_ns(), level, logger.name, message, origin)
+            self._write(recorder, time.time_ns(), level, logger.name, message, origin)
         except Exception as fault:  # noqa: BLE001 - as above
             recorder.guard.contain(fault)
 
@@ -96,8 +98,14 @@ class JournalHandler(logging.Handler):
             listening = listening.parent if listening.propagate else None
         return True
 
+    @staticmethod
     def _write(
-        self, at_ns: int, level: int, logger: str, message: str, attributes: dict[str, Any]
+        recorder: "Recorder",
+        at_ns: int,
+        level: int,
+        logger: str,
+        message: str,
+        attributes: dict[str, Any],
     ) -> None:
         trace_id, span_id, _ = parent_of(None)
         log = Log(
@@ -109,7 +117,7 @@ class JournalHandler(logging.Handler):
             span_id=span_id,
             attributes=attributes,
         )
-        self._recorder.writer.append(_LOG, log)
+        recorder.writer.append(_LOG, log)
 
 
 def current_ids() -> tuple[bytes | None, bytes | None]:

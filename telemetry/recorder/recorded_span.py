@@ -13,7 +13,7 @@ from telemetry.recorder.attributes import clean
 from telemetry.recorder.exceptions import message, raised_at, stack_text
 from telemetry.recorder.marks import Mark, mark_of
 from telemetry.recorder.redaction import redacted
-from telemetry.records import Kind, SpanEnd, SpanEvent, SpanUpdate, Status
+from telemetry.records import Error, Kind, SpanEnd, SpanEvent, SpanUpdate, Status
 
 if TYPE_CHECKING:
     from telemetry.recorder.recorder import Recorder
@@ -234,7 +234,19 @@ class RecordedSpan(trace.Span):
             facts[names.ERROR_ID] = mark.raised_id
         if mark.taken is not None:
             facts[names.ERROR_FINGERPRINT] = mark.taken.fingerprint
+            facts |= _own_place(mark.taken)
         self.add_event(names.EXCEPTION_EVENT, {**facts, **(attributes or {})}, timestamp)
+
+
+def _own_place(error: Error) -> dict[str, Any]:
+    """Return our own line as attributes, where a library raised: the other is the convention's."""
+    if not error.own_file:
+        return {}
+    return {
+        names.ERROR_OWN_FILE: error.own_file,
+        names.ERROR_OWN_LINE: error.own_line,
+        names.ERROR_OWN_FUNCTION: error.own_function,
+    }
 
 
 def packed_links(

@@ -23,6 +23,7 @@ from telemetry.recorder.error_writer import ErrorWriter
 from telemetry.recorder.guard import Guard
 from telemetry.recorder.hooks import Hooks
 from telemetry.recorder.logs import JournalHandler
+from telemetry.recorder.own_code import FACT, IN_APP, OUR_PACKAGES, OwnCode
 from telemetry.recorder.plumbing import is_plumbing, shown_file
 from telemetry.recorder.recorded_span import RecordedSpan, packed_links, parent_of
 from telemetry.recorder.redaction import Redactor, redacted
@@ -31,7 +32,6 @@ from telemetry.recorder.values import scalar
 from telemetry.records import Error, Kind, ProcessEnd, SpanBegin, TaskBegin
 
 TASK_ROLE: Final = "task"
-IN_APP: Final = ("worker", "telemetry")
 _INTERNAL: Final = SpanKind.INTERNAL.value
 # Looked up once: a span begins in a few microseconds.
 _SPAN_BEGIN: Final = Kind.SPAN_BEGIN
@@ -60,14 +60,14 @@ class Recorder:
         writer: JournalWriter,
         *,
         record_prompts: bool = True,
-        in_app: Sequence[str] = IN_APP,
+        own: OwnCode = OUR_PACKAGES,
     ) -> None:
         self.writer = writer
         self.journal = writer.directory.name
         self.redactor = Redactor(record_prompts=record_prompts)
         self.guard = Guard()
         self.task_scope: TaskScope | None = None
-        self.errors = ErrorWriter(self, in_app)
+        self.errors = ErrorWriter(self, own)
         self._hooks = Hooks(self)
         # Its own source of ids: a task may seed the global one, twice with the same number.
         self._random = random.Random(os.urandom(32))  # noqa: S311 - ids, not secrets
@@ -82,6 +82,7 @@ class Recorder:
         facts: Mapping[str, Any] | None = None,
         record_prompts: bool = True,
         in_app: Sequence[str] = IN_APP,
+        own_code: Sequence[str] = (),
         rotate_bytes: int = ROTATE_BYTES,
         patient: bool = False,
     ) -> Self:
@@ -93,17 +94,21 @@ class Recorder:
             facts: What a report should know of the process; made plain and clean before written.
             record_prompts: Whether the values of prompts may be written.
             in_app: Packages whose frames are our own.
+            own_code: Folders whose code is our own, too: see `OwnCode`.
             rotate_bytes: Size after which the journal goes on in a new file.
             patient: Wait for a spool that can be written, whatever is wrong with it.
 
         Raises `OSError` when the spool cannot be written; a full disk is waited for in any case.
         What is recorded meanwhile is lost, and counted.
         """
-        clean_facts = plain(dict(facts or {}), Redactor(record_prompts=record_prompts))
+        own = OwnCode(in_app, own_code)
+        # Who reads the stacks of its death knows its code by them.
+        given = {**(facts or {}), **({FACT: list(own.folders)} if own.folders else {})}
+        clean_facts = plain(given, Redactor(record_prompts=record_prompts))
         writer = JournalWriter.create(
             spool, role=role, facts=clean_facts, rotate_bytes=rotate_bytes, patient=patient
         )
-        return cls(writer, record_prompts=record_prompts, in_app=in_app)
+        return cls(writer, record_prompts=record_prompts, own=own)
 
     @property
     def faults(self) -> int:

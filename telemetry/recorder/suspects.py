@@ -9,6 +9,7 @@ import msgspec
 from telemetry.records import Error
 
 MOST: Final = 32  # a task
+WATCHED: Final = "watched"  # how one was found that nobody has spoken of
 _SHORTEST_TEXT: Final = 4  # that another text may be searched for
 _LONGEST_TEXT: Final = 4096  # that is looked at for its form
 _WORDS: Final = 32  # of a form
@@ -57,25 +58,38 @@ class Suspects:
         self._kept[key] = Suspect(msgspec.structs.replace(error, chain=[]), error.message)
 
     def told_by(self, text: str) -> Error | None:
-        """Return the newest whose message a text is, or holds."""
+        """Return the newest whose message a text is, or holds.
+
+        A text that is too short to be anybody's in particular is that of the very newest alone.
+        """
         for suspect in reversed(self._kept.values()):
             if holds(text, suspect.error.message) or holds(text, suspect.said):
                 return suspect.error
+            if len(text) < _SHORTEST_TEXT:
+                return None
         return None
 
-    def cause_of(self, error: Error) -> dict[str, Any]:
-        """Say what is likely to have caused an error, and how that is known; {} if nothing is.
+    def cause_of(self, error: Error) -> tuple[Error, str] | None:
+        """Say what is likely to have caused an error, and how that is known; None if nothing is.
 
         It is "told by its text" when the error's message holds the other's, and "handled before,
         in the same stage" when nothing better is known.
         """
         found = self.told_by(error.message)
         if found is not None:
-            return cause(found, "told by its text")
+            return found, "told by its text"
+        alike = [one for one in reversed(self._kept.values()) if one.error.stage == error.stage]
+        # What somebody spoke of, or was caught with in hand, before what is only known by watching.
+        for suspect in sorted(alike, key=lambda one: is_watched(one.error)):
+            return suspect.error, "handled before, in the same stage"
+        return None
+
+    def watched_in(self, stage: str) -> Error | None:
+        """Return the newest exception of a stage that is only known by watching."""
         for suspect in reversed(self._kept.values()):
-            if suspect.error.stage == error.stage:
-                return cause(suspect.error, "handled before, in the same stage")
-        return {}
+            if is_watched(suspect.error) and suspect.error.stage == stage:
+                return suspect.error
+        return None
 
     def summary(self) -> str:
         """Say what was counted and not written; "" when all was written."""
@@ -85,6 +99,11 @@ class Suspects:
             if one.times > 1
         ]
         return "; ".join(repeated + [f"{self.left_out} others"] * bool(self.left_out))
+
+
+def is_watched(error: Error) -> bool:
+    """Whether an exception is only known because every one was watched for."""
+    return error.context.get("found") == WATCHED
 
 
 def cause(error: Error, known_by: str) -> dict[str, Any]:
@@ -97,6 +116,9 @@ def cause(error: Error, known_by: str) -> dict[str, Any]:
         "file": error.file,
         "line": error.line,
         "function": error.function,
+        "own_file": error.own_file,
+        "own_line": error.own_line,
+        "own_function": error.own_function,
         "expression": error.expression,
         "fingerprint": error.fingerprint,
         "known_by": known_by,

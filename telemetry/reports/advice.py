@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from telemetry.reports.company import RelativeFound, SameFailureFound
 from telemetry.reports.findings import CompletenessFound, FailureFound, HypothesisFound, ValueFound
 from telemetry.reports.hypotheses import POLLUTION
-from telemetry.reports.sentences import place_text, root_first, root_step
+from telemetry.reports.places import place_text
+from telemetry.reports.sentences import root_first, root_step
 from telemetry.reports.spoken import raised_in, told_of
 from telemetry.reports.wording import one_line, value_text
 
@@ -74,7 +75,10 @@ def _of_failure(failure: FailureFound) -> Iterator[str]:
     if root is not None and root.location.file:
         yield root_step(root)
         if location.file and location != root.location:
-            yield f"Then see what was made of it, at {place_text(location)}."
+            yield f"Then see what was made of it, at {place_text(failure.own or location)}."
+    elif failure.own:
+        where = place_text(location, failure.place)
+        yield f"Open {place_text(failure.own)}: what it called {where}."
     elif location.file:
         line = f"{one_line(location.file)}:{location.line}"
         said = _PLACES.get(failure.place, "Open {line} in {function}.")

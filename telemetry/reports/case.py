@@ -10,7 +10,7 @@ from telemetry.reports.company import AttemptFound, SameFailureFound
 from telemetry.reports.findings import LinksFound, ReplayFound
 from telemetry.reports.trace import TraceModel
 
-_NUMBERS: Final = frozenset({"line", "loop_index", "loop_count", "exit_code"})
+_NUMBERS: Final = frozenset({"line", "own_line", "loop_index", "loop_count", "exit_code"})
 _IDS: Final = frozenset({"event_id", "fingerprint", "trace_id", "span_id"})
 _TABLES: Final = frozenset({"caused_by", "root_cause", "record", "death"})
 _LISTS: Final = frozenset({"last_words", "open_spans"})

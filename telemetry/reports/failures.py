@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from telemetry.reports.findings import Location
+from telemetry.reports.places import told_location, told_own
 
 UNTOLD: Final = "untold"  # the kind of a failure that nobody wrote down
 
@@ -25,7 +26,8 @@ class FailedOnce(msgspec.Struct, frozen=True, kw_only=True):
 class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
     """Attempts that failed in one way; lists are newest first, without repeats.
 
-    The place, the message and the sentence are the newest's. `is_new` is whether it has failed
+    The place, the message and the sentence are the newest's; `own` is the line of ours that called
+    what raised, where that is a library's. `is_new` is whether it has failed
     under `release` alone; None where an attempt does not say its release. Of kind "untold" are the
     tasks that another application set to Failed; `first` and `last` are "" where no time is told.
     """
@@ -47,6 +49,7 @@ class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
     models: list[str]
     releases: list[str]
     is_new: bool | None
+    own: Location | None = None
 
 
 def grouped(attempts: Sequence[FailedOnce], *, release: str, since: str = "") -> list[FailureGroup]:
@@ -75,7 +78,6 @@ def _group(members: Sequence[FailedOnce], release: str) -> FailureGroup:
     newest = members[0].failure
     releases = _distinct(str(one.failure.get("release") or "") for one in members)
     unsaid = any(not one.failure.get("release") for one in members)
-    line = newest.get("line")
     times = [one.when for one in members if one.when]
     return FailureGroup(
         fingerprint=_text(newest, "fingerprint"),
@@ -84,11 +86,7 @@ def _group(members: Sequence[FailedOnce], release: str) -> FailureGroup:
         message=_text(newest, "message"),
         sentence=_text(newest, "sentence"),
         place=_text(newest, "place"),
-        location=Location(
-            file=_text(newest, "file"),
-            line=line if type(line) is int else 0,
-            function=_text(newest, "function"),
-        ),
+        location=told_location(newest),
         stage=_text(newest, "stage"),
         count=len(members),
         first=min(times, default=""),
@@ -99,6 +97,7 @@ def _group(members: Sequence[FailedOnce], release: str) -> FailureGroup:
         models=_distinct(one.model for one in members),
         releases=releases,
         is_new=None if unsaid and releases in ([], [release]) else releases == [release],
+        own=told_own(newest),
     )
 
 

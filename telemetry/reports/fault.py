@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from telemetry.recorder.own_code import own_caller
 from telemetry.records import Error, ExceptionFacts, Frame
 from telemetry.reports.case import TaskRow, well_formed
 from telemetry.reports.findings import (
@@ -18,6 +19,7 @@ from telemetry.reports.findings import (
     ValueFound,
 )
 from telemetry.reports.origins import values
+from telemetry.reports.places import location_of, told_location, told_own
 from telemetry.reports.progress import moment
 from telemetry.reports.spoken import NO_INDEX, NO_KEY, NOT_RECORDED, shown_as
 
@@ -37,11 +39,12 @@ def failure(
     own = [_exception(facts) for facts in error.chain]
     frames = _deciding(error, own)
     place = Location(file=error.file, line=error.line, function=error.function)
+    called = told_own(msgspec.structs.asdict(error)) or _own_of(frames)
     context = well_formed(error.context)
     caused_by = context.get("caused_by", {})
     before = _before(own, caused_by, recorded)
     root = _of_link(own, error.expression) or _of_handled(caused_by, before)
-    if root is not None and root.location == place and root.location.file:
+    if root is not None and (root.location, root.own) == (place, called) and place.file:
         root = None  # it says nothing new: the same line failed again
     death = context.get("death", {})
     return FailureFound(
@@ -64,6 +67,7 @@ def failure(
         exit_code=death.get("exit_code"),
         last_words=context.get("last_words", []),
         root=root,
+        own=called,
     )
 
 
@@ -76,11 +80,7 @@ def _of_row(row: TaskRow) -> FailureFound:
         message=str(told.get("message", "")),
         sentence=str(told.get("sentence") or row.error_message),
         place=str(told.get("place", "")),
-        location=Location(
-            file=str(told.get("file", "")),
-            line=told.get("line", 0),
-            function=str(told.get("function", "")),
-        ),
+        location=told_location(told),
         stage=str(told.get("stage", "")),
         at=row.returned,
         expression=str(told.get("expression", "")),
@@ -94,6 +94,7 @@ def _of_row(row: TaskRow) -> FailureFound:
         exit_code=told.get("exit_code"),
         last_words=told.get("last_words", []),
         root=_of_handled(told.get("caused_by", {}), []),
+        own=told_own(told),
     )
 
 
@@ -124,8 +125,13 @@ def _key(one: ExceptionFound) -> tuple[str, str, Location]:
 def _raised_at(one: ExceptionFound) -> Location:
     if not one.frames:
         return Location(file="", line=0, function="")
-    last = one.frames[-1]
-    return Location(file=last.file, line=last.line, function=last.function)
+    return location_of(one.frames[-1])
+
+
+def _own_of(frames: Sequence[FrameFound]) -> Location | None:
+    """Return our own line of a stack that ends in a library, as an older record has it."""
+    caller = own_caller(frames)
+    return location_of(caller) if caller else None
 
 
 def _innermost(chain: Sequence[ExceptionFound]) -> ExceptionFound:
@@ -144,6 +150,7 @@ def _of_link(own: Sequence[ExceptionFound], expression: str) -> RootCauseFound |
         place="raised at" if last.frames else "",
         location=_raised_at(last),
         expression=expression if _spoken_of(own) is last else "",
+        own=_own_of(last.frames),
     )
 
 
@@ -153,14 +160,14 @@ def _of_handled(
     """Return what was handled before, or the last cause of that; None where nothing is known."""
     last = _innermost(before) if before else None
     if last is None or last is before[0]:
-        told = {name: str(cause.get(name, "")) for name in ("type", "message", "file", "function")}
-        if not (told["type"] or told["message"]):
+        named, text = (str(cause.get(name, "")) for name in ("type", "message"))
+        if not (named or text):
             return None
-        location = Location(file=told["file"], line=cause.get("line", 0), function=told["function"])
-        named, text, place = told["type"], told["message"], str(cause.get("place", ""))
+        location, place = told_location(cause), str(cause.get("place", ""))
+        own = told_own(cause) or _own_of(last.frames if last else [])
     else:
         named, text, location = last.type, last.message, _raised_at(last)
-        place = "raised at" if last.frames else ""
+        place, own = "raised at" if last.frames else "", _own_of(last.frames)
     is_itself = last is None or last is before[0] or _spoken_of(before) is last
     return RootCauseFound(
         type=named,
@@ -170,6 +177,7 @@ def _of_handled(
         location=location,
         known_by=str(cause.get("known_by", "")),
         expression=str(cause.get("expression", "")) if is_itself else "",
+        own=own,
     )
 
 
@@ -238,5 +246,4 @@ def _frame(frame: Frame) -> FrameFound:
 
 def _sentence(error: Error) -> str:
     said = f"{error.type}: {error.message}" if error.message else error.type
-    where = f" ({error.place} {error.file}:{error.line} in {error.function})" if error.file else ""
-    return f"{said}{where}"
+    return f"{said} ({error.where})" if error.file else said

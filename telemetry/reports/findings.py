@@ -75,7 +75,8 @@ class RootCauseFound(msgspec.Struct, frozen=True, kw_only=True):
     """The innermost exception behind a failure, and where it was raised.
 
     `relation` is "cause" or "context" for the last link of the failure's own chain; else it was
-    "handled before", and `known_by` says how it is known to be behind the failure.
+    "handled before", and `known_by` says how it is known to be behind the failure. `own` is as it
+    is of a failure.
     """
 
     type: str
@@ -85,12 +86,15 @@ class RootCauseFound(msgspec.Struct, frozen=True, kw_only=True):
     location: Location
     known_by: str = ""
     expression: str = ""
+    own: Location | None = None
 
 
 class FailureFound(msgspec.Struct, frozen=True, kw_only=True):
     """What failed and where; `place` says how exactly the line is known.
 
-    `values` are of the root cause's lines where the failure's own line names none.
+    Where that line is a library's, `own` is the line of the worker's own code, or of the engine's
+    checkout, that called it. `values` are of the root cause's lines where the failure's own line
+    names none.
     """
 
     kind: str
@@ -112,6 +116,7 @@ class FailureFound(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None
     last_words: list[str]
     root: RootCauseFound | None = None
+    own: Location | None = None
 
 
 class ParamFound(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,8 +13,8 @@ from telemetry.reports.evidence import CONFIRMED, OPEN, RULED_OUT, Evidence, Sai
 from telemetry.reports.findings import FrameFound, HypothesisFound, Verdict
 from telemetry.reports.headway import LoopFound
 from telemetry.reports.laziness import lazy
+from telemetry.reports.pollution import pollution
 from telemetry.reports.races import race
-from telemetry.reports.sentences import counted
 from telemetry.reports.suspicions import (
     is_iterators,
     is_timeout,
@@ -48,7 +48,7 @@ def hypotheses(evidence: Evidence) -> list[HypothesisFound]:
         MUTATED: _mutated,
         ITERATOR: _iterator,
         LOGGING: _logging,
-        POLLUTION: _pollution,
+        POLLUTION: pollution,
         LAZY: lazy,
     }
     found = []
@@ -196,29 +196,6 @@ def _logging(evidence: Evidence) -> Said:
     if evidence.frames:
         return _none_of(evidence, "is of logging or of telemetry")
     return OPEN, evidence.for_want_of("a stack")
-
-
-def _pollution(evidence: Evidence) -> Said:
-    replayed, before = evidence.replayed, _tasks_before(evidence)
-    if replayed is None:
-        return OPEN, f"decided by a replay in a fresh process; {before}"
-    if replayed.same:
-        return RULED_OUT, f"a fresh process failed in the same way at {replayed.at}"
-    said = f"replayed in a fresh process at {replayed.at}: {replayed.says}"
-    if evidence.attempt and evidence.attempt.tasks_before:
-        return CONFIRMED, f"{said}; {before}; a chance of the machine is not excluded"
-    return OPEN, f"{said}; but {before}: chance, the machine or a race may explain it"
-
-
-def _tasks_before(evidence: Evidence) -> str:
-    before = evidence.attempt.tasks_before if evidence.attempt else None
-    if before is None:
-        return "what its process had run before is not recorded"
-    if not before and not evidence.completeness.complete:
-        return "no task that its process had run before is in the record, which is incomplete"
-    if not before:
-        return "it was the first task of its process"
-    return f"its process had run {counted(before, 'task')} before it"
 
 
 def _first(evidence: Evidence, claim: Any) -> FrameFound | Frame | None:

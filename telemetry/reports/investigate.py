@@ -30,6 +30,7 @@ from telemetry.reports.findings import (
 from telemetry.reports.headway import LoopFound, StageFound, StepsFound
 from telemetry.reports.hypotheses import hypotheses
 from telemetry.reports.parameters import defaults, model, params
+from telemetry.reports.places import place_text
 from telemetry.reports.relatives import SAME, fell_with, relatives_of
 from telemetry.reports.summary import summary
 from telemetry.reports.trace import TraceModel
@@ -241,11 +242,10 @@ def _against_previous(
 def _crash(found: FailureFound | None) -> dict[str, str]:
     if found is None:
         return {}
-    where = f"{found.location.file}:{found.location.line} in {found.location.function}"
     return {
         "type": found.type,
         "message": found.message,
-        "place": where if found.location.file else "",
+        "place": place_text(found.location, own=found.own),
         "stage": found.stage,
         "fingerprint": found.fingerprint,
     }

@@ -1,9 +1,9 @@
-"""What the forms of a report say in the same words: places, how far it got, what a record allows.
+"""What the forms of a report say in the same words: causes, how far it got, what a record allows.
 
 The texts may hold what strangers wrote: each form escapes them in its own way.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from telemetry.reports.findings import (
@@ -12,24 +12,18 @@ from telemetry.reports.findings import (
     FailureFound,
     FrameFound,
     Investigation,
-    Location,
     ParamFound,
     RootCauseFound,
 )
 from telemetry.reports.headway import StageFound
+from telemetry.reports.places import innermost, place_text, told_location, told_own
 from telemetry.reports.spoken import told_of
 from telemetry.reports.wording import one_line, value_text
 
 _LONGEST_NAME: Final = 60
 _NOBODYS: Final = {"", "model", "system"}  # layers that no task wrote
-_LONGEST_PLACE: Final = 300
 _LONGEST_CAUSE: Final = 400
 _WITHOUT_EXCEPTION: Final = {"death", "hang"}
-_HOW_KNOWN: Final = {
-    "stopped at": "the innermost line of Python when it ended; native code may be below it",
-    "opened at": "not the line of the failure: it opened what was at work then",
-    "reported at": "not the line of the failure: only its text was passed on, told here",
-}
 _HANDLED: Final = "handled before"  # the relation of one that is not in the chain itself
 # What an exception of a chain is to the one before it.
 _RELATIONS: Final = {
@@ -39,33 +33,11 @@ _RELATIONS: Final = {
     "member": "member of its group",
     _HANDLED: "handled before, and behind it",
 }
-NO_PLACE: Final = "not known: nothing that arrived names it"
 
 
 def counted(number: int, one: str, many: str = "") -> str:
     """Count things: 1 frame, 13 frames."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def place_text(location: Location, place: str = "") -> str:
-    """Write a place: raised at file:line in function; "" where no file is known."""
-    if not location.file:
-        return ""
-    said = f"{one_line(location.file, _LONGEST_PLACE)}:{location.line}"
-    if location.function:
-        said = f"{said} in {one_line(location.function, _LONGEST_PLACE)}"
-    return f"{one_line(place, _LONGEST_NAME)} {said}".strip()
-
-
-def innermost(frames: Sequence[FrameFound], location: Location) -> FrameFound | None:
-    """Return the frame that a location is of, the innermost first; None where there is none."""
-    spot = location.file, location.line
-    return next((one for one in reversed(frames) if (one.file, one.line) == spot), None)
-
-
-def how_known(place: str) -> str:
-    """Say how exactly a place is known, where it is not the very line that raised."""
-    return _HOW_KNOWN.get(place, "")
 
 
 def relation_text(relation: str) -> str:
@@ -82,13 +54,15 @@ def root_text(root: RootCauseFound) -> str:
     """Tell the root cause with its place: caused by KeyError: 'a', raised at file:line in f."""
     said = _named(root)
     said = f"behind it: {said}" if root.relation == _HANDLED else f"caused by {said}"
-    where = place_text(root.location, root.place or "raised at")
+    where = place_text(root.location, root.place or "raised at", root.own)
     return f"{said}, {where}" if where else said
 
 
 def root_step(root: RootCauseFound) -> str:
-    """Say where to begin: at the place of the root cause."""
-    where, said = place_text(root.location), _named(root)
+    """Say where to begin: at the place of the root cause, or at the line of ours that led there."""
+    where, said = place_text(root.own or root.location), _named(root)
+    if root.own:
+        said = f"{said}, {place_text(root.location, root.place or 'raised at')}"
     if root.relation != _HANDLED:
         return f"Open {where}, the root cause: {said}."
     known = f" ({one_line(root.known_by, _LONGEST_NAME)})" if root.known_by else ""
@@ -114,6 +88,12 @@ def root_frame(failure: FailureFound) -> FrameFound | None:
     """Return the frame that raised the root cause; None where the record does not have it."""
     found = root_exception(failure)
     return innermost(found.frames[-1:], failure.root.location) if found and failure.root else None
+
+
+def root_own_frame(failure: FailureFound) -> FrameFound | None:
+    """Return the frame of ours that called what raised the root cause, where that is another's."""
+    found = root_exception(failure)
+    return innermost(found.frames, failure.root.own) if found and failure.root else None
 
 
 def root_exception(failure: FailureFound) -> ExceptionFound | None:
@@ -142,13 +122,7 @@ def handled_text(failure: FailureFound) -> str:
 
 def cause_text(cause: Mapping[str, Any]) -> str:
     """Say what was handled before and is behind the failure, and how that is known."""
-    line = cause.get("line")
-    location = Location(
-        file=str(cause.get("file") or ""),
-        line=line if isinstance(line, int) else 0,
-        function=str(cause.get("function") or ""),
-    )
-    where = place_text(location, str(cause.get("place") or ""))
+    where = place_text(told_location(cause), str(cause.get("place") or ""), told_own(cause))
     known_by = str(cause.get("known_by") or "")
     if known_by and not known_by.startswith("handled before"):
         known_by = f"behind it, {known_by}"

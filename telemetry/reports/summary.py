@@ -6,6 +6,7 @@ from typing import Any
 from telemetry.reports.case import Case
 from telemetry.reports.findings import CompletenessFound, FailureFound
 from telemetry.reports.headway import LoopFound, StageFound
+from telemetry.reports.places import place_text, told_location, told_own
 from telemetry.reports.relatives import OTHERWISE, SAME, fell_with
 from telemetry.reports.sentences import handled_text, root_first, root_text
 from telemetry.reports.wording import duration, one_line
@@ -66,17 +67,17 @@ def _what(failure: FailureFound) -> str:
         said = f"{said}; {root_text(root)}"
     location = failure.location
     if location.file:
-        where = f"{location.file}:{location.line} in {location.function}"
-        own = "the failure itself " if root is not None else ""
-        said = f"{said}; {own}{failure.place or 'at'} {one_line(where, 300)}"
+        itself = "the failure itself " if root is not None else ""
+        where = place_text(location, failure.place or "at", failure.own)
+        said = f"{said}; {itself}{where}"
     return said
 
 
 def _cause(cause: Mapping[str, Any]) -> str:
     """Say what was handled before and is behind it."""
-    where = f"{cause.get('file', '')}:{cause.get('line', 0)} in {cause.get('function', '')}"
+    where = place_text(told_location(cause), "raised at", told_own(cause))
     said = f"behind it is {cause.get('type', '')}: {cause.get('message', '')}"
-    return one_line(f"{said}, raised at {where}" if cause.get("file") else said, 500)
+    return one_line(f"{said}, {where}" if where else said, 500)
 
 
 def _not_run(case: Case) -> str:

@@ -188,8 +188,8 @@ def _moments(
     for part in attempt.parts:
         yield from _of_part(attempt, part, error, endings)
     if error is not None:
-        where = f" ({error.place} {error.file}:{error.line} in {error.function})"
-        text = f"{error.type}: {error.message}{where if error.file else ''}"
+        where = f" ({error.where})" if error.file else ""
+        text = f"{error.type}: {error.message}{where}"
         yield error.at_ns, 2, "failure", text, ""
     for event in events:
         yield event.at_ns, 3, "queue", _of_event(event), ""

@@ -221,8 +221,7 @@ def _error_lines(error: Error, branch: str) -> Iterator[Line]:
     said = f"✗ {error.type}: {error.message}{handled}"
     yield Line(times="", branch=branch, name=said, mood="error")
     if error.file:
-        where = f"  {error.place} {error.file}:{error.line} in {error.function}"
-        yield Line(times="", branch=branch, name=where, mood="error")
+        yield Line(times="", branch=branch, name=f"  {error.where}", mood="error")
 
 
 def _record(model: TraceModel) -> str:

@@ -238,6 +238,9 @@ def _tags(error: Error, around: Mapping[str, Any]) -> dict[str, str]:
     tags |= {"trace_id": error.trace_id.hex()} if error.trace_id else {}
     tags |= {"stage": error.stage} if error.stage else {}
     tags |= {"loop": f"{error.loop_index}/{error.loop_count}"} if error.loop_count else {}
+    if error.own_file:
+        name = PurePath(error.own_file).name
+        tags["called_at"] = f"{name}:{error.own_line} in {error.own_function}"
     return tags | {"kind": error.kind, "place": error.place}
 
 
@@ -253,7 +256,7 @@ def _contexts(error: Error, around: Surroundings) -> dict[str, Any]:
             "span_id": error.span_id.hex() if error.span_id else "0" * 16,
         },
         "failure": {
-            "place": f"{error.place} {error.file}:{error.line} in {error.function}",
+            "place": error.where,
             "expression": error.expression,
             "stage": error.stage,
             "loop index": error.loop_index,

@@ -1,7 +1,7 @@
 """The Python stacks that a process leaves, written from C: how they come to be, what they say."""
 
 from telemetry.stacks.reading import Dump, Thread, described, is_part, parse, read
-from telemetry.stacks.writing import ASK, ASKED_BY, STACKS_FILE, write_to
+from telemetry.stacks.writing import ASK, ASKED_BY, STACKS_FILE, renew, write_to
 
 __all__ = [
     "ASK",
@@ -13,5 +13,6 @@ __all__ = [
     "is_part",
     "parse",
     "read",
+    "renew",
     "write_to",
 ]

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final, NamedTuple
 
 from telemetry.recorder.capture import source_around
-from telemetry.recorder.recorder import IN_APP
+from telemetry.recorder.own_code import OwnCode
 from telemetry.recorder.redaction import redacted
 from telemetry.records import Frame
 from telemetry.stacks.writing import STACKS_FILE
@@ -67,13 +67,20 @@ class Dump(NamedTuple):
 
     @property
     def stopped(self) -> Thread | None:
-        """The thread whose innermost frame is the place; None where none has a Python frame.
+        """The thread whose innermost frame is the place; None where none has a Python frame."""
+        return self.stopped_with("")
+
+    def stopped_with(self, work: str) -> Thread | None:
+        """Return the thread whose innermost frame is the place; None where none has one of Python.
 
         It is the one that crashed or left. Where that was a native thread, or a signal from outside
-        asked, it is the main thread, which runs the task and is the last that faulthandler writes.
+        asked, it is the one that is at `work`, by its id; else the main thread, which runs the task
+        and is the last that faulthandler writes.
         """
         current = [one for one in self.threads if one.current and self.cause]
-        return next((one for one in (*current, *self.threads[::-1]) if one.frames), None)
+        at_work = [one for one in self.threads if work and one.id == work]
+        known = (*current, *at_work, *self.threads[::-1])
+        return next((one for one in known if one.frames), None)
 
 
 def read(directory: Path) -> list[Dump]:
@@ -111,9 +118,9 @@ def is_part(line: str) -> bool:
     return line == _CUT_LINE or any(part.fullmatch(line) for part in parts)
 
 
-def described(frames: Iterable[Frame]) -> list[Frame]:
+def described(frames: Iterable[Frame], own: OwnCode) -> list[Frame]:
     """Add to frames what can be read about them: module, source around the line, whether ours."""
-    return [_described(frame) for frame in frames]
+    return [_described(frame, own) for frame in frames]
 
 
 @dataclass(slots=True)
@@ -166,10 +173,10 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(next(filter(None, found.groups())), 16)), text)
 
 
-def _described(frame: Frame) -> Frame:
+def _described(frame: Frame, own: OwnCode) -> Frame:
     linecache.checkcache(frame.file)
     first, source = source_around(frame.file, frame.line)
-    module = _module(frame.file)
+    module = _module(frame.file, own)
     return Frame(
         file=frame.file,
         line=frame.line,
@@ -177,12 +184,24 @@ def _described(frame: Frame) -> Frame:
         module=module,
         source=source,
         source_first_line=first,
-        in_app=module.partition(".")[0] in IN_APP,
+        in_app=own.has(frame.file, module),
     )
 
 
+def _module(file: str, own: OwnCode) -> str:
+    """Return the dotted name of the module in a file.
+
+    In a folder of our own it is that of its path there: its folders need be no packages.
+    """
+    below = own.path_of(file)
+    if below is None:
+        return _packaged(file)
+    path = PurePath(below)
+    return ".".join([*path.parent.parts, *([] if path.name == "__init__.py" else [path.stem])])
+
+
 @lru_cache(maxsize=1024)
-def _module(file: str) -> str:
+def _packaged(file: str) -> str:
     """Return the dotted name of the module in a file: as far up as there are packages."""
     path = Path(file)
     if not path.is_absolute():  # "<string>", "<frozen …>"

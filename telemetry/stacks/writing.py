@@ -4,6 +4,7 @@ import faulthandler
 import functools
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn, TextIO
@@ -26,6 +27,7 @@ _ENDING: Final = (
 ASKED_BY: Final = frozenset(number.name for number in _ENDING)
 _STDERR: Final = 2
 _leave = os._exit  # before it is wrapped
+_stacks: TextIO | None = None
 
 
 def write_to(directory: Path) -> bool:
@@ -36,8 +38,10 @@ def write_to(directory: Path) -> bool:
     that it forks leave none. To be called from the main thread. Where the directory takes no file,
     stderr takes the stacks, and False says that this is to be called again.
     """
+    global _stacks  # noqa: PLW0603 - there is one faulthandler, which takes one file
     file = _opened(directory / STACKS_FILE)
     stacks = file or os.fdopen(os.dup(_STDERR), "w")  # faulthandler holds it as long as it writes
+    _stacks = stacks
     faulthandler.enable(file=stacks, all_threads=True)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # That waits for native code to return, and then makes an exception of it.
@@ -48,6 +52,21 @@ def write_to(directory: Path) -> bool:
     _wrap_exit(stacks)
     _leave_none_in_forks()
     return file is not None
+
+
+def renew(numbers: Iterable[int]) -> None:
+    """Have stacks be left again at signals that somebody else has had a handler for.
+
+    To be called from the main thread, when the handlers of before are back.
+    """
+    if _stacks is None:
+        return
+    for number in numbers:
+        if number in (*_ENDING, ASK):
+            faulthandler.unregister(number)
+            if (handler := signal.getsignal(number)) is not None:
+                signal.signal(number, handler)  # it may be newer than what was there at first
+            faulthandler.register(number, file=_stacks, all_threads=True, chain=number != ASK)
 
 
 def _opened(path: Path) -> TextIO | None:

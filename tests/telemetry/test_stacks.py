@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry import stacks
+from telemetry.recorder.own_code import OUR_PACKAGES
 from telemetry.stacks import Dump, Thread, reading
 
 PROGRAM = """
@@ -214,7 +215,7 @@ def test_a_frame_is_described_by_what_is_on_disk() -> None:
     here = Path(reading.__file__)
     line = next(n for n, text in enumerate(here.read_text().splitlines(), 1) if "def parse" in text)
     text = f'Thread 0x1 (most recent call first):\n  File "{here}", line {line} in parse\n'
-    (frame,) = stacks.described(stacks.parse(text)[0].threads[0].frames)
+    (frame,) = stacks.described(stacks.parse(text)[0].threads[0].frames, OUR_PACKAGES)
     assert (frame.module, frame.in_app) == ("telemetry.stacks.reading", True)
     assert frame.source[line - frame.source_first_line].startswith("def parse")
 
@@ -223,7 +224,7 @@ def test_a_frame_is_described_by_what_is_on_disk() -> None:
 def test_a_frame_of_no_file_is_described_as_far_as_can_be(file: str) -> None:
     """Nothing is known of it, and nothing is raised."""
     text = f'Thread 0x1 (most recent call first):\n  File "{file}", line 7 in f\n'
-    (frame,) = stacks.described(stacks.parse(text)[0].threads[0].frames)
+    (frame,) = stacks.described(stacks.parse(text)[0].threads[0].frames, OUR_PACKAGES)
     assert (frame.file, frame.line, frame.function) == (file, 7, "f")
     assert (frame.in_app, frame.source) == (False, [])
 

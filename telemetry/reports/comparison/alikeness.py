@@ -8,7 +8,8 @@ from telemetry.reports.comparison.side import Compared
 from telemetry.reports.comparison.significance import hidden, impersonal, same
 from telemetry.reports.comparison.value import Alike, Divergence
 from telemetry.reports.findings import FailureFound
-from telemetry.reports.sentences import lacks, place_text
+from telemetry.reports.places import place_text
+from telemetry.reports.sentences import lacks
 from telemetry.reports.wording import one_line
 
 _LONGEST: Final = 300
@@ -112,7 +113,7 @@ def _failed(failure: FailureFound | None) -> str:
     said = f"{failure.type}: {failure.message}" if failure.message else failure.type
     if failure.kind in _DEATHS:
         said = failure.message or failure.type
-    where = place_text(failure.location, failure.place)
+    where = place_text(failure.location, failure.place, failure.own)
     stage = f" in stage {one_line(failure.stage, 60)}" if failure.stage else ""
     return one_line(said, _LONGEST) + (f", {where}" if where else "") + stage
 

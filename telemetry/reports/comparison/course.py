@@ -23,7 +23,9 @@ _ENGINE: Final = names.engine("")
 _DEATHS: Final = ("death", "hang")
 _TWO_ENDS: Final = ("stage", "engine")  # what is told when it begins, and again when it ends
 # How a call came to its result, not what it is: whether the engine had the model already.
-_UNTOLD: Final = frozenset(f"{names.ENGINE_RESULT}{one}" for one in ("already_loaded", "seconds"))
+_UNTOLD: Final = frozenset(
+    [f"{names.ENGINE_RESULT}already_loaded", f"{names.ENGINE_RESULT}seconds", names.ENGINE_FILES]
+)
 _OF_STAGES: Final = (
     names.INPUT_PICTURES,
     names.INPUT_VIDEOS,

@@ -29,7 +29,7 @@ from telemetry.reports.html.parts import (
     section,
     table,
 )
-from telemetry.reports.sentences import place_text
+from telemetry.reports.places import place_text
 from telemetry.reports.wording import cut
 
 _LONGEST: Final = 200
@@ -143,7 +143,7 @@ def _point(name: str, side: SideFound) -> Content:
     if crash is None:
         return tag("h3", name), tag("p", first_upper(side.says))
     failure = crash.failure
-    where = place_text(failure.location, failure.place) or failure.sentence
+    where = place_text(failure.location, failure.place, failure.own) or failure.sentence
     return (
         tag("h3", name, ": ", tag("code", breakable(cut(where, 400)))),
         tag("p", first_upper(crash.pattern)),

@@ -19,7 +19,7 @@ from telemetry.reports.comparison.value import (
 )
 from telemetry.reports.markdown import blocks as md
 from telemetry.reports.markdown.blocks import Block
-from telemetry.reports.sentences import place_text
+from telemetry.reports.places import place_text
 
 # Characters of a value; the first that lets it fit, else the last, and rows are left out.
 _LONGEST: Final = (300, 120, 60)
@@ -91,7 +91,7 @@ def _crash(found: Comparison, longest: int) -> Iterator[Block]:
             yield md.paragraph(f"**{name}**: {md.prose(side.says)}")
             continue
         failure = side.crash.failure
-        where = place_text(failure.location, failure.place) or failure.sentence
+        where = place_text(failure.location, failure.place, failure.own) or failure.sentence
         yield md.paragraph(f"**{name}**: {md.code(where, 700)}; {md.prose(side.crash.pattern)}")
         if side.crash.around:
             yield md.folded(f"The records around the failure of {name}", _around(side.crash))

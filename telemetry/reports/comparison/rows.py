@@ -11,8 +11,8 @@ from telemetry.reports.comparison.value import SIDES, ComparedFound, Side
 from telemetry.reports.endings import Endings
 from telemetry.reports.findings import FailureFound
 from telemetry.reports.parameters import asked_params, value_of
+from telemetry.reports.places import place_text
 from telemetry.reports.progress import moment
-from telemetry.reports.sentences import place_text
 from telemetry.reports.wording import duration
 
 _IDS: Final = "differs between any two tasks"
@@ -133,7 +133,7 @@ _FACTS: Final[Mapping[str, Callable[[FailureFound], Any]]] = {
     "kind": lambda one: one.kind,
     "type": lambda one: one.type,
     "message": lambda one: one.message,
-    "place": lambda one: place_text(one.location, one.place) or None,
+    "place": lambda one: place_text(one.location, one.place, one.own) or None,
     "stage": lambda one: one.stage or None,
     "expression": lambda one: one.expression or None,
     "signal": lambda one: one.signal or None,

@@ -20,7 +20,7 @@ from telemetry.reports.comparison.value import (
     SideFound,
     TimingCompared,
 )
-from telemetry.reports.sentences import place_text
+from telemetry.reports.places import place_text
 from telemetry.reports.terminal import blocks
 from telemetry.reports.wording import one_line
 
@@ -110,7 +110,9 @@ def _ended(side: SideFound) -> str:
     if side.crash is None:
         return side.says
     failure = side.crash.failure
-    return place_text(failure.location, failure.place) or failure.sentence or failure.type
+    return (
+        place_text(failure.location, failure.place, failure.own) or failure.sentence or failure.type
+    )
 
 
 def _point(crash: CrashPoint, *, everything: bool) -> Iterator[RenderableType]:

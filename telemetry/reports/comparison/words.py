@@ -19,6 +19,7 @@ from telemetry.reports.comparison.value import (
     TimingCompared,
 )
 from telemetry.reports.moments import MomentFound
+from telemetry.reports.places import CALLED_AT
 from telemetry.reports.sentences import counted
 from telemetry.reports.wording import cut, duration, one_line, value_text
 
@@ -156,9 +157,11 @@ def _of(row: ParamCompared, side: Side) -> ParamSide | None:
 
 
 def _short_place(text: str) -> str:
-    """Leave of a place's path the name of the file."""
-    before, at, path = text.partition(" at ")
-    return f"{before}{at}{PurePath(path).name}" if at else text
+    """Leave of a place's path the file's name; a line of ours comes first, for room is short."""
+    raised, called, own = text.partition(f", {CALLED_AT} ")
+    before, at, path = raised.partition(" at ")
+    said = f"{before}{at}{PurePath(path).name}" if at else raised
+    return f"{CALLED_AT} {PurePath(own).name}, {said}" if called else said
 
 
 def _named_value(value: Mapping[str, Any]) -> str:

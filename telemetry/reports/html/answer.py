@@ -22,17 +22,22 @@ from telemetry.reports.html.parts import (
     value,
 )
 from telemetry.reports.html.source import listing
-from telemetry.reports.sentences import (
+from telemetry.reports.places import (
+    CALLED_AT,
     NO_PLACE,
-    conclusions,
-    handled_text,
     how_known,
     innermost,
-    no_value,
+    location_of,
     place_text,
+)
+from telemetry.reports.sentences import (
+    conclusions,
+    handled_text,
+    no_value,
     root_first,
     root_frame,
     root_known,
+    root_own_frame,
     root_text,
 )
 from telemetry.reports.wording import cut, one_line, value_text
@@ -88,7 +93,7 @@ def _place(failure: FailureFound, headline: str) -> Html:
         None if one_line(_raised(failure), 800) in headline else _what(failure),
         tag("p", first_upper(cut(root_text(root), 1000)), class_="raised") if root else None,
         tag("p", first_upper(why), ".", class_="known") if why else None,
-        tag("p", _spot(failure.location, failure.place), class_="where"),
+        tag("p", _spot(failure.location, failure.place), _called(failure), class_="where"),
         tag("p", first_upper(known), ".", class_="known") if known else None,
         tag("p", "An exception before it: ", cut(behind, 800), class_="known") if behind else None,
         class_="error",
@@ -119,6 +124,11 @@ def _spot(location: Location, place: str) -> Content:
         _file_line(file, location.line),
         (" in ", tag("code", breakable(function))) if function else None,
     )
+
+
+def _called(failure: FailureFound) -> Content:
+    """Write after a library's place the line of our own that called it."""
+    return (", ", _spot(failure.own, CALLED_AT)) if failure.location.file and failure.own else None
 
 
 def _file_line(file: str, line: int) -> Html:
@@ -182,10 +192,13 @@ def _where(failure: FailureFound) -> Section:
     body: list[Content] = []
     if failure.root and behind and behind.source:
         body.append(_figure(root_text(failure.root), behind, failure.root.expression))
+        body.append(_own_figure(root_own_frame(failure)))
     if frame and frame.source:
-        said = f"{place_text(failure.location, failure.place)}; the source is as it was then"
+        place = place_text(failure.location, failure.place, failure.own)
+        said = f"{place}; the source is as it was then"
         own = f"the failure itself {said}" if body else said
         body.append(_figure(own, frame, failure.expression))
+        body.append(_own_figure(innermost(failure.frames, failure.own)))
     elif not body:
         body.append(muted("The record holds no source lines of this place."))
     if failure.last_words:
@@ -200,6 +213,13 @@ def _where(failure: FailureFound) -> Section:
 def _figure(said: str, frame: FrameFound, expression: str) -> Html:
     caption = tag("figcaption", said)
     return tag("figure", caption, listing(frame, expression))
+
+
+def _own_figure(frame: FrameFound | None) -> Html | None:
+    """Show the source around our own line, where what raised is a library's."""
+    if frame is None or not frame.source:
+        return None
+    return _figure(place_text(location_of(frame), CALLED_AT), frame, "")
 
 
 def _value(found: Investigation, failure: FailureFound) -> Section:

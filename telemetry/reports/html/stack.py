@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from telemetry.recorder.own_code import own_caller
 from telemetry.reports.findings import ExceptionFound, FailureFound, FrameFound
 from telemetry.reports.html.markup import Content, Html, join, tag
 from telemetry.reports.html.parts import (
@@ -74,12 +75,13 @@ def _folds(
 ) -> Iterator[Content]:
     inward = list(reversed(frames))
     left = len(inward) - _INNERMOST - _OUTERMOST
+    own = own_caller(frames)
     for number, frame in enumerate(inward):
         if left > 0 and number == _INNERMOST:
             yield more(left, "frames in between")
         if left <= 0 or not _INNERMOST <= number < _INNERMOST + left:
             given = expression if number == 0 else ""
-            yield _frame(frame, given, allowance, opened=number == 0)
+            yield _frame(frame, given, allowance, opened=number == 0 or frame is own)
 
 
 def _frame(frame: FrameFound, expression: str, allowance: Allowance, *, opened: bool) -> Html:

@@ -4,32 +4,37 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
+from telemetry.recorder.own_code import own_caller
 from telemetry.reports.findings import (
     ExceptionFound,
     FailureFound,
     FrameFound,
     Investigation,
-    Location,
 )
 from telemetry.reports.markdown import blocks as md
 from telemetry.reports.markdown.blocks import Block
 from telemetry.reports.moments import MomentFound
-from telemetry.reports.sentences import (
+from telemetry.reports.places import (
+    CALLED_AT,
     NO_PLACE,
+    how_known,
+    innermost,
+    location_of,
+    place_text,
+)
+from telemetry.reports.sentences import (
     counted,
     death_text,
     handled_text,
-    how_known,
-    innermost,
     no_stack,
     no_value,
     other_exceptions,
-    place_text,
     relation_text,
     root_exception,
     root_first,
     root_frame,
     root_known,
+    root_own_frame,
     root_text,
 )
 from telemetry.reports.wording import one_line
@@ -45,10 +50,12 @@ def root_cause(found: Investigation, failure: FailureFound, longest: int) -> Ite
     yield md.bullets(_facts(failure))
     if behind := root_frame(failure):
         yield source(behind)
+    yield from _own_source(root_own_frame(failure))
     if frame := innermost(failure.frames, failure.location):
         if behind:
             yield md.paragraph("The failure itself:")
         yield source(frame)
+    yield from _own_source(innermost(failure.frames, failure.own))
     if failure.last_words:
         yield md.paragraph("Its last words on stderr:")
         yield md.fence(failure.last_words[-_MOST_WORDS:])
@@ -95,8 +102,17 @@ def source(frame: FrameFound) -> Block:
     )
 
 
+def _own_source(frame: FrameFound | None) -> Iterator[Block]:
+    """Show the source around our own line, where what raised is a library's."""
+    if frame:
+        yield md.paragraph(
+            f"{CALLED_AT.capitalize()} {md.code(place_text(location_of(frame)), 700)}:"
+        )
+        yield source(frame)
+
+
 def _facts(failure: FailureFound) -> Iterator[str]:
-    place = place_text(failure.location, failure.place)
+    place = place_text(failure.location, failure.place, failure.own)
     if root := root_first(failure):
         yield md.prose(root_text(root), 1600)
         if known := root_known(failure):
@@ -139,7 +155,7 @@ def _frames(frames: list[FrameFound], longest: int) -> Iterator[Block]:
         yield md.paragraph(f"*… {counted(left_out, 'outer frame')} left out.*")
     for group in groups[left_out:]:
         frame, again = group[-1], len(group) - 1
-        place = place_text(Location(file=frame.file, line=frame.line, function=frame.function))
+        place = place_text(location_of(frame))
         yield md.folded(
             f"{place} ({again:,} times more)" if again else place, _frame(frame, longest)
         )
@@ -157,6 +173,6 @@ def _of_chain(exception: ExceptionFound) -> str:
     relation = relation_text(exception.relation)
     if not exception.frames:
         return f"{relation}: {md.code(said, 600)}"
-    last = exception.frames[-1]
-    place = place_text(Location(file=last.file, line=last.line, function=last.function))
+    own, raised = own_caller(exception.frames), exception.frames[-1]
+    place = place_text(location_of(raised), own=location_of(own) if own else None)
     return f"{relation}: {md.code(said, 600)}, raised at {md.code(place, 700)}"

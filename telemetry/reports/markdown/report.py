@@ -9,13 +9,13 @@ from telemetry.reports.markdown import blocks as md
 from telemetry.reports.markdown import course
 from telemetry.reports.markdown.blocks import Block
 from telemetry.reports.markdown.failure import around, root_cause
+from telemetry.reports.places import place_text
 from telemetry.reports.relatives import BY_ITSELF
 from telemetry.reports.sentences import (
     conclusions,
     counted,
     facts,
     lacks,
-    place_text,
 )
 from telemetry.reports.wording import value_text
 
@@ -95,7 +95,7 @@ def _short(found: Investigation) -> Iterator[str]:
     failure = found.failure
     if not failure:
         return
-    if place := place_text(failure.location, failure.place):
+    if place := place_text(failure.location, failure.place, failure.own):
         yield f"where: {md.code(place, 700)}"
     for one in failure.values[:3]:
         yield f"{md.code(one.name)} was {md.code(value_text(one.value))}, {md.prose(one.origin)}"

@@ -83,6 +83,9 @@ def _raised(span: Span, event: Event, lineage: Lineage) -> Error:
         handled=_handled(span, event, lineage),
         expression=_text(said, names.ERROR_EXPRESSION),
         fingerprint=_text(said, names.ERROR_FINGERPRINT),
+        own_file=_text(said, names.ERROR_OWN_FILE),
+        own_line=_number(said, names.ERROR_OWN_LINE),
+        own_function=_text(said, names.ERROR_OWN_FUNCTION),
         **_whereabouts(span, event.at_ns, lineage),
     )
 

@@ -7,28 +7,33 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from telemetry.recorder.own_code import own_caller
 from telemetry.reports.findings import (
     ExceptionFound,
     FailureFound,
     FrameFound,
     Investigation,
-    Location,
 )
-from telemetry.reports.sentences import (
+from telemetry.reports.places import (
+    CALLED_AT,
     NO_PLACE,
-    death_text,
-    handled_text,
     how_known,
     innermost,
+    location_of,
+    place_text,
+)
+from telemetry.reports.sentences import (
+    death_text,
+    handled_text,
     no_stack,
     no_value,
     other_exceptions,
-    place_text,
     relation_text,
     root_exception,
     root_first,
     root_frame,
     root_known,
+    root_own_frame,
     root_text,
 )
 from telemetry.reports.terminal import blocks
@@ -83,15 +88,15 @@ def _where(failure: FailureFound) -> Iterator[RenderableType]:
         if known := root_known(failure):
             yield blocks.said(known, "yellow")
         yield from _root_source(failure)
-    place = place_text(failure.location, failure.place)
+    place = place_text(failure.location, failure.place, failure.own)
     if place:
         yield blocks.said(f"the failure itself {place}" if root else place, "bold")
     else:
         yield blocks.said(f"the place is {NO_PLACE}", "yellow")
     if place and (known := how_known(failure.place)):
         yield blocks.said(known, "yellow")
-    if frame := innermost(failure.frames, failure.location):
-        yield from blocks.source(frame.source, frame.line)
+    yield from _source(innermost(failure.frames, failure.location))
+    yield from _own_source(innermost(failure.frames, failure.own))
     if handled := handled_text(failure):
         yield blocks.said(handled, "" if root else "bold red")
     if not root:
@@ -104,7 +109,19 @@ def _where(failure: FailureFound) -> Iterator[RenderableType]:
 
 
 def _root_source(failure: FailureFound) -> Iterator[RenderableType]:
-    if frame := root_frame(failure):
+    yield from _source(root_frame(failure))
+    yield from _own_source(root_own_frame(failure))
+
+
+def _own_source(frame: FrameFound | None) -> Iterator[RenderableType]:
+    """Show the source around our own line, where what raised is a library's."""
+    if frame:
+        yield blocks.said(place_text(location_of(frame), CALLED_AT), "bold")
+        yield from _source(frame)
+
+
+def _source(frame: FrameFound | None) -> Iterator[RenderableType]:
+    if frame:
         yield from blocks.source(frame.source, frame.line)
 
 
@@ -144,8 +161,7 @@ def _group(group: list[FrameFound], depth: int, *, everything: bool) -> Iterator
     """Show a frame once, however often it called itself; `depth` is 1 for the innermost."""
     frame, last = group[-1], depth == 1
     style = "bold" if frame.in_app or last else "dim"
-    location = Location(file=frame.file, line=frame.line, function=frame.function)
-    yield blocks.said(place_text(location), style)
+    yield blocks.said(place_text(location_of(frame)), style)
     if len(group) > 1:
         yield blocks.said(blocks.left_out(len(group) - 1, "calls of itself"), "dim", indent=4)
     line = next((one.text for one in frame.source if one.number == frame.line), "")
@@ -181,6 +197,6 @@ def _of_chain(
     if everything or framed:
         yield from _frames(exception.frames, everything=everything)
     elif exception.frames:
-        frame = exception.frames[-1]
-        location = Location(file=frame.file, line=frame.line, function=frame.function)
-        yield blocks.said(place_text(location, "raised at"), indent=4)
+        own = own_caller(exception.frames)
+        place = location_of(exception.frames[-1]), "raised at", location_of(own) if own else None
+        yield blocks.said(place_text(*place), indent=4)

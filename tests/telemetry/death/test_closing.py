@@ -33,7 +33,8 @@ with recorder.task(task_id="t1", attempt=1, task_type="travel_segment", trace_id
     for index in (1, 2):
         with recorder.iteration(index, 32, {}):
             pass
-    with recorder.stage("generate"), recorder.engine_call("generate", engine="e", model="m"):
+    engine_call = recorder.engine_call("generate", engine="e", model="m")
+    with recorder.stage("generate"), engine_call as call:
         print("ready", flush=True)
         {last}
 """

@@ -14,12 +14,13 @@ import telemetry
 from telemetry import names
 from telemetry.recorder.capture import Place, capture
 from telemetry.recorder.exceptions import chain, message
+from telemetry.recorder.own_code import OwnCode
 from telemetry.recorder.redaction import Redactor
 from telemetry.records import Error, Kind, Status
 
 from .conftest import Recording
 
-OURS = (__name__,)
+OURS = OwnCode([__name__])
 
 
 def caught(function: Callable[[], Any]) -> BaseException:
@@ -33,7 +34,7 @@ def caught(function: Callable[[], Any]) -> BaseException:
 
 def taken(exc: BaseException, **facts: Any) -> Error:
     """Return what is taken down of an exception."""
-    return capture(exc, redactor=Redactor(), in_app=OURS, **facts)
+    return capture(exc, redactor=Redactor(), own=OURS, **facts)
 
 
 def get_model_min_frames_and_step(model_type: str) -> Any:

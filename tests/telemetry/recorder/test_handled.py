@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from traceback import format_exc, print_exc
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -326,6 +327,80 @@ def test_a_text_of_which_nothing_is_found_is_written_as_it_is(task: Recording) -
     with contextlib.suppress(NothingGenerated), telemetry.stage("generate"):
         raise (outer := NothingGenerated("nothing was generated"))
     assert failure(task, outer)["event_id"] == error.event_id
+
+
+def test_a_text_may_be_said_to_be_told_by_another_line(task: Recording) -> None:
+    """Whoever passes it on names the line that told it."""
+    with telemetry.stage("generate"):
+        telemetry.swallowed("LoRA is missing", at=told_by())
+
+    [error] = errors(task)
+    assert (error.line, error.function) == (line_of(told_by, 2), "told_by")
+
+
+def told_by() -> FrameType:
+    """Be the line that tells a text."""
+    return sys._getframe()
+
+
+def test_an_exception_that_was_only_seen_is_behind_a_text_that_names_none(task: Recording) -> None:
+    """Where all are watched for; the failure is known by the text, as it was when none were."""
+    told = NothingGenerated("the engine reports: Something went wrong")
+    with telemetry.stage("generate"):
+        telemetry.swallowed("Something went wrong")
+        without = task.recorder.error(NothingGenerated(str(told)))
+        telemetry.watched(ValueError("nine frames cannot be tiled"))
+        watched = task.recorder.error(told)
+
+    assert without.context["caused_by"]["type"] == "Reported"
+    assert watched.context["caused_by"]["type"] == "ValueError"
+    assert watched.fingerprint == without.fingerprint
+
+
+def leaves() -> None:
+    """End the process, deep in an engine."""
+    sys.exit(0)
+
+
+def test_an_exit_that_an_engine_makes_a_text_of_is_written_with_its_line(task: Recording) -> None:
+    """It is no failure to the hooks: whoever caught it has to say so."""
+    with telemetry.stage("generate"):
+        try:
+            leaves()
+        except SystemExit as exc:
+            format_exc()
+            telemetry.swallowed(exc)
+        telemetry.swallowed("0")
+
+    [error] = errors(task)
+    assert (error.type, error.message, error.handled) == ("SystemExit", "0", True)
+    assert (error.function, error.line) == ("leaves", line_of(leaves, 2))
+    with contextlib.suppress(NothingGenerated), telemetry.stage("generate"):
+        raise (outer := NothingGenerated("the engine reports: 0"))
+    found = failure(task, outer)
+    assert (found["event_id"], found["known_by"]) == (
+        error.event_id,
+        "handled before, in the same stage",
+    )
+
+
+def test_an_exit_in_hand_is_found_by_its_text(task: Recording) -> None:
+    """As any other, by a callback inside of the block that handles it."""
+    try:
+        leaves()
+    except SystemExit:
+        telemetry.swallowed("0")
+
+    assert [error.function for error in errors(task)] == ["leaves"]
+
+
+def test_a_text_of_one_letter_is_not_taken_for_that_of_an_older_exception(task: Recording) -> None:
+    """A number may be anybody's: only what was handled last is likely to be meant."""
+    swallow(lambda: log.error("goes on"), raising(KeyError(0)))
+    swallow(lambda: log.error("goes on"), raising(ValueError("why")))
+    telemetry.swallowed("0")
+
+    assert [error.type for error in errors(task)] == ["KeyError", "ValueError", "Reported"]
 
 
 @pytest.mark.parametrize(

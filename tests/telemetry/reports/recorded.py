@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,13 +62,17 @@ class Attempted:
     supervisor_journal: Path = field(default_factory=Path)
     error: Error | None = None
 
-    def run(self, work: Work, end: ProcessEnd | None = None) -> "Attempted":
+    def run(
+        self, work: Work, end: ProcessEnd | None = None, own_code: Sequence[str] = ()
+    ) -> "Attempted":
         """Record an attempt that does this; with an `end`, the process dies where `Died` is raised.
 
-        What a death leaves behind is what stood in the journal at that moment.
+        What a death leaves behind is what stood in the journal at that moment. `own_code` are
+        folders whose code is our own.
         """
         supervisor = Recorder.open(self.spool, role="supervisor")
-        task = Recorder.open(self.spool, role="task", facts={"device": "cpu", "worker_id": WORKER})
+        facts = {"device": "cpu", "worker_id": WORKER}
+        task = Recorder.open(self.spool, role="task", facts=facts, own_code=own_code)
         self.task_journal, self.supervisor_journal = (
             one.writer.directory for one in (task, supervisor)
         )

@@ -38,7 +38,7 @@ DIED_NS = program.BEGAN_NS + 60_000_000
 ORCHESTRATOR = "8172a7f6-65d9-4a77-8fa7-54558e356286"
 FALLEN = "1b0e6a2c-55f1-4d4e-9a39-0c1d2e3f4a5b"
 FIRST = "e040ae48-4fa8-4af6-8a57-028277e54ba9"
-DEATHS = {"exception": 0, "segfault": -11, "sigkill": -9}
+DEATHS = {"exception": 0, "library": 0, "segfault": -11, "sigkill": -9}
 _PROCESS = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z]+-\d+-[0-9a-f]{8}")
 _LINE_OF_LIBRARY = re.compile(r"(/python/[^\s:]+):\d+")
 
@@ -193,6 +193,7 @@ def test_each_death_is_told_with_its_line(died: tuple[str, Investigation]) -> No
         told
         == {
             "exception": ("AttributeError", "raised at", "get_model_min_frames_and_step"),
+            "library": ("json.decoder.JSONDecodeError", "raised at", "JSONDecoder.decode"),
             "segfault": ("segfault", "stopped at", "string_at"),
             "sigkill": ("sigkill", "opened at", "segment"),
         }[fault]

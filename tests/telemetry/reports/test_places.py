@@ -10,7 +10,8 @@ import pytest
 from telemetry.reports.findings import FrameFound, Investigation, Location, SourceLine
 from telemetry.reports.html import page
 from telemetry.reports.markdown import markdown
-from telemetry.reports.sentences import conclusions, how_known, place_text
+from telemetry.reports.places import how_known, place_text
+from telemetry.reports.sentences import conclusions
 from telemetry.reports.terminal import plain
 from tests.telemetry.reports import sample
 

@@ -344,6 +344,16 @@ def tags_of_one(spool: Path) -> dict[str, str]:
     return tags
 
 
+def test_our_own_line_that_called_a_library_is_a_tag(script: Any) -> None:
+    """The frames say which are our own; the place is both lines."""
+    own = {"own_file": "/wgp/vae.py", "own_line": 19, "own_function": "decode"}
+    event = event_of(script.error(**own), Surroundings({}, {}), FACTS, FILING)
+    assert event["tags"]["called_at"] == "vae.py:19 in decode"
+    assert event["contexts"]["failure"]["place"].endswith(", called at /wgp/vae.py:19 in decode")
+    alone = event_of(script.error(), Surroundings({}, {}), FACTS, FILING)
+    assert "called_at" not in alone["tags"]
+
+
 def test_the_engine_is_a_tag_before_any_was_called(script: Any) -> None:
     """A task process has one, and its journal says which."""
     facts = msgspec.structs.replace(FACTS, facts={"engine": "tiny"})

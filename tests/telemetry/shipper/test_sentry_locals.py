@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from telemetry import names
 from telemetry.recorder.capture import Place, capture
+from telemetry.recorder.own_code import OwnCode
 from telemetry.recorder.redaction import Redactor
 from telemetry.records import Error, Kind
 from telemetry.shipper import SentryTarget, Shipper
@@ -71,7 +72,7 @@ def taken(engine: ModuleType, **changes: Any) -> Error:
     error = capture(
         caught.value,
         redactor=Redactor(),
-        in_app=("engine_of_395",),
+        own=OwnCode(["engine_of_395"]),
         place=Place("generate", 32, 32),
         trace_id=b"t" * 16,
     )

@@ -1,7 +1,7 @@
 """A segment that dies for real, with ids and a clock that are the same every time.
 
 `program.py lead SPOOL` records what a supervisor does; `program.py FAULT SPOOL` is the task
-process: exception, segfault, sigkill. The exit code, or the signal, is the death's own.
+process: exception, library, segfault, sigkill. The exit code, or the signal, is the death's own.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,12 @@ def check_frames(params: dict[str, Any]) -> None:
         raise ValueError("too few frames")
 
 
+def read_phases(params: dict[str, Any]) -> Any:
+    """Have a library read what it cannot."""
+    phases = f"{params['guidance_phases']} phases"
+    return json.loads(phases)
+
+
 def crash(params: dict[str, Any]) -> None:
     """Read what is at no address, as a broken library does."""
     ctypes.string_at(int(params["video_length"] * 0))
@@ -70,14 +76,20 @@ def lead(spool: Path) -> None:
     recorder.close()
 
 
-def work(spool: Path, in_iteration: Callable[[int], None], after: Callable[[Any], None]) -> None:
+def work(
+    spool: Path,
+    in_iteration: Callable[[int], None],
+    after: Callable[[Any], None],
+    own: Sequence[str] = (),
+) -> None:
     """Do what a segment does, up to its parameters; the boundary records what is raised."""
     from opentelemetry import context
 
     from telemetry import Recorder, stacks
     from telemetry.propagation import remote_context
 
-    recorder = fixed(Recorder.open(spool, role="task", facts={"device": "cpu"}), 2)
+    opened = Recorder.open(spool, role="task", facts={"device": "cpu"}, in_app=own)
+    recorder = fixed(opened, 2)
     stacks.write_to(recorder.writer.directory)
     context.attach(remote_context(f"00-{TRACE.hex()}-{PROCESS_SPAN.hex()}-01"))
     with recorder.task(**of_task(), params={"model": MODEL}) as scope:
@@ -135,6 +147,8 @@ def main(fault: str, spool: Path) -> None:
             lead(spool)
         case "exception":
             work(spool, lambda _index: None, check_frames)
+        case "library":
+            work(spool, lambda _index: None, read_phases, ["__main__"])
         case "segfault":
             work(spool, lambda _index: None, crash)
         case "sigkill":

@@ -117,6 +117,9 @@ def journey(new_script: Any, spool: Path) -> TraceModel:
         names.CODE_FUNCTION: "own",
         names.ERROR_EXPRESSION: "models[name]",
         names.ERROR_FINGERPRINT: "26" * 8,
+        names.ERROR_OWN_FILE: "/wgp/vae.py",
+        names.ERROR_OWN_LINE: 19,
+        names.ERROR_OWN_FUNCTION: "decode",
     }
     put(work, stage, told, at_ms=4)
     work.error(task_id=TASK, at_ns=1_770_000_000_004_000_000)
@@ -210,6 +213,7 @@ def test_an_error_is_told_by_its_event(journey: TraceModel) -> None:
     assert (error.loop_index, error.loop_count) == (3, 3)
     assert (error.expression, error.task_id) == ("models[name]", TASK)
     assert error.fingerprint == "26" * 8
+    assert (error.own_file, error.own_line, error.own_function) == ("/wgp/vae.py", 19, "decode")
 
 
 def test_a_traceback_is_read_back_frame_by_frame() -> None:
