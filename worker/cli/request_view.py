@@ -11,7 +11,7 @@ from worker.cli.paper import printable, without_secrets
 from worker.errors import WorkerError
 from worker.handlers.planning import Planned
 from worker.params.frozen import canonical_json
-from worker.params.request import GenerationRequest, LoraUse, ParamValue, Schedule
+from worker.params.request import GenerationRequest, ParamValue, Schedule
 
 _SHORTEST, _LONGEST = 10, 60  # characters of a value
 
@@ -39,13 +39,13 @@ def page_of(answer: Planned | WorkerError, width: int) -> Group:
 
 def _request(request: GenerationRequest, width: int) -> list[RenderableType]:
     size = f"{request.width}x{request.height}, {request.frames} frames at {request.fps:g} fps"
-    steps = f"{len(request.schedule.steps)} steps of {request.schedule.solver}"
+    steps = f"{len(request.schedule.steps)} steps of {printable(request.schedule.solver)}"
     parts: list[RenderableType] = [
         Text(f"{request.model} on {request.engine}: {size}, {steps}, seed {request.seed}\n"),
         _params(request, width),
     ]
     if request.loras:
-        parts += [Text(), _loras(request.loras)]
+        parts += [Text(), _loras(request)]
     parts += [Text(), _steps(request), _thresholds(request.schedule)]
     parts.append(Text(f"defaults sha256 {request.defaults_digest}", style="dim"))
     return parts
@@ -89,15 +89,22 @@ def _style(param: ParamValue) -> str:
     return "yellow" if param.change else ""
 
 
-def _loras(loras: tuple[LoraUse, ...]) -> Table:
-    table = _table("LoRA", "multipliers", "in each step")
-    for lora in loras:
-        steps = "  ".join(f"{strength:g}" for strength in lora.per_step)
-        table.add_row(Text(printable(lora.url), overflow="fold"), lora.multipliers, steps)
+def _loras(request: GenerationRequest) -> Table:
+    table = _table("LoRA", "multipliers", *(["in each step"] if request.schedule.exact else []))
+    for lora in request.loras:
+        row: list[RenderableType] = [
+            Text(printable(lora.url), overflow="fold"),
+            lora.multipliers,
+            "  ".join(f"{strength:g}" for strength in lora.per_step),
+        ]
+        table.add_row(*row[: len(table.columns)])
     return table
 
 
-def _steps(request: GenerationRequest) -> Table:
+def _steps(request: GenerationRequest) -> RenderableType:
+    solver = request.schedule.solver
+    if not request.schedule.exact:
+        return Text(f"the timesteps of {printable(solver)}, and so its phases, the engine decides")
     table = _table("step", "timestep", "phase", "expert", "guidance")
     for step in request.schedule.steps:
         table.add_row(

@@ -19,7 +19,8 @@ class ModelDefinition:
     Attributes:
         name: As tasks name it.
         engine: Name of the engine that runs it.
-        kind: "i2v" (a start image, an end image if given), or "t2v" (text alone).
+        kind: "i2v" (a start image, an end image if given), "t2v" (text alone), or "ti2v" (text,
+            with a start image and an end image if given).
         title: For people.
         weights: Hub id or folder ("" for a model that is built from `seed`).
         seed: Seed of a model that is built, not downloaded.
@@ -97,10 +98,19 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """What an engine returns: `frames` is uint8, shape (frames, height, width, 3), RGB."""
+    """What an engine returns.
+
+    Attributes:
+        frames: uint8, shape (frames, height, width, 3), RGB.
+        seconds_per_step: Of the denoising.
+        video: The engine's own encoding of just these frames, H.264 in MP4 at the request's size
+            and rate, with sound if there is any; None where it makes none. It stays the engine's:
+            nobody else changes or removes it.
+    """
 
     frames: "np.ndarray[Any, Any]"
     seconds_per_step: float = 0.0
+    video: Path | None = None
 
 
 class Observer(Protocol):

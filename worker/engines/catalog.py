@@ -22,7 +22,7 @@ class _DefinitionFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     engine: Annotated[str, msgspec.Meta(min_length=1)]
-    kind: Literal["i2v", "t2v"]
+    kind: Literal["i2v", "t2v", "ti2v"]
     title: str
     weights: str
     fps: Annotated[float, msgspec.Meta(gt=0)]
@@ -116,6 +116,8 @@ def _contradiction(read: _DefinitionFile, stem: str) -> str:
             f"weights = {read.weights!r} and seed = {read.seed!r}: give weights (a folder or a "
             "hub id), or a seed for a model that is built"
         )
+    if read.kind == "ti2v" and read.engine == "diffusers":
+        return f"kind = {read.kind!r} is none that the engine {read.engine} has: i2v or t2v"
     for key in read.defaults:
         meant = next((name for name, others in ALIASES.items() if key in others), key)
         if meant != key:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
-from worker.engines.base import Inputs, ModelDefinition
-from worker.errors import EngineError
+from worker.engines.base import Inputs
+from worker.engines.pictures import cover
 from worker.params.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -38,20 +38,6 @@ class Conditioning:
     picture: torch.Tensor | None
 
 
-def check_inputs(request: GenerationRequest, definition: ModelDefinition, inputs: Inputs) -> None:
-    """Refuse pictures that are missing or that the model cannot take. Raises `EngineError`."""
-    if definition.kind == "i2v" and inputs.start_image is None:
-        raise EngineError(
-            f"model {request.model!r} is image to video and got no start image; "
-            "give one, or use a text to video model"
-        )
-    if definition.kind == "t2v" and (inputs.start_image or inputs.end_image):
-        raise EngineError(
-            f"model {request.model!r} is text to video and cannot take a start or end image; "
-            "leave it out, or use an image to video model"
-        )
-
-
 def prepare(
     pipeline: Any, request: GenerationRequest, inputs: Inputs, placement: "Placement"
 ) -> Conditioning:
@@ -67,11 +53,6 @@ def prepare(
         return Conditioning(positive=positive, negative=negative, noise=latents, picture=None)
     noise, picture = _latents_of_pictures(pipeline, request, inputs, placement.device, generator)
     return Conditioning(positive=positive, negative=negative, noise=noise, picture=picture)
-
-
-def cover(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """Scale a picture until it covers the frame, and cut what stands out, evenly on both sides."""
-    return ImageOps.fit(picture.convert("RGB"), (width, height), method=Image.Resampling.LANCZOS)
 
 
 def _encode_prompts(

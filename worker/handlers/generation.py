@@ -138,20 +138,42 @@ def _refuse_blank(generated: Generated) -> None:
 
 
 def _encode(context: Context, request: GenerationRequest, generated: Generated) -> None:
-    from worker.output.video import write_thumbnail, write_video
+    from worker.video.files import write_thumbnail, write_video
 
     with stage(context, "encode") as span:
-        span.set_attribute(names.OUTPUT_CRF, context.video_crf)
         video = context.work_dir / VIDEO
-        write_video(
-            each(context, generated.frames),
-            video,
-            fps=request.fps,
-            metadata={"request": as_json(request).decode(), "seed": str(request.seed)},
-            crf=context.video_crf,
-        )
+        metadata = {"request": as_json(request).decode(), "seed": str(request.seed)}
+        kept = False
+        if generated.video is not None:
+            kept = _keep(generated.video, video, request, metadata)
+            span.set_attribute(names.OUTPUT_KEPT, kept)
+        if not kept:
+            span.set_attribute(names.OUTPUT_CRF, context.video_crf)
+            frames = each(context, generated.frames)
+            write_video(frames, video, fps=request.fps, metadata=metadata, crf=context.video_crf)
         write_thumbnail(generated.frames[0], context.work_dir / THUMBNAIL)
         span.set_attribute(names.OUTPUT_BYTES, video.stat().st_size)
+
+
+def _keep(
+    source: Path, video: Path, request: GenerationRequest, metadata: Mapping[str, str]
+) -> bool:
+    """Take over the engine's own encoding, if it is what was asked; False when it is not."""
+    from worker.video.copying import copy_video
+    from worker.video.files import VideoFacts
+
+    asked = VideoFacts(
+        frames=request.frames, fps=request.fps, width=request.width, height=request.height
+    )
+    try:
+        copy_video(source, video, asked=asked, metadata=metadata)
+    except OutputError as trouble:
+        _log.warning(
+            "the engine's own %s is not kept, so the frames are encoded, without sound: %s",
+            source.name, trouble,
+        )  # fmt: skip
+        return False
+    return True
 
 
 def _output(context: Context, request: GenerationRequest, generated: Generated) -> Done:

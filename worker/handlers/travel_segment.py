@@ -57,7 +57,7 @@ def previous_segment(context: Context) -> Dependency | None:
 def _last_frame(context: Context, previous: Dependency, overlap: int) -> "Image":
     from PIL import Image
 
-    from worker.output.video import read_frames
+    from worker.video.files import read_frames
 
     output = fetch_output(context, previous)
     frames = read_frames(output.path)

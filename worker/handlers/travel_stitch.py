@@ -18,7 +18,7 @@ from worker.params.journey import expand_overlaps, timeline_frames
 from worker.task import STITCH, Dependency, Done, Outcome
 
 if TYPE_CHECKING:
-    from worker.output.video import Frame, VideoFacts
+    from worker.video.files import Frame, VideoFacts
 
 STITCH_OVERLAPS = "frame_overlap_settings_expanded"
 
@@ -86,7 +86,7 @@ def _index(segment: Dependency, place: int) -> int:
 
 
 def _part(context: Context, segment: Dependency) -> Part:
-    from worker.output.video import probe_video
+    from worker.video.files import probe_video
 
     output = fetch_output(context, segment)
     try:
@@ -111,7 +111,7 @@ def _look(part: Part) -> str:
 def _write(
     context: Context, parts: Sequence[Part], overlaps: Sequence[int], asked: Stitch, fps: float
 ) -> "VideoFacts":
-    from worker.output.video import write_video
+    from worker.video.files import write_video
 
     total = timeline_frames([part.facts.frames for part in parts], overlaps)
     with stage(context, "encode") as span:
@@ -132,7 +132,7 @@ def _frames(
 ) -> "Iterator[Frame]":
     """Yield the joined frames; the first is the thumbnail. Two segments are held at a time."""
     from worker.output.stitch import stitch
-    from worker.output.video import read_frames, write_thumbnail
+    from worker.video.files import read_frames, write_thumbnail
 
     segments = (read_frames(part.path) for part in parts)
     thumbnail = context.work_dir / THUMBNAIL

@@ -94,9 +94,10 @@ class Chooser:
 
     @property
     def timesteps(self) -> schedules.Timesteps:
-        """What the solver in force steps through."""
+        """What the solver in force steps through; euler's, of one that only the engine knows."""
+        known = self.solver in schedules.SOLVERS
         return schedules.timesteps(
-            self.solver,
+            self.solver if known else "euler",
             self.value("flow_shift"),
             self.value("num_inference_steps"),
             field=self.field("sample_solver"),
@@ -109,17 +110,20 @@ class Chooser:
 
     def _decide(self, key: str) -> ParamValue:
         if self._defaults.get(key) is not None and key != PROMPT:
-            check(key, self._defaults[key], "defaults")
+            self._check(key, self._defaults[key], f"defaults.{key}")
         choice = self._choose(key)
         if choice.value is None:
             return _kept(key, choice)
         if key not in PARAMETERS:
             json_value(choice.field, choice.value)
-        value = freeze(check(key, choice.value, field=choice.field))
+        value = freeze(self._check(key, choice.value, choice.field))
         refuse_unknown_to(self._model.engine, key, value, choice.field)
         if key in _ADAPTED:
             return self._adapted(key, value, choice)
         return ParamValue(name=key, value=value, asked=value, source=choice.layer)
+
+    def _check(self, key: str, value: Any, field: str) -> Any:
+        return check(key, value, field=field, engine=self._model.engine)
 
     def _choose(self, key: str) -> Choice:
         if key == PROMPT:
@@ -129,7 +133,7 @@ class Chooser:
         said, config = pick(self._layers, key), self._phase_config
         derived = self._of_phase_config(key, config) if config else None
         if said and derived and config and key in OF_THE_PHASES:
-            check(key, said.value, field=said.field)
+            self._check(key, said.value, said.field)
             _refuse_contradiction(said, derived, config)
         return said or derived or self._default(key)
 
@@ -145,6 +149,12 @@ class Chooser:
 
     def _phase_thresholds(self, config: PhaseConfig) -> tuple[float, ...]:
         if self._thresholds is None:
+            if self.solver not in schedules.SOLVERS:
+                problem = (
+                    f"has timesteps that only the engine knows, so {config.field} cannot be held "
+                    f"to its steps; these can be: {', '.join(schedules.SOLVERS)}"
+                )
+                raise InvalidParameter(self.field("sample_solver"), self.solver, problem)
             self._thresholds = schedules.phase_thresholds(self.timesteps, config.steps)
         return self._thresholds
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from worker.errors import InvalidParameter
-from worker.params.parameters import DRAWN, PARAMETERS
+from worker.params.parameters import DRAWN, PARAMETERS, engines_solver
 
 WGP = "wan2gp"
 
@@ -66,7 +66,9 @@ WGP_ONLY: Final[Mapping[str, Neutral]] = MappingProxyType(
 )
 
 
-def check(key: str, value: Any, place: str = "", *, field: str | None = None) -> Any:
+def check(
+    key: str, value: Any, place: str = "", *, field: str | None = None, engine: str = ""
+) -> Any:
     """Return a parameter's value when its type and range are right; refuse it by name if not.
 
     A key that is not in `PARAMETERS` passes: it belongs to an engine that knows it.
@@ -76,14 +78,23 @@ def check(key: str, value: Any, place: str = "", *, field: str | None = None) ->
         value: Its value; not None.
         place: Dotted path of the object that holds it.
         field: The whole dotted path, where the key stands under another name.
+        engine: Of the request, where that matters: WGP has solvers that nobody else knows.
     """
     parameter = PARAMETERS.get(key)
     where = field if field is not None else f"{place}.{key}" if place else key
+    if key == "sample_solver" and engine == WGP:
+        return engines_solver(where, value)
     return value if parameter is None else parameter.check(where, value)
 
 
 def refuse_unknown_to(engine: str, key: str, value: Any, field: str) -> None:
-    """Refuse a value that only WGP would act on, when the engine is another."""
+    """Refuse a value that only WGP would act on, when the engine is another.
+
+    Several videos are asked of no engine: a task has one place for its output.
+    """
+    if key == "repeat_generation" and value != 1:
+        problem = "must be 1: a task makes one video; enqueue a task for each"
+        raise InvalidParameter(field, value, problem)
     neutral = WGP_ONLY.get(key)
     if engine == WGP or neutral is None or neutral.values is None or value in neutral.values:
         return

@@ -52,6 +52,7 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
     return {
         "solver": schedule.solver,
         "shift": schedule.shift,
+        "exact": schedule.exact,
         "switch_threshold": schedule.switch_threshold,
         "switch_threshold2": schedule.switch_threshold2,
         "sigmas": list(schedule.sigmas),

@@ -19,7 +19,7 @@ class ModelFacts(Protocol):
 
     @property
     def kind(self) -> str:
-        """Either "i2v" or "t2v"."""
+        """One of "i2v", "t2v" and "ti2v"."""
         ...
 
     @property

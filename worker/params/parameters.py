@@ -67,6 +67,12 @@ def _solver(field: str, value: Any) -> str:
     return name
 
 
+def engines_solver(field: str, value: Any) -> str:
+    """Return the name of a solver of ours, or of one that only the engine knows."""
+    name = checks.text(field, value)
+    return checks.name(field, name) if name else name
+
+
 def _resolution(field: str, value: Any) -> Any:
     parse_resolution(value, field=field)
     return value
@@ -108,7 +114,7 @@ PARAMETERS: Final = _by_name(
         _integer("num_inference_steps", 1, MAX_STEPS, "Denoising steps, over all phases."),
         Parameter(
             name="sample_solver",
-            accepts=f'one of {", ".join(SOLVERS)}; "" is unipc',
+            accepts=f'one of {", ".join(SOLVERS)}; "" is unipc; wan2gp has more',
             does="The solver that steps from noise to video, and so the timesteps.",
             check=_solver,
         ),
@@ -139,7 +145,7 @@ PARAMETERS: Final = _by_name(
             check=_multipliers,
         ),
         _number("settings_version", 0, 1_000_000, "Version stamp of the settings file."),
-        _integer("repeat_generation", 1, 1000, "Videos per task."),
+        _integer("repeat_generation", 1, 1000, "Videos per task: one, of every engine."),
         _integer("multi_images_gen_type", 0, 100, "How several pictures become several videos."),
         _text("skip_steps_cache_type", "Kind of the cache by which similar steps are skipped."),
         _number("skip_steps_multiplier", 0, 1000, "How many steps that cache skips."),

@@ -64,7 +64,7 @@ class Schedule:
     """The steps of a generation, planned before the engine runs.
 
     Attributes:
-        solver: euler, unipc, dpm++ or causvid.
+        solver: euler, unipc, dpm++, causvid, or where not `exact` one that only the engine knows.
         shift: The flow shift.
         steps: One entry a step, in order. Their timesteps, in float32, are what the transformer
             is given; no scheduler's own.
@@ -73,6 +73,8 @@ class Schedule:
             An Euler step is `x += (sigmas[i + 1] - sigmas[i]) * velocity`.
         switch_threshold: The timestep at or under which phase 2 runs; None with one phase.
         switch_threshold2: The same for phase 3; None with fewer than three.
+        exact: Whether these are the engine's own timesteps. Where they are not, only the number of
+            steps is sure: timesteps, sigmas, and the phase of each are what euler would have.
     """
 
     solver: str
@@ -81,6 +83,7 @@ class Schedule:
     sigmas: tuple[float, ...]
     switch_threshold: float | None
     switch_threshold2: float | None
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

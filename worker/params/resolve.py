@@ -1,7 +1,7 @@
 """The parameter loop: from a model's defaults and a task's layers to a frozen request."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +20,7 @@ from worker.params.parameters import PARAMETERS
 from worker.params.payload import UnknownKeys, unknown_keys
 from worker.params.phases import GUIDANCE_KEYS, PhaseConfig, parse_phase_config
 from worker.params.prompts import pick_prompt
-from worker.params.request import GenerationRequest, ParamValue, Schedule
+from worker.params.request import GenerationRequest, LoraUse, ParamValue, Schedule
 from worker.params.resolution import parse_resolution
 
 _log = logging.getLogger(__name__)
@@ -138,10 +138,6 @@ def _outside_the_loop(
 
 def _request(model: ModelFacts, chooser: Chooser, defaults_digest: str) -> GenerationRequest:
     schedule = _schedule(chooser)
-    counts = [
-        sum(step.phase == phase for step in schedule.steps)
-        for phase in range(1, (chooser.value("guidance_phases") or 1) + 1)
-    ]
     width, height = parse_resolution(chooser.value("resolution"))
     if model.kind == "t2v" and not chooser.value(PROMPT):
         raise InvalidParameter(
@@ -158,10 +154,25 @@ def _request(model: ModelFacts, chooser: Chooser, defaults_digest: str) -> Gener
         fps=float(chooser.value("fps")),
         seed=chooser.value("seed"),
         schedule=schedule,
-        loras=tuple(loras.expand(text, counts) for text in chooser.loras.texts),
+        loras=tuple(_loras(chooser, schedule)),
         params=MappingProxyType(dict(chooser.decided)),
         defaults_digest=defaults_digest,
     )
+
+
+def _loras(chooser: Chooser, schedule: Schedule) -> Iterator[LoraUse]:
+    counts = [
+        sum(step.phase == phase for step in schedule.steps)
+        for phase in range(1, (chooser.value("guidance_phases") or 1) + 1)
+    ]
+    for text in chooser.loras.texts:
+        if not schedule.exact and len(counts) > 1 and "," in text.multipliers:
+            problem = (
+                f"has a value a step, and how many steps a phase has with {schedule.solver} only "
+                "the engine knows; give one value a phase"
+            )
+            raise InvalidParameter(text.field, text.multipliers, problem)
+        yield loras.expand(text, counts)
 
 
 def _schedule(chooser: Chooser) -> Schedule:

@@ -97,6 +97,9 @@ def plan(
         thresholds: One less than there are phases, falling.
         guidance: One a phase.
         switch_phase: The low-noise expert runs in the phases after this one.
+
+    A solver that is none of `SOLVERS` has timesteps that only its engine knows, and a schedule
+    that is not exact.
     """
     limits = [as_float32(limit) for limit in thresholds]
     steps = []
@@ -115,6 +118,7 @@ def plan(
         sigmas=times.sigmas,
         switch_threshold=first,
         switch_threshold2=second,
+        exact=solver in SOLVERS,
     )
 
 

@@ -176,3 +176,16 @@ def test_reading_the_catalogue_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_model_may_take_a_text_and_pictures(tmp_path: Path, definition: dict[str, Any]) -> None:
+    """Of an engine that has such."""
+    folder = _write(tmp_path / "models", {**definition, "engine": "wan2gp", "kind": "ti2v"})
+    assert Catalog.load([folder]).get("mine").kind == "ti2v"
+
+
+def test_diffusers_has_none_of_both_kinds(tmp_path: Path, definition: dict[str, Any]) -> None:
+    """It would run it as one of text alone."""
+    folder = _write(tmp_path / "models", {**definition, "kind": "ti2v"})
+    with pytest.raises(SettingsError, match="kind = 'ti2v' is none that the engine diffusers has"):
+        Catalog.load([folder])

@@ -65,9 +65,10 @@ class FadeEngine:
                     fps=8.0,
                     defaults=DEFAULTS,
                 )
-                for kind in ("i2v", "t2v")
+                for kind in ("i2v", "t2v", "ti2v")
             )
         }
+        self.video: Path | None = None  # what it says that it has encoded itself
         self._loaded: str | None = None
         self._load_count = 0
 
@@ -119,7 +120,7 @@ class FadeEngine:
         frames = np.stack([start + share * (end - start) for share in shares]).astype(np.uint8)
         if len(frames) != request.frames:
             raise FrameCountMismatch(request.frames, len(frames))
-        return Generated(frames=frames)
+        return Generated(frames=frames, video=self.video)
 
     def memory(self, exc: BaseException | None = None) -> MemoryFacts:
         """It holds none."""

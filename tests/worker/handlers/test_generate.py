@@ -7,8 +7,8 @@ import pytest
 
 from worker.errors import InputError, InvalidTask
 from worker.handlers.registry import handler_for
-from worker.output.video import VideoFacts, probe_video
 from worker.task import Done
+from worker.video.files import VideoFacts, probe_video
 
 if TYPE_CHECKING:
     from tests.worker.handlers.conftest import Bench
@@ -75,6 +75,48 @@ def test_what_does_not_fit_the_type_or_the_model_is_refused(
     """Before a picture is fetched."""
     with pytest.raises(InvalidTask, match=words):
         run(bench, task_type, params)
+
+
+@pytest.mark.parametrize(
+    ("task_type", "params", "pictures"),
+    [
+        ("generate_video", {"prompt": "a walk"}, 0),
+        ("t2v", {"prompt": "a walk"}, 0),
+        ("generate_video", {"start_image": "red"}, 1),
+        ("i2v", {"start_image": "red", "prompt": ""}, 1),
+        ("generate_video", {"prompt": "a walk", "end_image": "red"}, 1),
+        ("i2v", {"start_image": "red", "end_image": "red"}, 2),
+        ("travel_segment", {"prompt": "a walk", "start_image": "red", "end_image": "red"}, 2),
+    ],
+)
+def test_a_model_of_both_kinds_takes_what_there_is(
+    bench: "Bench", task_type: str, params: dict[str, Any], pictures: int
+) -> None:
+    """A text, pictures, or both."""
+    red = bench.picture("red", (200, 0, 0))
+    given = {key: red if value == "red" else value for key, value in params.items()}
+    run(bench, task_type, {"model": "fade_ti2v", **given})
+    inputs = bench.engine.inputs[0]
+    assert [inputs.start_image, inputs.end_image].count(None) == 2 - pictures
+
+
+@pytest.mark.parametrize(
+    ("task_type", "params", "words"),
+    [
+        ("i2v", {"prompt": "a walk"}, "start_image = None: is missing: i2v starts from a picture"),
+        ("t2v", {"prompt": "a walk", "image": "a.png"}, "image = 'a.png': is not used by t2v"),
+        ("generate_video", {}, "prompt = str: is empty, and there is no start_image"),
+        ("t2v", {"prompt": ""}, "prompt = str: is empty, and there is no start_image"),
+        ("generate_video", {"end_image": "a.png"}, "needs a prompt or a start image"),
+        ("travel_segment", {"base_prompt": ""}, "base_prompt = str: is empty"),
+    ],
+)
+def test_a_model_of_both_kinds_needs_a_text_or_a_picture(
+    bench: "Bench", task_type: str, params: dict[str, Any], words: str
+) -> None:
+    """And a task what its type says, whatever its model can do."""
+    with pytest.raises(InvalidTask, match=words):
+        run(bench, task_type, {"model": "fade_ti2v", **params})
 
 
 def test_a_picture_that_is_none_fails_with_its_path(bench: "Bench") -> None:

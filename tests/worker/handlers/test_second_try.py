@@ -247,3 +247,75 @@ def test_a_model_that_finds_no_room_any_more_fails_as_the_work_would(context: Co
     with pytest.raises(torch.OutOfMemoryError, match="no room for the model") as caught:
         with_second_try(context, work)
     assert caught.value.__notes__ == [f"{NOTE}who holds it is not known"]
+
+
+class Unknowing:
+    """An engine that knows nothing of its memory, and has let go of its model by itself."""
+
+    def __init__(self) -> None:
+        self.loaded_model: str | None = "m"
+        self.freed: list[str | None] = []
+
+    def memory(self, _exc: BaseException | None = None) -> MemoryFacts:
+        """Know nothing."""
+        return MemoryFacts()
+
+    def unload(self) -> None:
+        """Note what was loaded."""
+        self.freed.append(self.loaded_model)
+
+    def load(self, model: str) -> None:
+        """Load it."""
+        self.loaded_model = model
+
+
+def reraised(said: str = SAID) -> RuntimeError:
+    """Make an error of a library that an engine has handled, and raised once more by its text."""
+    handled = RuntimeError(said)
+    again = RuntimeError(f"Error generating video: {handled}")
+    again.__context__, again.__suppress_context__ = handled, True
+    return again
+
+
+def test_an_engine_that_knows_nothing_of_its_memory_has_a_second_try(context: Context) -> None:
+    """What it re-raised by its text alone says enough, and a model that is gone is not loaded."""
+    engine = Unknowing()
+    context = dataclasses.replace(context, engine=cast("Engine", engine))
+    raised = [reraised()]
+
+    def work() -> str:
+        if raised:
+            engine.loaded_model = None
+            raise raised.pop()
+        return "done"
+
+    assert with_second_try(context, work) == "done"
+    assert (engine.freed, engine.loaded_model) == ([None], None)
+
+
+def test_what_it_cannot_say_twice_is_said_to_be_unknown(context: Context) -> None:
+    """The error is the engine's own all the same."""
+    context = dataclasses.replace(context, engine=cast("Engine", Unknowing()))
+
+    def work() -> None:
+        raise reraised()
+
+    with pytest.raises(RuntimeError, match="Error generating video: CUDA out of memory") as caught:
+        with_second_try(context, work)
+    assert caught.value.__notes__ == [f"{NOTE}who holds it is not known"]
+
+
+@pytest.mark.parametrize("exc", [SystemExit(SAID), KeyboardInterrupt(SAID)])
+def test_an_engine_that_ends_the_process_has_no_second_try(
+    context: Context, exc: BaseException
+) -> None:
+    """Whatever it says: that is no lack of memory."""
+    loads: list[None] = []
+
+    def work() -> None:
+        loads.append(None)
+        raise exc
+
+    with pytest.raises(type(exc)):
+        with_second_try(context, work)
+    assert loads == [None]

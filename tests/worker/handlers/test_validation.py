@@ -138,6 +138,31 @@ def test_a_bad_parameter_is_named(bench: "Bench", params: dict[str, Any], field:
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("task_type", "params", "words"),
+    [
+        ("i2v", {"prompt": "a"}, "start_image = None: is missing"),
+        ("t2v", {"prompt": "a", "image": "/a.png"}, "is not used by t2v"),
+        ("generate_video", {}, "needs a prompt or a start image"),
+        ("travel_segment", {}, "needs a prompt or a start image"),
+    ],
+)
+def test_a_model_of_both_kinds_goes_by_the_tasks_type(
+    bench: "Bench", task_type: str, params: dict[str, Any], words: str
+) -> None:
+    """Before it is enqueued; a segment that goes on from another has its picture from there."""
+    with pytest.raises(InvalidTask, match=words):
+        check(bench, task_type, {"model": "fade_ti2v", **params})
+    for accepted in ("t2v", "generate_video", "travel_segment"):
+        check(bench, accepted, {"model": "fade_ti2v", "prompt": "a"})
+
+
+def test_a_journey_of_a_model_of_both_kinds_is_planned(bench: "Bench", journey: Details) -> None:
+    """With its pictures, and without a text."""
+    details = journey(model_name="fade_ti2v", base_prompts_expanded=["", "", ""])
+    check(bench, "travel_orchestrator", {"orchestrator_details": details})
+
+
 def test_a_full_copy_of_the_details_is_checked_too(bench: "Bench", journey: Details) -> None:
     """A segment of another producer carries it."""
     details = journey(input_image_paths_resolved=["/nowhere/a.png", "/nowhere/b.png"])

@@ -242,7 +242,6 @@ def test_a_default_of_a_wrong_type_is_refused_by_name(
         ("RIFLEx_setting", 1),
         ("skip_steps_cache_type", "tea"),
         ("multi_images_gen_type", 1),
-        ("repeat_generation", 2),
         ("color_correction_strength", 0.5),
         ("video_prompt_type", "PV"),
         ("audio_prompt_type", "A"),
@@ -257,6 +256,20 @@ def test_what_only_wgp_knows_is_refused_by_another_engine(
         resolve_task({key: value})
     assert caught.value.field == key
     assert resolve_task({key: value}, engine="wan2gp").params[key].value == value
+
+
+@pytest.mark.parametrize("engine", ["diffusers", "wan2gp"])
+def test_a_task_makes_one_video(resolve_task: Resolve, engine: str) -> None:
+    """Whatever the engine could do: a task has one place for its output."""
+    assert resolve_task({"repeat_generation": 1}, engine=engine)
+    with pytest.raises(InvalidParameter, match="repeat_generation = 2: must be 1"):
+        resolve_task({"repeat_generation": 2}, engine=engine)
+
+
+def test_a_default_of_none_of_wan2gp_is_skipped(resolve_task: Resolve) -> None:
+    """As that of another engine: the system's own stands in."""
+    request = resolve_task({}, engine="wan2gp", defaults={"sample_solver": None})
+    assert used(request, "sample_solver") == ("euler", "euler", "system")
 
 
 BAD: list[tuple[str, Any]] = [

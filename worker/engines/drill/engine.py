@@ -78,13 +78,16 @@ class DrillEngine:
     def generate(self, request: GenerationRequest, inputs: Inputs, observer: Observer) -> Generated:
         """Go through the steps and meet the fault in one of them; the sound model's end well."""
         del inputs
-        with self._call("generate", request.model, _scalars(request)):
+        with self._call("generate", request.model, _scalars(request)) as span:
             fault = models.fault_of(models.definition(request.model).name)
             if self._loaded != request.model:
                 self.load(request.model)
             if fault == models.INCIDENT:
                 incident.prepare(request)
-            return steps.generate(request, observer, fault=fault, device=self._device)
+            generated = steps.generate(request, observer, fault=fault, device=self._device)
+            sides = zip(("frames", "height", "width"), generated.frames.shape, strict=False)
+            span.set_attributes({f"{names.ENGINE_RESULT}{side}": size for side, size in sides})
+            return generated
 
     def memory(self, exc: BaseException | None = None) -> MemoryFacts:
         """Say nothing: there is no model."""

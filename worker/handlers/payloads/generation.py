@@ -13,6 +13,7 @@ from worker.params.frames import MAX_FRAMES
 from worker.params.journey import MAX_SEGMENTS
 from worker.params.layers import MODEL, Layer, named_model, pick_first
 from worker.params.loras import parse_url
+from worker.params.prompts import pick_prompt
 
 # The names under which applications give a picture; the first that is there counts.
 START_NAMES = ("start_image", "start_image_url", "image_start", "image", "image_url")
@@ -207,9 +208,17 @@ def check_unused(pictures: Iterable[Picture], task_type: str, kind: str, model: 
 def check_start(generation: Generation, task_type: str, kind: str) -> None:
     """Refuse the lack of a start picture where the task's type or its model's kind needs one.
 
-    An engine that is given none would start from black and say nothing.
+    An engine that is given none would start from black and say nothing. A model of the kind ti2v
+    needs a text where it has no picture to start from.
     """
-    if generation.start_image is not None or "i2v" not in {task_type, kind}:
+    if generation.start_image is not None:
         return
-    who = "i2v" if task_type == "i2v" else f"model {generation.model!r}"
-    raise InvalidTask(generation.start_field, None, f"is missing: {who} starts from a picture")
+    if "i2v" in {task_type, kind}:
+        who = "i2v" if task_type == "i2v" else f"model {generation.model!r}"
+        raise InvalidTask(generation.start_field, None, f"is missing: {who} starts from a picture")
+    if kind == "ti2v" and not (prompt := pick_prompt(generation.layers)).value:
+        problem = (
+            f"is empty, and there is no {generation.start_field}: model {generation.model!r} "
+            "needs a prompt or a start image"
+        )
+        raise InvalidTask(prompt.field, "", problem)
