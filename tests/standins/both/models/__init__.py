@@ -1,0 +1,1 @@
+"""The families of models that this checkout has: one."""

@@ -1,0 +1,1 @@
+"""What wgp.py uses."""
