@@ -194,7 +194,9 @@ class UnknownModel(EngineError):
     def __init__(self, name: Any, known: Sequence[str]) -> None:
         nearest = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
-        super().__init__(f"unknown model {name!r}; {hint or 'known: ' + ', '.join(known)}")
+        super().__init__(
+            f"unknown model {name!r}; {hint or 'known: ' + (', '.join(known) or 'none')}"
+        )
         self.name = name
         self.known = tuple(known)
         self.nearest = tuple(nearest)
@@ -205,10 +207,14 @@ class ModelUnavailable(EngineError):
 
 
 class FrameCountMismatch(EngineError):
-    """Raised when an engine returned another number of frames than the request asked."""
+    """Raised when an engine returned another number of frames than the request asked.
 
-    def __init__(self, asked: int, returned: int) -> None:
-        super().__init__(f"the engine returned {returned} frames where {asked} were asked")
+    `where` says what is known of how they came to be, as in "written at wgp.py:7 in save".
+    """
+
+    def __init__(self, asked: int, returned: int, where: str = "") -> None:
+        said = f"the engine returned {returned} frames where {asked} were asked"
+        super().__init__(f"{said}; {where}" if where else said)
         self.asked = asked
         self.returned = returned
 

@@ -20,18 +20,20 @@ from worker.engines.base import (
     Observer,
 )
 from worker.engines.catalog import Catalog, fresh_defaults
-from worker.engines.conditioning import check_inputs, prepare
+from worker.engines.conditioning import prepare
 from worker.engines.decode import decode
 from worker.engines.denoise import Denoiser
 from worker.engines.device_faults import DeviceFault, device_fault
 from worker.engines.device_memory import memory_facts
 from worker.engines.library_logs import route_library_logs
 from worker.engines.limits import check_limits
+from worker.engines.lora_files import check_loras
 from worker.engines.lora_weights import LoraAdapters
+from worker.engines.pictures import check_inputs
 from worker.engines.placement import Placement, probe
 from worker.engines.solvers import build_solver
 from worker.engines.weights import load_pipeline
-from worker.errors import EngineError, InputError, SettingsError
+from worker.errors import InputError, SettingsError
 from worker.params.request import GenerationRequest, Schedule
 
 
@@ -121,7 +123,7 @@ class DiffusersWanEngine:
         with self._call("generate", request.model, _scalars(request)) as span:
             definition = self._catalog.get(request.model)
             check_inputs(request, definition, inputs)
-            _check_loras(request, inputs)
+            check_loras(request, inputs)
             loaded = self._loaded
             if loaded is None or loaded.definition.name != definition.name:
                 self.load(definition.name)
@@ -242,14 +244,6 @@ class _LoadedModel:
             # diffusers takes its offloading away to load a LoRA, and leaves it so when it fails.
             self._placement.place(self._pipeline)
             raise
-
-
-def _check_loras(request: GenerationRequest, inputs: Inputs) -> None:
-    """Refuse to render without a LoRA that the request names."""
-    given = [lora.use.url for lora in inputs.loras]
-    asked = [lora.url for lora in request.loras]
-    if given != asked:
-        raise EngineError(f"the request names the LoRAs {asked} and the files given are {given}")
 
 
 def _scalars(request: GenerationRequest) -> dict[str, Any]:

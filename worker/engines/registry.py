@@ -7,7 +7,9 @@ from typing import Any
 from worker.engines.base import Engine
 from worker.errors import SettingsError
 
-ENGINES = ("diffusers",)
+DIFFUSERS = "diffusers"
+WAN2GP = "wan2gp"
+ENGINES = (DIFFUSERS, WAN2GP)
 # Fails on purpose, for `loop26 drill`; no setting names it.
 DRILL = "drill"
 
@@ -23,6 +25,10 @@ def engine_named(
         from worker.engines.drill import DrillEngine
 
         return DrillEngine(**options)
+    if name == WAN2GP:
+        from worker.engines.wan2gp.engine import Wan2gpEngine
+
+        return Wan2gpEngine(**options)
     if name not in ENGINES:
         raise SettingsError(f"engine {name!r} is unknown; known: {', '.join(ENGINES)}")
     try:
