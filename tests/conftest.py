@@ -34,6 +34,9 @@ TOGETHER = (
     "test_scaling.py",
     "test_sentry_flood.py",
     "test_shared_queue.py",
+    "test_wan2gp.py",
+    "test_wan2gp_faults.py",
+    "test_wan2gp_journey.py",
 )
 
 # Some minutes on two processors, once a machine.

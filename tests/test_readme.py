@@ -11,6 +11,7 @@ import pytest
 
 from worker import errors
 from worker.cli.run import run
+from worker.engines.wan2gp import licence
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,7 @@ def commands(document: str) -> str:
     [
         "CONTRIBUTING.md",
         "README.md",
+        "docs/benchmarks.md",
         "docs/collector.md",
         "docs/deploying.md",
         "docs/drills.md",
@@ -44,6 +46,7 @@ def commands(document: str) -> str:
         "docs/replay.md",
         "docs/shared-queue.md",
         "docs/tasks.md",
+        "docs/wan2gp.md",
     ],
 )
 def test_every_path_in_the_documents_is_there(document: str) -> None:
@@ -81,9 +84,26 @@ def test_every_exit_code_of_a_worker_is_explained() -> None:
     assert codes == set(helped)
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/wan2gp.md"])
+def test_what_is_told_of_a_licence_is_told_in_its_words(document: str) -> None:
+    """Those that `loop26 --version`, `run` and `doctor` have, too."""
+    text = " ".join((ROOT / document).read_text().split())
+    assert licence.DISCLOSURE in text
+    assert licence.NOTICE in text
+
+
+def test_the_first_checks_are_the_same_everywhere() -> None:
+    """The README has each that docs/wan2gp.md explains."""
+    listed = re.findall(r"^(\d+)\. ", (ROOT / "README.md").read_text(), re.MULTILINE)
+    explained = re.findall(r"^\| (\d+) \|", (ROOT / "docs" / "wan2gp.md").read_text(), re.MULTILINE)
+    assert listed == explained != []
+
+
 def test_every_setting_in_the_documents_exists() -> None:
     """By the settings' names in the text, their variables, and what follows `--set`."""
-    text = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/operating.md"))
+    text = "\n".join(
+        (ROOT / name).read_text() for name in ("README.md", "docs/operating.md", "docs/wan2gp.md")
+    )
     named = re.findall(r"`(\w+_(?:s|mb|days|tasks|deaths|dirs|roots|prompts|addresses))\b", text)
     named += [name.lower() for name in re.findall(r"\bLOOP26_(\w+)", text)]
     named += re.findall(r"--set (\w+)=\w", text)

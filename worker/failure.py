@@ -43,6 +43,9 @@ def failure_of(error: Error, cause: BaseException | None = None, *, more: str = 
         signal=death.get("signal", ""),
         exit_code=death.get("exit_code"),
         last_words=tuple(error.context.get("last_words", ())),
+        own_file=error.own_file,
+        own_line=error.own_line,
+        own_function=error.own_function,
     )
 
 
@@ -65,9 +68,11 @@ def sentence(error: Error, *, named: bool = True) -> str:
     if named and error.expression:
         said = f"{said}; {error.expression} was None" if "None" in error.message else said
     if named and error.file:
-        during = f" during {error.stage}" if error.stage else ""
         where = _where(error.file, error.line, error.function)
-        said = f"{said} ({error.place} {where}{during})"
+        if error.own_file:
+            where += f", called at {_where(error.own_file, error.own_line, error.own_function)},"
+        during = f" during {error.stage}" if error.stage else ""
+        said = f"{said} ({error.place} {f'{where}{during}'.rstrip(',')})"
     cause = error.context.get("caused_by")
     return f"{said}; {_cause(cause)}" if cause else said
 
@@ -77,7 +82,11 @@ def _cause(cause: Mapping[str, Any]) -> str:
     said = f"{cause['known_by']}: {cause['type']}: {cause['message']}"
     if not cause.get("file"):
         return said
-    return f"{said} ({cause['place']} {_where(cause['file'], cause['line'], cause['function'])})"
+    where = _where(cause["file"], cause["line"], cause["function"])
+    if cause.get("own_file"):
+        own = _where(cause["own_file"], cause["own_line"], cause["own_function"])
+        where = f"{where}, called at {own}"
+    return f"{said} ({cause['place']} {where})"
 
 
 def _where(file: str, line: int, function: str) -> str:

@@ -13,18 +13,29 @@ from opentelemetry.trace import SpanKind
 from telemetry import names
 from telemetry.recorder import RecordedSpan, Recorder
 from telemetry.recorder.scopes import TaskScope
-from worker.engines.catalog import Catalog
+from worker.engines.wan2gp.model_files import UnseenModels
 from worker.errors import TaskNotFound, WorkerError
 from worker.handlers.planning import Known
 from worker.handlers.validation import validate
 from worker.settings import Settings
 from worker.settings.limits import input_policy
+from worker.settings.models import models_of, unknown_keys_of
 from worker.store.base import TaskStore
-from worker.task import ORCHESTRATOR, NewTask
+from worker.task import ORCHESTRATOR, STITCH, NewTask
+
+_UNSEEN = (
+    "no model could be looked up here, as the checkout of Wan2GP is not on this machine: the "
+    "worker that runs the task looks; where there is one, set wan2gp_checkout "
+    "(LOOP26_WAN2GP_CHECKOUT)"
+)
 
 
-def check(tasks: Sequence[tuple[str, NewTask]], settings: Settings, store: TaskStore) -> None:
+def check(
+    tasks: Sequence[tuple[str, NewTask]], settings: Settings, store: TaskStore
+) -> tuple[str, ...]:
     """Refuse the first task that would fail for what it says; nothing is downloaded for it.
+
+    Returns what could not be checked here, a sentence each.
 
     Args:
         tasks: Each with the words that say which it is, as in "tasks.json, task 2".
@@ -40,6 +51,7 @@ def check(tasks: Sequence[tuple[str, NewTask]], settings: Settings, store: TaskS
             # The error stays what it is, with its facts and its exit code; it only says where.
             error.args = (f"{where}: {error}",)
             raise
+    return unseen_by(known) if any(task.task_type != STITCH for _, task in tasks) else ()
 
 
 def known_to(
@@ -60,9 +72,12 @@ def known_to(
         except TaskNotFound:
             return None
 
-    return Known(
-        models=Catalog.load(settings.models_dirs), parent=parent, unknown=settings.unknown_params
-    )
+    return Known(models=models_of(settings), parent=parent, unknown=unknown_keys_of(settings))
+
+
+def unseen_by(known: Known) -> tuple[str, ...]:
+    """Say that models could not be looked up, where that is so."""
+    return (_UNSEEN,) if isinstance(known.models, UnseenModels) else ()
 
 
 def submit(tasks: Sequence[NewTask], *, store: TaskStore, recorder: Recorder) -> list[UUID]:

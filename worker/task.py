@@ -127,7 +127,9 @@ class Failure:
     place is known: "raised at", "stopped at" (the innermost line of Python of a process that died
     or hung), "opened at" (the line that opened the innermost span), "". `expression` is what was
     None in the failing line, where it could be worked out. `caused_by` tells of an exception that
-    was handled before and is behind this one: event_id, type, message, place, file, line, function.
+    was handled before and is behind this one: event_id, type, message, place, file, line, function,
+    own_file and its like. `own_file`, `own_line` and `own_function` are, where a library's line
+    raised, of the line of the worker's own code, or of the engine's checkout, that called it.
     Of a death: `signal` or `exit_code`, and `last_words`, the last that the process wrote to its
     stdout and stderr. `release` is that of the worker. `record` says how complete the attempt's
     record is, see `worker.supervisor.drain.drained`; `links` are the addresses of pages that show
@@ -158,6 +160,9 @@ class Failure:
     release: str = ""
     record: dict[str, Any] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    own_file: str = ""
+    own_line: int = 0
+    own_function: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

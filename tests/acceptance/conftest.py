@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.home import Home, home_at
+from tests.standins.fixtures import standin_python
+
+__all__ = ["standin_python"]
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ STAGES = {
         opener=("engines/denoise.py", "with self._span("),
     ),
     "encode": Point(
-        module="worker.output.video",
+        module="worker.video.files",
         function="write_video",
         opener=("handlers/generation.py", 'with stage(context, "encode")'),
     ),

@@ -12,7 +12,7 @@ import pytest
 from telemetry.journal import JournalReader, process_directories, read_index
 from telemetry.spans import Folder, Span
 from tests.acceptance.home import Home, Worker, assert_whole, home_at
-from worker.output.video import read_frames
+from worker.video.files import read_frames
 from worker.task import Task, TaskStatus
 
 SEGMENTS = 3

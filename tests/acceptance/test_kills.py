@@ -13,7 +13,7 @@ import pytest
 from telemetry.journal import JournalReader, is_alive, process_directories
 from telemetry.spans import Folder
 from tests.acceptance.home import Home, Worker, assert_whole, wait_for
-from worker.output.video import read_frames
+from worker.video.files import read_frames
 from worker.task import TaskStatus
 
 SEGMENTS = 2

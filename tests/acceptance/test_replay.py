@@ -484,11 +484,14 @@ def test_the_fresh_process_waits_for_cuda_when_asked_and_knows_no_secret(drilled
     environment = {**home.environment, "SUPABASE_SERVICE_ROLE_KEY": "planted"}
     with subprocess.Popen(command, env=environment) as replay:
         try:
-            pid = int(running(home).name.split("-")[2])
+            journal = running(home)
+            pid = int(journal.name.split("-")[2])
             told = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            order = json.loads((journal.parents[1] / "order.json").read_bytes())
         finally:
             replay.send_signal(signal.SIGTERM)
     assert b"CUDA_LAUNCH_BLOCKING=1" in told
+    assert order["configure"]["calls_wait"] is True
     assert not any(b"planted" in each for each in told)
 
 

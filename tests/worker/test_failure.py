@@ -1,9 +1,11 @@
 """The failure on a task's row: the sentence, and the facts."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import telemetry
@@ -40,6 +42,11 @@ def swallowing(model: str) -> None:
         frames_minimum(model)
     except AttributeError as exc:
         telemetry.swallowed(exc)
+
+
+def decode(text: str) -> Any:
+    """Fail in a library that this line calls."""
+    return json.loads(text)
 
 
 def error_of(recorder: Recorder, exc: BaseException) -> Error:
@@ -82,3 +89,52 @@ def test_an_exception_that_says_nothing_of_none_is_told_without_it(recorder: Rec
     failure = failure_of(error_of(recorder, caught.value), caught.value)
     assert "was None" not in failure.sentence
     assert failure.sentence.startswith("KeyError: 'wan' (raised at test_failure.py:")
+
+
+def test_where_a_library_raised_the_line_that_called_it_is_named_too(recorder: Recorder) -> None:
+    """The operator's line is the one that is to be looked at."""
+    with pytest.raises(json.JSONDecodeError) as caught:
+        decode("")
+    failure = failure_of(error_of(recorder, caught.value), caught.value)
+    line = decode.__code__.co_firstlineno + 2
+    assert (failure.function, failure.own_function) == ("JSONDecoder.raw_decode", "decode")
+    assert (failure.own_file, failure.own_line) == (__file__, line)
+    assert failure.sentence == (
+        "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0) "
+        f"(raised at decoder.py:{failure.line} in JSONDecoder.raw_decode, "
+        f"called at test_failure.py:{line} in decode, during generate)"
+    )
+
+
+def test_outside_of_a_stage_the_sentence_ends_with_the_line_of_ours(recorder: Recorder) -> None:
+    """There is no stage to name."""
+    with pytest.raises(json.JSONDecodeError) as caught:
+        decode("")
+    error = msgspec.structs.replace(error_of(recorder, caught.value), stage="")
+    assert failure_of(error).sentence.endswith(" in decode)")
+
+
+def test_a_swallowed_exception_of_a_library_is_told_with_both_lines(recorder: Recorder) -> None:
+    """The engine yields nothing: the row says which of its lines called the library."""
+    try:
+        decode("")
+    except ValueError as exc:
+        telemetry.swallowed(exc)
+    nothing = EngineError("the engine yielded no video")
+    with pytest.raises(EngineError) as caught:
+        raise nothing
+    failure = failure_of(error_of(recorder, caught.value), caught.value)
+    line = decode.__code__.co_firstlineno + 2
+    assert failure.sentence.endswith(
+        f" in JSONDecoder.raw_decode, called at test_failure.py:{line} in decode)"
+    )
+    assert failure.caused_by["own_function"] == "decode"
+
+
+def test_an_exception_of_our_own_code_has_one_line(recorder: Recorder) -> None:
+    """It is the place itself."""
+    with pytest.raises(KeyError) as caught:
+        frames_minimum("wan")
+    failure = failure_of(error_of(recorder, caught.value), caught.value)
+    assert (failure.own_file, failure.own_line, failure.own_function) == ("", 0, "")
+    assert "called at" not in failure.sentence

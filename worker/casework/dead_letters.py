@@ -23,6 +23,7 @@ class DeadLetter:
         journey: The orchestrator that it fell with it; "" where it has none.
         kind: exception, refused, death, hang; untold where another application set it to Failed.
         place: How exactly the line is known: "raised at".
+        own_file: Where that line is a library's, the file of the line of ours that called it.
         advice: What to do about it.
     """
 
@@ -45,6 +46,9 @@ class DeadLetter:
     fingerprint: str
     trace_id: str
     advice: str
+    own_file: str = ""
+    own_line: int = 0
+    own_function: str = ""
 
 
 def dead_letter_of(task: Task) -> DeadLetter:
@@ -75,6 +79,9 @@ def dead_letter_of(task: Task) -> DeadLetter:
         fingerprint=said("fingerprint"),
         trace_id=said("trace_id") or trace_id_of(task.process_context) or "",
         advice=_advice(task, kind, may_pass=error.get("retryable") is True),
+        own_file=said("own_file"),
+        own_line=count_of(error.get("own_line")),
+        own_function=said("own_function"),
     )
 
 

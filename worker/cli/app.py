@@ -24,6 +24,7 @@ from worker.cli import (
     worker_token,
 )
 from worker.cli.session import HomeOption, options_of
+from worker.engines.wan2gp.licence import DISCLOSURE
 
 app = typer.Typer(
     add_completion=False,
@@ -37,6 +38,7 @@ app = typer.Typer(
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"loop26 {version('loop26')}")
+        typer.echo(DISCLOSURE)
         raise typer.Exit
 
 
@@ -71,7 +73,7 @@ def loop26(
       loop26 failures              see what fails here, grouped by cause
       loop26 retry ID              make again what has failed, once that is mended
       loop26 drill --all           make every fault happen, see that each is found
-      loop26 doctor                see what is stuck or open in the queue
+      loop26 doctor                see what is wrong with the engine and the queue
 
     [bold]A queue for many workers[/]
 

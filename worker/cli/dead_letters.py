@@ -34,7 +34,9 @@ def _where(letter: "DeadLetter") -> str:
     where = f"{letter.file}:{letter.line} in {letter.function}" if letter.file else ""
     stage = f"stage {letter.stage}" if letter.stage else ""
     at = f"{letter.place} {where}".strip() if where else ""
-    return _line(", ".join(filter(None, (letter.kind, at, stage))))
+    if at and letter.own_file:
+        at = f"{at}, called at {letter.own_file}:{letter.own_line} in {letter.own_function}"
+    return _line(", ".join(filter(None, (letter.kind, at, stage))), 600)
 
 
 def _when(letter: "DeadLetter") -> str:
@@ -45,5 +47,5 @@ def _when(letter: "DeadLetter") -> str:
     return f"{at + ' UTC, ' if at else ''}after {tried}{died}{journey}"
 
 
-def _line(text: str) -> str:
-    return one_line(printable(text), 300)
+def _line(text: str, longest: int = 300) -> str:
+    return one_line(printable(text), longest)

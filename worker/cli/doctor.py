@@ -1,12 +1,14 @@
 """`loop26 doctor`: what is wrong here, and what to do about it."""
 
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import typer
 
 from worker.cli.paper import print_json
-from worker.cli.session import HomeOption, JsonOption, session_of
+from worker.cli.session import HomeOption, JsonOption, Session, session_of
+from worker.errors import WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +23,17 @@ _INDENT = 8  # under what was found, beside the verdict
 
 
 def doctor(context: typer.Context, as_json: JsonOption = False, home: HomeOption = None) -> None:
-    """Look at the queue: whether it answers, what is stuck in it, and who could get at it.
+    """Look at the engine and the queue: what is wrong here, and what to do about it.
 
-    Looks at tasks that nobody will ever finish, clocks, and of a shared queue at
-    schema, row security, grants, indexes and functions. With SUPABASE_SECRET_KEY
-    it sees all of that, with a worker's token whether the worker is let in.
+    Of the engine it looks at packages; of a checkout of Wan2GP (engine=wan2gp) at
+    the checkout, its configuration, interpreter, packages, GPU, API and models.
+    Nothing of it is run but its torch, which is asked for the GPU.
+
+    Of the queue it looks at tasks that nobody will ever finish, clocks, and of a
+    shared one at schema, row security, grants, indexes and functions. With
+    SUPABASE_SECRET_KEY it sees all of that, with a worker's token whether the
+    worker is let in.
+
     Exit code 0 if nothing is wrong, 1 if anything is; warnings are not wrong.
 
     [bold]Examples[/]
@@ -33,17 +41,31 @@ def doctor(context: typer.Context, as_json: JsonOption = False, home: HomeOption
       loop26 doctor
       loop26 doctor --json
     """
+    from worker.doctor.engine import examine_engine
     from worker.doctor.finding import Verdict
-    from worker.doctor.queue import examine_queue
 
-    with session_of(context, home).store() as store:
-        found = examine_queue(store)
+    session = session_of(context, home)
+    settings = session.configuration().settings
+    found = []
+    for each in chain(examine_engine(settings), _queue(session)):
+        found.append(each)
+        if not as_json:
+            _print(each)  # at once: the next may take its time
     if as_json:
         print_json([asdict(each) for each in found])
-    else:
-        for each in found:
-            _print(each)
     raise typer.Exit(EXIT_UNWELL if any(each.verdict is Verdict.ERROR for each in found) else 0)
+
+
+def _queue(session: Session) -> "Iterator[Finding]":
+    """Yield how the queue is; one that cannot be opened is a finding like the others."""
+    from worker.doctor.finding import Finding, Verdict
+    from worker.doctor.queue import examine_queue
+
+    try:
+        with session.store() as store:
+            yield from examine_queue(store)
+    except WorkerError as trouble:
+        yield Finding(name="queue", verdict=Verdict.ERROR, found=str(trouble))
 
 
 def _print(finding: "Finding") -> None:

@@ -35,7 +35,8 @@ def enqueue(
     session = session_of(context, home)
     read = [pair for file in files for pair in read_tasks(file)]
     with session.store(create=True) as store:
-        check(read, session.settings(), store)
+        for unchecked in check(read, session.settings(), store):
+            typer.echo(f"warning: {unchecked}", err=True)
         with session.recorder() as recorder:
             ids = submit([task for _, task in read], store=store, recorder=recorder)
         for task_id in ids:

@@ -103,16 +103,15 @@ def _parsed(text: str) -> datetime:
 def _entry(group: "FailureGroup", release: str, *, every: bool) -> "list[RenderableType]":
     from rich.text import Text
 
+    from telemetry.reports.places import place_text
     from telemetry.reports.terminal.blocks import styled
     from telemetry.reports.wording import one_line
 
     told = (group.type, group.message) if group.kind != "death" else (group.message,)
     said = ": ".join(filter(None, told))
-    location = group.location
-    where = f"{location.file}:{location.line} in {location.function}" if location.file else ""
+    where = place_text(group.location, group.place, group.own) or one_line(group.place)
     facts = [
-        " ".join(filter(None, (one_line(group.place), one_line(where))))
-        + (f", stage {one_line(group.stage)}" if group.stage else ""),
+        where + (f", stage {one_line(group.stage)}" if group.stage else ""),
         _times(group),
         *(
             f"{name} {_some(texts, every=every)}"

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -76,7 +77,8 @@ def replay(
     settings = session.settings()
     subject = subject_of(case)
     timeout_s = limit_told(subject.failure) if timeout is None else timeout
-    setup = _setup(settings, stop=stop, blocking=blocking, keep=keep, timeout_s=timeout_s)
+    setup = _setup(settings, subject.engine, blocking=blocking, timeout_s=timeout_s)
+    setup = replace(setup, stop=stop, keep=keep)
     claimed = _claimed(session, case, queued=queued)
     with _ended_by_signals(), _progress(stop=stop) as show:
         found = replayed(subject, claimed, setup, _surroundings(settings), show=show)
@@ -115,35 +117,40 @@ def _claimed(session: Session, case: "Case", *, queued: bool) -> "Claimed":
 
 
 def _setup(
-    settings: "Settings", *, stop: bool, blocking: bool, keep: bool, timeout_s: float | None
+    settings: "Settings", engine: str, *, blocking: bool, timeout_s: float | None
 ) -> "Setup":
+    """Say how to replay what an engine has done; "" leaves the engine to the settings."""
     from worker.composition import configure
     from worker.replay.again import Setup
     from worker.replay.watch import Limits
-    from worker.settings.environment import child_environment
+    from worker.task_program import task_program
 
     limits = settings.hang_after_s
     if timeout_s is not None:
         limits = dict.fromkeys(limits, timeout_s)
+    configured = configure(settings, "replay", engine)
     return Setup(
         home=settings.home,
-        configure=configure(settings, "replay"),
-        environment=child_environment(),
+        configure=configured,
+        program=task_program(settings, configured.engine, tell=_tell),
         limits=Limits(start_s=settings.child_start_timeout_s, hang_after_s=limits),
         blocking=blocking,
-        stop=stop,
-        keep=keep,
     )
+
+
+def _tell(said: str) -> None:
+    typer.echo(f"loop26: {said}", err=True)
 
 
 def _surroundings(settings: "Settings") -> "Surroundings":
     from worker.replay.inputs import Surroundings
     from worker.settings.limits import input_policy
+    from worker.settings.models import models_of, unknown_keys_of
 
     return Surroundings(
-        definition_dirs=settings.models_dirs,
+        models=lambda: models_of(settings),
         policy=input_policy(settings),
-        unknown_params=settings.unknown_params,
+        unknown_params=unknown_keys_of(settings),
     )
 
 

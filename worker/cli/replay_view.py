@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from telemetry.reports.company import DifferenceFound
+from telemetry.reports.places import place_text
 from telemetry.reports.wording import duration, one_line, printable, value_text
 from worker.replay import verdict as verdicts
 from worker.replay.verdict import FailureSeen, Replayed
@@ -73,13 +74,13 @@ def _when(found: Replayed, then: FailureSeen | None, now: FailureSeen) -> str:
 def _failure(when: str, failure: FailureSeen) -> Iterator[RenderableType]:
     said = f"{failure.type}: {failure.message}" if failure.message else failure.type
     yield Text.assemble((f"{when}: ", "dim"), (one_line(said, _LONGEST_MESSAGE), "red"))
-    where = failure.location
-    if where.file:
+    if place := place_text(failure.location, failure.place, failure.own):
         stage = f", stage {failure.stage}" if failure.stage else ""
-        place = f"{failure.place} {where.file}:{where.line} in {where.function}{stage}"
-        yield Text(f"  {one_line(place)}", style="bold")
+        yield Text(f"  {one_line(f'{place}{stage}')}", style="bold")
     if failure.expression:
         yield Text(f"  {one_line(failure.expression)} was None")
+    if failure.behind:
+        yield Text(f"  {one_line(failure.behind)}", style="bold")
     if failure.fingerprint:
         yield Text(f"  fingerprint {one_line(failure.fingerprint)}", style="dim")
     yield Text()

@@ -94,11 +94,15 @@ def _task(document: Any, folder: "Path") -> "NewTask | WorkerError":
 
 def _planned(task: "NewTask", known: "Known") -> "Planned | WorkerError":
     from worker.handlers.planning import plan_task
+    from worker.submission import unseen_by
 
     try:
-        return plan_task(task, known)
+        planned = plan_task(task, known)
     except WorkerError as error:
         return error
+    if not planned.requests:
+        return planned
+    return replace(planned, warnings=(*planned.warnings, *unseen_by(known)))
 
 
 def _queue(settings: "Settings", opened: ExitStack) -> "TaskStore | None":

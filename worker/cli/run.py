@@ -40,7 +40,11 @@ def run(
 
     from worker.composition import run as supervise
     from worker.console import for_this_stream
+    from worker.engines.wan2gp.licence import DISCLOSURE, NOTICE
+    from worker.params.defaults import WGP
 
     settings = session_of(context, home).settings()
     with closing(for_this_stream()) as console:
+        if settings.engine == WGP:
+            console.note("info", f"{DISCLOSURE}. {NOTICE}")
         raise typer.Exit(supervise(settings, until_idle=until_idle, console=console))

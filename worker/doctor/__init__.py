@@ -1,1 +1,1 @@
-"""The doctor: what is wrong with a deployment, and what to do about each thing."""
+"""The doctor: what is wrong with an engine or a queue, and what to do about each thing."""

@@ -8,6 +8,7 @@ from telemetry.reports.attempt import Attempt
 from telemetry.reports.company import DifferenceFound
 from telemetry.reports.completeness import completeness
 from telemetry.reports.findings import FailureFound
+from telemetry.reports.places import place_text
 from telemetry.reports.progress import loop, stages, steps
 
 # Of a failure, in the order in which people ask.
@@ -54,8 +55,7 @@ def surroundings(then: Attempt | None, now: Attempt | None) -> list[DifferenceFo
 
 
 def _line(failure: FailureFound) -> str:
-    where = failure.location
-    return f"{where.file}:{where.line} in {where.function}" if where.file else ""
+    return place_text(failure.location, own=failure.own)
 
 
 def _stage(attempt: Attempt) -> str:

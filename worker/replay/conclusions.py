@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from telemetry.reports.findings import FailureFound
+from telemetry.reports.places import place_text
+from telemetry.reports.sentences import root_first, root_text
 from telemetry.reports.wording import duration, one_line
 from worker.replay import verdict as verdicts
 from worker.replay.verdict import Verdict
@@ -81,10 +83,10 @@ def _why_nothing(verdict: Verdict, then: FailureFound, inexact: Sequence[str]) -
 
 
 def told(failure: FailureFound) -> str:
-    """Tell a failure in one line: what, and where."""
+    """Tell a failure in one line: what, where, and what is behind it."""
     what = f"{failure.type}: {failure.message}" if failure.message else failure.type
-    where = failure.location
-    if not where.file:
-        return one_line(what, _LONGEST)
-    place = f"{failure.place} {where.file}:{where.line} in {where.function}"
-    return f"{one_line(what, _LONGEST)} ({one_line(place, _LONGEST)})"
+    place = place_text(failure.location, failure.place, failure.own)
+    said = one_line(what, _LONGEST)
+    said = f"{said} ({one_line(place, 2 * _LONGEST)})" if place else said
+    root = root_first(failure)
+    return said if root is None else f"{said}; {one_line(root_text(root), 2 * _LONGEST)}"

@@ -1,14 +1,13 @@
 """The inputs that a task names: which of them are here, before anything is run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from worker.engines.catalog import Catalog
 from worker.errors import WorkerError
-from worker.handlers.planning import Known, Planned, plan_task
+from worker.handlers.planning import Known, Models, Planned, plan_task
 from worker.inputs.fetch import cache_path
 from worker.inputs.policy import InputPolicy
 from worker.inputs.sources import scheme_of, shown
@@ -26,9 +25,12 @@ class InputSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What decides which inputs a task has, and whether they are here."""
+    """What decides which inputs a task has, and whether they are here.
 
-    definition_dirs: Sequence[Path]
+    `models` is called where a task's payload is read, and may raise a `WorkerError`.
+    """
+
+    models: Callable[[], Models]
     policy: InputPolicy
     unknown_params: UnknownKeys
 
@@ -60,7 +62,7 @@ def _planned(claim: Claim, around: Surroundings) -> Planned:
         parent_id=claim.task.parent_id,
     )
     known = Known(
-        models=Catalog.load(around.definition_dirs),
+        models=around.models(),
         parent=lambda _: claim.parent_params,
         unknown=around.unknown_params,
     )

@@ -9,6 +9,7 @@ import msgspec
 from telemetry import death
 from telemetry.reports.company import DifferenceFound
 from telemetry.reports.findings import FailureFound, Location
+from telemetry.reports.sentences import root_first, root_text
 from worker.errors import InputError, ModelUnavailable, OutputError, TaskCancelled
 from worker.inputs.fetch import NotInCache
 from worker.replay.defaults import DefaultsSeen
@@ -41,7 +42,10 @@ _OF_CUDA: Final = re.compile(r"CUDA(?: driver)? error: (.+?)(?: when calling |\n
 
 
 class FailureSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A failure, as short as it can be compared."""
+    """A failure, as short as it can be compared; `behind` tells its root cause, "" without one.
+
+    `own` is the line of ours that called what raised, where that is a library's.
+    """
 
     kind: str
     type: str
@@ -51,6 +55,8 @@ class FailureSeen(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     expression: str
     fingerprint: str
+    behind: str = ""
+    own: Location | None = None
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,8 +210,10 @@ def seen(failure: FailureFound | None) -> FailureSeen | None:
     """Return a failure as short as it can be compared."""
     if failure is None:
         return None
-    facts: dict[str, Any] = {name: getattr(failure, name) for name in FailureSeen.__struct_fields__}
-    return FailureSeen(**facts)
+    named = set(FailureSeen.__struct_fields__) - {"behind"}
+    facts: dict[str, Any] = {name: getattr(failure, name) for name in named}
+    root = root_first(failure)
+    return FailureSeen(**facts, behind="" if root is None else root_text(root))
 
 
 def _words_of_cuda(failure: FailureFound) -> str:

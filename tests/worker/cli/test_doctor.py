@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .conftest import T2V, Run
-from .test_commands import refused, written
+from .test_commands import written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +23,25 @@ def test_a_sound_queue_of_this_machine(run: Run, tmp_path: "Path") -> None:
     assert "1 Queued" in result.out
 
 
-def test_a_home_without_a_queue_is_refused(run: Run) -> None:
-    """It makes none."""
-    refused(run("doctor"), "is not there", "loop26 enqueue")
+def test_a_home_without_a_queue_is_an_error(run: Run, home: "Path") -> None:
+    """It makes none, and the engine is looked at all the same."""
+    result = run("doctor")
+    assert result.code == 1
+    engine, queue = result.lines
+    assert engine.startswith("ok      engine: diffusers ")
+    assert queue.startswith("error   queue: ")
+    assert "is not there; `loop26 enqueue FILE` makes a queue" in queue
+    assert not home.exists()
+
+
+def test_a_file_that_is_no_queue_is_an_error(run: Run, home: "Path") -> None:
+    """One finding, and not the end."""
+    home.mkdir()
+    (home / "queue.db").write_text("no database")
+    result = run("doctor")
+    assert result.code == 1
+    assert result.lines[0].startswith("ok      engine: ")
+    assert result.lines[1].startswith("error   queue: ")
 
 
 def test_a_sound_shared_queue(run: Run, operator: "Fleet") -> None:
@@ -97,6 +113,18 @@ def test_a_queue_that_does_not_answer_is_an_error(
     assert result.code == 1
     assert "error   queue: " in result.out
     assert "see whether the address is right" in result.out
+
+
+def test_a_key_that_no_request_can_carry_is_an_error(
+    run: Run, operator: "Fleet", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One finding, with the setting's name and without the key."""
+    del operator
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", "hunter2\n")
+    result = run("doctor")
+    assert result.code == 1
+    assert "error   queue: SUPABASE_SECRET_KEY cannot be sent" in result.out
+    assert "hunter2" not in result.out + result.err
 
 
 def test_a_name_that_a_stranger_gave_moves_no_terminal(run: Run, operator: "Fleet") -> None:

@@ -41,6 +41,14 @@ def fail(store: LocalStore, failure: Failure = FAILURE, worker_id: str = "gpu-1"
     return str(task_id)
 
 
+def test_a_librarys_line_is_told_with_the_one_that_called_it(run: Run, store: LocalStore) -> None:
+    """That is the one to be mended."""
+    own = {"own_file": "/opt/Wan2GP/vae.py", "own_line": 19, "own_function": "decode"}
+    fail(store, replace(FAILURE, **own))
+    said = " ".join(run("failures").out.split())
+    assert "in get_model_min_frames_and_step, called at /opt/Wan2GP/vae.py:19 in decode" in said
+
+
 def test_nothing_has_failed(run: Run, store: LocalStore) -> None:
     """It says so."""
     assert store.failures() == []

@@ -74,6 +74,13 @@ def test_the_same_line_where_calls_waited_is_said_to_be_that() -> None:
     assert "now, at the same line with CUDA's calls waiting: AcceleratorError" in text
 
 
+def test_a_librarys_line_is_told_with_the_one_that_called_it() -> None:
+    """As in every report."""
+    own = Location(file="/wgp/vae.py", line=19, function="decode")
+    text = shown(msgspec.structs.replace(MOVED, own=own), WAITED)
+    assert "/app/kernels.py:7 in gather, called at /wgp/vae.py:19 in decode, stage generate" in text
+
+
 @pytest.mark.parametrize("blocking", ["", NOTHING_WAITED])
 @pytest.mark.parametrize("now", [MOVED, REWORDED])
 def test_where_nothing_waited_nothing_is_said_of_it(now: FailureSeen, blocking: str) -> None:

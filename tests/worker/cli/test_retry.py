@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -69,6 +70,16 @@ def test_dead_letters_are_listed_with_what_to_do(run: Run, store: LocalStore) ->
     assert f"`loop26 investigate {task_id}` says why" in out
     assert f"`loop26 retry {task_id}`" in out
     assert "\x1b" not in out
+
+
+def test_a_librarys_line_is_told_with_the_one_that_called_it(run: Run, store: LocalStore) -> None:
+    """In words and as JSON."""
+    own = {"own_file": "/opt/Wan2GP/vae.py", "own_line": 19, "own_function": "decode"}
+    failed(store, replace(FAILURE, **own))
+    out = " ".join(run("tasks", "--dead").out.split())
+    assert "in get_model, called at /opt/Wan2GP/vae.py:19 in decode, stage parameters" in out
+    [letter] = json.loads(run("tasks", "--dead", "--json").out)
+    assert {name: letter[name] for name in own} == own
 
 
 def test_dead_letters_are_json_for_programs(run: Run, store: LocalStore) -> None:

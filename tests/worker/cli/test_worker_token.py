@@ -127,7 +127,7 @@ def test_a_key_that_no_request_can_carry_is_refused(
         monkeypatch.delenv("SUPABASE_SECRET_KEY")
         monkeypatch.setenv("SUPABASE_PUBLISHABLE_KEY", fleet.server.key("anon"))
     monkeypatch.setenv(name, f"hunter2{end}")
-    result = run("doctor")
+    result = run("tasks")
     refused(result, f"{name} cannot be sent: it has a character that no key has")
     assert result.code == 78
     assert "hunter2" not in result.err

@@ -11,7 +11,7 @@ from worker.errors import InputError
 from worker.inputs import videos
 from worker.inputs.policy import InputPolicy
 from worker.inputs.videos import fetch_video
-from worker.output.video import write_video
+from worker.video.files import write_video
 
 if TYPE_CHECKING:
     from tests.worker.inputs.conftest import Site

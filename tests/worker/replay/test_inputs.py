@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from worker.engines.catalog import Catalog
 from worker.inputs.fetch import cache_path
 from worker.inputs.policy import InputPolicy
 from worker.replay.claims import claimed_of_queue
@@ -22,7 +23,7 @@ def around(tmp_path: Path) -> Surroundings:
     """Say where inputs lie."""
     policy = InputPolicy(cache_dir=tmp_path / "cache", offline=True)
     policy.cache_dir.mkdir()
-    return Surroundings(definition_dirs=(), policy=policy, unknown_params="pass")
+    return Surroundings(models=Catalog.load, policy=policy, unknown_params="pass")
 
 
 def inputs(tmp_path: Path, around: Surroundings, task_type: str, **params: Any) -> list[InputSeen]:

@@ -30,6 +30,9 @@ select jsonb_build_object(
     'last_words', '[]'::jsonb,
     'release', '',
     'record', '{}'::jsonb,
-    'links', '{}'::jsonb
+    'links', '{}'::jsonb,
+    'own_file', '',
+    'own_line', 0,
+    'own_function', ''
 )
 $$;
