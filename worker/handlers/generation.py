@@ -14,6 +14,7 @@ from telemetry import RecordedSpan, names
 from worker.engines.base import Generated, Inputs, LoraFile, ModelDefinition
 from worker.errors import BlankOutput, OutputError
 from worker.handlers.base import Context
+from worker.handlers.named_files import check_named_files
 from worker.handlers.payloads.generation import Generation
 from worker.handlers.payloads.journey import seed_from
 from worker.handlers.second_try import with_second_try
@@ -77,6 +78,7 @@ def _parameters(
         own = [layer for layer in generation.layers if layer.source != "orchestrator"]
         for warning in warn_of_unknown(own, model.defaults):
             _log.warning("passed on: %s", warning)
+        check_named_files(request, context.inputs)
         return request
 
 

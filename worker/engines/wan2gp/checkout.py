@@ -23,6 +23,8 @@ SESSION_MODULE: Final = "shared.api"
 SESSION_NAMES: Final = ("init", "WanGPSession")
 # The function that generates; of a checkout that has both, the first is called.
 ENTRIES: Final = ("generate_media", "generate_video")
+# A process has one module of a name, and these are loaded before any of a checkout's.
+_OWN_NAMES: Final = ("worker", "telemetry")
 CONFIG_FILE: Final = "wgp_config.json"
 
 
@@ -60,6 +62,11 @@ class Checkout:
 
     def find(self, name: str) -> Any:
         """Import one of its modules. Raises `CheckoutUnusable`, from what it has raised itself."""
+        for own in _OWN_NAMES:
+            if (self.root / own).exists() or (self.root / f"{own}.py").exists():
+                raise CheckoutUnusable(
+                    self.root, f"has a module {own!r}, which is loop26's own name; rename it there"
+                )
         if str(self.root) not in sys.path:
             sys.path.insert(0, str(self.root))
         with self.importing():

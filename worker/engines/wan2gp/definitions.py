@@ -7,14 +7,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from worker.engines.base import ModelDefinition
+from worker.engines.wan2gp.model_files import FOLDERS
 from worker.errors import UnknownModel
+from worker.params.defaults import WGP
 
-ENGINE: Final = "wan2gp"
 _FPS: Final = 16.0
 _FRAMES: Final = (5, 4)  # the least, and the stride
 _SIZE_MULTIPLE: Final = 16
-# Where files of models lie, of the checkout's own and of its operator's.
-_FOLDERS: Final = ("defaults", "finetunes")
 
 
 def look_up(module: Any, root: Path, model: object) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def known_models(module: Any, root: Path) -> tuple[str, ...]:
     registry = getattr(module, "models_def", None)
     if isinstance(registry, Mapping) and registry:
         return tuple(sorted(map(str, registry)))
-    files = (file for folder in _FOLDERS for file in (root / folder).glob("*.json"))
+    files = (file for folder in FOLDERS for file in (root / folder).glob("*.json"))
     return tuple(sorted({file.stem for file in files}))
 
 
@@ -53,7 +52,7 @@ def definition_of(
     weights = raw.get("URLs")
     return ModelDefinition(
         name=model,
-        engine=ENGINE,
+        engine=WGP,
         kind=_kind(module, model, raw),
         title=str(raw.get("name", model)),
         weights=str(weights[0]) if isinstance(weights, list) and weights else str(weights or ""),

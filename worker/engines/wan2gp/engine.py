@@ -4,8 +4,8 @@ import gc
 import logging
 import platform
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -26,20 +26,15 @@ from worker.engines.pictures import check_inputs
 from worker.engines.wan2gp import lora_links
 from worker.engines.wan2gp.api import Api
 from worker.engines.wan2gp.arguments import Arguments, arguments_of, in_its_terms, shown
-from worker.engines.wan2gp.checkout import Checkout
-from worker.engines.wan2gp.definitions import ENGINE, definition_of, look_up
-from worker.engines.wan2gp.functions import ModuleFunctions
-from worker.engines.wan2gp.habits import Left, contained
-from worker.engines.wan2gp.leftovers import Baseline
+from worker.engines.wan2gp.definitions import definition_of, look_up
+from worker.engines.wan2gp.habits import Left
 from worker.engines.wan2gp.listener import Listener
-from worker.engines.wan2gp.loading import Loader
-from worker.engines.wan2gp.results import OutputFolder, generated, named_files, raise_what_failed
-from worker.engines.wan2gp.session import OfficialSession, official
+from worker.engines.wan2gp.opened import Opened
+from worker.engines.wan2gp.results import generated, named_files, raise_what_failed
 from worker.engines.wan2gp.settings_cache import cache_of, staleness
 from worker.engines.wan2gp.steps import StepSpans
-from worker.engines.wan2gp.streams import logged_output
 from worker.engines.wan2gp.watching import every_exception_seen
-from worker.engines.wan2gp.writers import Writers
+from worker.params.defaults import WGP
 from worker.params.payload import UnknownKeys
 from worker.params.request import GenerationRequest
 
@@ -61,7 +56,7 @@ class Wan2gpEngine:
         watch: Whether every exception that is raised in it is written down, for a replay.
     """
 
-    name = ENGINE
+    name = WGP
 
     def __init__(
         self,
@@ -81,7 +76,7 @@ class Wan2gpEngine:
         self._outputs = Path(outputs)
         self._device = device
         self._unknown: UnknownKeys = unknown_params
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
         self._has_failed = False
 
     @property
@@ -193,7 +188,7 @@ class Wan2gpEngine:
 
     def _generate(
         self,
-        opened: "_Opened",
+        opened: Opened,
         request: GenerationRequest,
         arguments: Arguments,
         observer: Observer,
@@ -245,58 +240,15 @@ class Wan2gpEngine:
         if failed:
             gc.collect()
 
-    def _open(self) -> "_Opened":
+    def _open(self) -> Opened:
         if self._opened is None:
-            outputs = OutputFolder(self._outputs, self._root)
-            checkout = Checkout(
-                root=self._root, config=self._config, args=self._args, outputs=outputs.path
+            self._opened = Opened.at(
+                self._root, config=self._config, args=self._args, outputs=self._outputs
             )
-            shared = official(checkout)
-            api: Api = OfficialSession(checkout, shared) if shared else ModuleFunctions(checkout)
-            self._opened = _Opened(checkout, outputs, api)
         return self._opened
 
     def _call(self, call: str, model: Any, params: Mapping[str, Any] | None = None) -> Any:
         return telemetry.engine_call(call, engine=self.name, model=model, params=params or {})
-
-
-class _Opened:
-    """A checkout that has been imported.
-
-    Attributes:
-        left: What calls have changed in the process, until the next task is told.
-    """
-
-    def __init__(self, checkout: Checkout, outputs: OutputFolder, api: Api) -> None:
-        self.checkout = checkout
-        self.outputs = outputs
-        self.api = api
-        self.loader = Loader(api.module)
-        self.baseline = Baseline(api.module, checkout.root)
-        # Last: its hook cannot be taken away, and this may be tried again.
-        self.writers = Writers(checkout.root, outputs.path)
-        self.left: list[str] = []
-
-    @contextmanager
-    def inside(self) -> Iterator[Left]:
-        """Call into it: its habits end with the block, and what it prints is logged."""
-        left = Left()
-        try:
-            with contained(self.checkout.root, argv=self.checkout.argv) as left, logged_output():
-                yield left
-        finally:
-            self.left += left.texts
-
-    def found(self) -> list[str]:
-        """Say what the last task has left changed, once, and put back what is not yet."""
-        left, self.left = self.left, []
-        left += self.baseline.put_back()
-        return left + ["the abort flag was set (put back)"] * self.api.leftover_abort()
-
-    def defaults(self, model: str) -> tuple[dict[str, Any], list[str]]:
-        """Return the defaults of a model that is known, and what had been changed in them."""
-        module = self.api.module
-        return self.baseline.defaults(model, lambda: module.get_default_settings(model))
 
 
 def _say_what_is_not_taken(span: RecordedSpan, arguments: Arguments, api: Api) -> None:

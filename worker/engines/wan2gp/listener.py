@@ -71,6 +71,12 @@ class Listener:
         self.reported: list[Reported] = []
         self.cancelled: TaskCancelled | None = None
 
+    def follow(self, before: "Listener") -> None:
+        """Go on from one that heard an earlier call of the same task."""
+        self.reported = before.reported
+        self.cancelled = before.cancelled
+        self.last, self.printed = before.last, before.printed
+
     def hear(self, command: object, data: object, frame: FrameType) -> None:
         """Take one command that was sent from a frame, while what it tells of is still in hand.
 

@@ -14,7 +14,7 @@ from worker.engines.base import ModelDefinition
 from worker.errors import SettingsError, UnknownModel
 from worker.params.defaults import WGP
 
-# A model of the second stands for one of the same name in the first.
+# The checkout's own, and its operator's: a model of these stands for one of the same name in those.
 FOLDERS: Final = ("defaults", "finetunes")
 # Text, with a start image and an end image if given: only the engine knows what a model is for.
 _KIND: Final = "ti2v"

@@ -142,9 +142,11 @@ def _taken(init: Callable[..., Any], checkout: Checkout) -> dict[str, Any]:
     """Return what its `init` takes of what there is to say."""
     said = {
         "root": checkout.root,
-        "config_path": checkout.config_file,
+        # Its own is where it knows to look, and to make one.
+        **({"config_path": checkout.config_file} if checkout.config is not None else {}),
         "output_dir": checkout.outputs,
         "cli_args": checkout.args,
+        "callbacks": None,  # each job has its own
         "console_output": False,  # it is logged
         "console_isatty": False,
     }

@@ -5,9 +5,10 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
+from worker.engines.wan2gp.model_files import FOLDERS
+
 _FOLDER: Final = "settings"
 _VERSION: Final = "settings_version"
-_SOURCES: Final = ("defaults", "finetunes")
 _log = logging.getLogger(__name__)
 
 
@@ -18,7 +19,7 @@ def cache_of(root: Path, model: str) -> Path:
 
 def stamp_of(root: Path, model: str) -> tuple[tuple[str, int, int], ...]:
     """Return what is another once a file that a model's defaults come from was written to."""
-    files = [cache_of(root, model), *(root / folder / f"{model}.json" for folder in _SOURCES)]
+    files = [cache_of(root, model), *(root / folder / f"{model}.json" for folder in FOLDERS)]
     return tuple(
         (file.name, found.st_mtime_ns, found.st_size)
         for file in files
@@ -43,7 +44,7 @@ def staleness(module: Any, root: Path, model: str) -> str:
     version, written = _number(getattr(module, _VERSION, None)), _number(kept.get(_VERSION))
     if version is not None and written is not None and written < version:
         return f"{cache} was written by version {written:g} of the settings; it is {version:g} now"
-    for folder in _SOURCES:
+    for folder in FOLDERS:
         source = root / folder / f"{model}.json"
         if source.is_file() and source.stat().st_mtime_ns > cache.stat().st_mtime_ns:
             return f"{cache} is older than {source}, which it was made from"

@@ -10,7 +10,7 @@ _SHORTEST: Final = 12  # characters of a text that is anybody's in particular
 _WORDS: Final = 3
 _MOST_FILES: Final = 4000
 _MOST_BYTES: Final = 4 * 2**20  # of a file
-_LONGEST_TEXT: Final = 4096
+_LONGEST_TEXT: Final = 1024  # of more, each word is looked for in every file, which takes seconds
 _LITERAL: Final = re.compile(r"""(["'])((?:(?!\1).){12,4096})\1""")
 # What is put into a text, as f-strings, `format` and `%` have it.
 _PUT_IN: Final = re.compile(r"\{[^{}]*\}|%\([^)]*\)[a-z]|%[-+.\d]*[a-z]")

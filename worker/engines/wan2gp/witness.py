@@ -30,7 +30,7 @@ class Witness:
         make: Makes a listener; called in the thread that generates.
 
     Attributes:
-        listener: The one that was made; None where the entry was never called.
+        listener: The one that was made last; None where the entry was never called.
         escaped: What has left the entry.
         escaped_before: What has left a function that was to be called before the entry.
     """
@@ -38,6 +38,7 @@ class Witness:
     def __init__(self, make: Callable[[], Listener]) -> None:
         self._make = make
         self._context = contextvars.copy_context()
+        self._inside = False
         self.listener: Listener | None = None
         self.escaped: BaseException | None = None
         self.escaped_before: BaseException | None = None
@@ -47,7 +48,7 @@ class Witness:
 
         @functools.wraps(entry)
         def called(*args: Any, **named: Any) -> Any:
-            if self.listener is not None:  # it goes on to another name of itself
+            if self._inside:  # it goes on to another name of itself
                 return entry(*args, **named)
             return self._context.run(self._witnessed, entry, list(args), named)
 
@@ -75,7 +76,10 @@ class Witness:
             raise
 
     def _witnessed(self, entry: Callable[..., Any], args: list[Any], named: dict[str, Any]) -> Any:
-        self.listener = listener = self._make()
+        before, listener = self.listener, self._make()
+        if before is not None:  # called once more, as for each of several prompts
+            listener.follow(before)
+        self.listener, self._inside = listener, True
         if threading.current_thread() is not threading.main_thread():
             own = f"{threading.get_ident():#018x}"
             trace.get_current_span().set_attribute(names.WORKING_THREAD, own)
@@ -93,6 +97,7 @@ class Witness:
             listener.finish(exc)
             raise
         finally:
+            self._inside = False
             listener.finish()
 
 

@@ -292,3 +292,12 @@ def test_the_entry_may_call_what_comes_before_it() -> None:
         return str(before(task))
 
     assert found.around(calling)("a lake", nothing) == "checked a lake"
+
+
+def test_an_entry_that_is_called_twice_is_heard_twice() -> None:
+    """As for each of several prompts; what the first call reported is not forgotten."""
+    found = witness()
+    called = found.around(entry)
+    for prompt in ("a lake", "a hill"):
+        called(1, nothing, prompt=prompt)
+    assert told(found) == ["a failure of a lake []", "a failure of a hill []"]
