@@ -16,7 +16,6 @@ How: TypeAlias = Literal[
     "reported at",
     "stands at",
     "written at",
-    "last told",
     "stopped at",
     "replayed",
 ]
@@ -90,7 +89,7 @@ KNOWN: Final = {
     "hang-native": Known(type="hang", how="stopped at"),
     "told-only": Known(type=REPORTED, how="reported at", cause="Reported"),
     "text-only": Known(type=REPORTED, how="replayed", cause="Reported", row="text-only, told"),
-    "no-file": Known(type=NO_OUTPUT, how="last told", at=TOLD),
+    "no-file": Known(type=NO_OUTPUT, how="replayed", row=TOLD),
     "passed": Known(type=NO_OUTPUT, how="replayed", row=TOLD),
     "few-frames": Known(type="worker.errors.FrameCountMismatch", how="written at", at=WRITTEN),
     "wrong-size": Known(type="worker.errors.EngineError", how="written at", at=WRITTEN),

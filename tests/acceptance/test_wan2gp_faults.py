@@ -27,7 +27,6 @@ pytestmark = pytest.mark.timeout(900)
 IN_THE_SENTENCE: Final = {
     "written at": "written at",
     "stands at": "stands at",
-    "last told": "the last that it told was 'progress' at",
 }
 HANG_S: Final = 8
 OPTIONS: Final = ("--set", "max_deaths=1", "--set", f"hang_after_s=generate={HANG_S}")
@@ -71,7 +70,8 @@ class Met:
         """Return the line that is named as what is known in this way; "" where none is."""
         if how == "replayed":
             seen = (self.found["replayed"] or {"says": ""})["says"]
-            return self.line if f"raised at {self.line} in" in seen else ""
+            words = (f"{known} {self.line} in" for known in ("raised at", "came back by"))
+            return self.line if any(each in seen for each in words) else ""
         if how in IN_THE_SENTENCE:
             words = f"{IN_THE_SENTENCE[how]} {self.line}"
             return self.line if words in self.failure["message"] else ""

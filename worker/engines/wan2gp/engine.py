@@ -5,8 +5,6 @@ import logging
 import platform
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +31,7 @@ from worker.engines.wan2gp.opened import Opened
 from worker.engines.wan2gp.results import generated, named_files, raise_what_failed
 from worker.engines.wan2gp.settings_cache import cache_of, staleness
 from worker.engines.wan2gp.steps import StepSpans
-from worker.engines.wan2gp.watching import every_exception_seen
+from worker.engines.wan2gp.watching import Watch
 from worker.params.defaults import WGP
 from worker.params.payload import UnknownKeys
 from worker.params.request import GenerationRequest
@@ -198,8 +196,8 @@ class Wan2gpEngine:
 
         def listener(abort: Any) -> Listener:
             told.append(StepSpans(request))
-            seeing = partial(every_exception_seen, self._root) if self._watch else nullcontext
-            return Listener(observer, told[-1], abort, root=self._root, seeing=seeing)
+            watch = Watch(self._root) if self._watch else None
+            return Listener(observer, told[-1], abort, root=self._root, watch=watch)
 
         params = shown(arguments.values).items()
         span.set_attributes({f"{names.ENGINE_PARAM}{name}": value for name, value in params})

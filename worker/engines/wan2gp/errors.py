@@ -41,16 +41,22 @@ class NoOutput(EngineError):
         named: The files that it names.
         last: What it told last, and where.
         printed: What it printed last, and where.
+        came_back: The line by which its call came back; known where it is watched.
     """
 
-    def __init__(self, folder: Path, *, named: Sequence[str], last: str, printed: str) -> None:
+    def __init__(
+        self, folder: Path, *, named: Sequence[str], last: str, printed: str, came_back: str = ""
+    ) -> None:
         said = f"that it has made {', '.join(named)}" if named else "nothing of a failure"
+        back = f"it came back by {came_back}; " if came_back else ""
+        watched = "" if came_back else "; `loop26 replay` sees them all, and where it comes back"
         super().__init__(
-            f"the engine says {said}, and no video has appeared where it was told to write; "
+            f"the engine says {said}, and no video has appeared where it was told to write; {back}"
             f"the last that it printed was {printed or 'nothing at all'}; the last that it told "
             f"was {last or 'nothing at all'}; all of that, and the exceptions that it is seen to "
-            "handle, are in the record; `loop26 replay` sees them all"
+            f"handle, are in the record{watched}"
         )
         self.folder = folder
         self.last = last
         self.printed = printed
+        self.came_back = came_back

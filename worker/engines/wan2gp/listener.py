@@ -17,6 +17,7 @@ from telemetry import names
 from worker.engines.base import Observer
 from worker.engines.wan2gp.hidden import unhidden
 from worker.engines.wan2gp.steps import StepSpans
+from worker.engines.wan2gp.watching import Watch
 from worker.engines.wan2gp.writers import frame_in, place_in
 from worker.errors import TaskCancelled
 
@@ -40,7 +41,7 @@ class Listener:
         steps: The spans of the steps.
         abort: Asks the engine to stop, as it wants to be asked.
         root: The checkout, whose lines are meant by a place.
-        seeing: Opens a block around the entry, in which more is seen of it.
+        watch: Watches the call, where more is to be seen of it.
 
     Attributes:
         last: What it told last, and where.
@@ -56,7 +57,7 @@ class Listener:
         abort: Callable[[], None],
         *,
         root: Path,
-        seeing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        watch: Watch | None = None,
     ) -> None:
         self._observer = observer
         self._steps = steps
@@ -65,11 +66,21 @@ class Listener:
         self._status = ""
         # In hand already where this is called, so none of the engine's.
         self._around = sys.exc_info()[1]
-        self.seeing = seeing
+        self._watch = watch
         self.last = ""
         self.printed = ("", "")
         self.reported: list[Reported] = []
         self.cancelled: TaskCancelled | None = None
+
+    @property
+    def seeing(self) -> AbstractContextManager[None]:
+        """The block to call the entry in."""
+        return nullcontext() if self._watch is None else self._watch.block()
+
+    @property
+    def came_back(self) -> str:
+        """The line by which the entry came back, where it is watched."""
+        return "" if self._watch is None else self._watch.came_back
 
     def follow(self, before: "Listener") -> None:
         """Go on from one that heard an earlier call of the same task."""

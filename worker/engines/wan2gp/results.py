@@ -118,7 +118,14 @@ def _no_output(said: Said, folder: OutputFolder) -> NoOutput:
         printed += f", which stands at {stands}"
     if text and place:
         printed += f", at {place}"
-    return NoOutput(folder.path, named=named_files(said.files), last=last, printed=printed)
+    came_back = heard.came_back if heard is not None else ""
+    return NoOutput(
+        folder.path,
+        named=named_files(said.files),
+        last=last,
+        printed=printed,
+        came_back=came_back,
+    )
 
 
 def _check(frames: "np.ndarray[Any, Any]", request: GenerationRequest, where: str) -> None:

@@ -88,7 +88,7 @@ class Witness:
         elif len(args) > _SEND_AT:
             args[_SEND_AT] = _heard(args[_SEND_AT], listener)
         try:
-            with logged_output(listener.hear_printed), listener.seeing():
+            with logged_output(listener.hear_printed), listener.seeing:
                 return entry(*args, **named)
         except BaseException as exc:
             self.escaped = exc
