@@ -11,6 +11,7 @@ UV := $(BIN)/python tools/uv_like_pip.py
 PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
        --no-emit-index-url --no-annotate --no-header
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: help setup demo test check format docs lock servers bench clean
 
@@ -56,20 +57,26 @@ lock: setup ## pin the requirements again, newest first: make lock UPGRADE=--upg
 	$(PIN) $(UPGRADE) --group tools --output-file requirements/tools.txt
 	$(PIN) pyproject.toml --extra diffusers --extra s3 --constraint requirements/dev.txt \
 	  --output-file requirements/worker.txt
+	$(PIN) requirements/beside.in --constraint requirements/base.txt \
+	  --output-file worker/engines/wan2gp/beside.txt
 	$(PIN) $(UPGRADE) requirements/compose.in --output-file requirements/compose.txt
 	$(PIN) $(UPGRADE) requirements/deploy.in --output-file requirements/deploy.txt
 	$(PIN) $(UPGRADE) requirements/bugsink.in --output-file requirements/bugsink.txt
 	$(PIN) $(UPGRADE) requirements/go.in --output-file requirements/go.txt
 	$(PIN) $(UPGRADE) requirements/postgresql.in --output-file requirements/postgresql.txt
 	$(PIN) $(UPGRADE) requirements/node.in --output-file requirements/node.txt
+	$(PIN) $(UPGRADE) requirements/standin.in --output-file requirements/standin.txt
+	$(PIN) $(UPGRADE) requirements/logfire.in --output-file requirements/logfire.txt
 
 servers: setup ## build the Jaeger and the collector of the tests: some minutes, once a machine
 	$(BIN)/python -m tests.servers.build
 
-bench: setup ## print the benchmarks' figures
-	$(BIN)/pytest -m benchmark -s $(PYTEST_ARGS)
+# BENCH_ARGS=--bench-quick shows in some minutes that all of it works.
+bench: setup ## measure side by side: a table, and .bench/figures.json; idle machine, half an hour
+	@$(BIN)/python -m tests.servers.build || echo "what could not be built is not compared with"
+	$(BIN)/pytest tests/benchmarks -m benchmark --bench-json .bench/figures.json $(BENCH_ARGS)
 
 clean: ## remove what was made here: environment, demo, caches
-	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf .venv .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

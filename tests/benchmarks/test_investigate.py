@@ -1,28 +1,42 @@
-"""How long `loop26 investigate` takes, as a whole process: fresh, and in a spool of many spans."""
+"""How long `loop26 investigate` takes, as a whole process, in a spool of many spans.
+
+Beside it, the same command reads the same trace from a real Jaeger that was sent all of the spool,
+and Jaeger alone is asked for the trace by HTTP.
+"""
 
 import os
-import statistics
 import subprocess
-import sys
 import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import pytest
 
 from telemetry import Recorder, names
+from telemetry.propagation import trace_id_of
+from telemetry.shipper import OtlpTarget, Shipper
+from tests.acceptance.home import LOOP26
+from tests.benchmarks.conftest import Bench
 from worker.settings.configuration import load
 from worker.settings.home import prepare_home
 from worker.store.base import ClaimRequest
 from worker.store.local import LocalStore
 from worker.task import Failure, NewTask
 
+if TYPE_CHECKING:
+    from tests.servers.jaeger.server import Jaeger
+
 SPANS_OF_A_TASK = 100
 TASKS_OF_A_PROCESS = 100
-ROUNDS = 7
-FORMS = {"terminal": (), "json": ("--json",), "markdown": ("--markdown",), "html": ("--html",)}
+SHIPPED_S = 600
+FORMS = {"JSON": ("--json",), "Markdown": ("--markdown",), "a page": ("--html", "report.html")}
+WHAT = "investigate, the whole process"
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark("P5"), pytest.mark.timeout(3600)]
 
 
 def frames_and_step(model_type: str) -> int:
@@ -109,38 +123,79 @@ def settle(store: LocalStore, *, failed: bool) -> tuple[UUID, bytes]:
     return task_id, trace_id
 
 
-def timed(home: Path, task_id: str, *form: str) -> list[float]:
-    """Return how long the command took as a whole process, in seconds, the first not counted.
+class Investigation:
+    """The command, for one task of a home."""
 
-    That one compiles what it imports, as an installation does once: a machine may be told not to.
-    """
-    program = str(Path(sys.executable).with_name("loop26"))
-    page = [str(home / "report.html")] if form == ("--html",) else []
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    took = []
-    for _ in range(ROUNDS + 1):
-        started = time.perf_counter()
+    def __init__(self, home: Path, task_id: str) -> None:
+        self._command = [LOOP26, "--home", str(home), "investigate", task_id]
+        self._folder = home.parent
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        # An installation compiles what it imports once; a machine may be told not to.
+        self._environment = {**kept, "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode")}
+
+    def seconds(self, *options: str) -> float:
+        """Run it; return how long that took."""
+        began = time.perf_counter()
         done = subprocess.run(
-            [program, "--home", str(home), "investigate", task_id, *form, *page],
+            [*self._command, *options],
             check=False,
             capture_output=True,
             timeout=120,
-            env={**kept, "PYTHONPYCACHEPREFIX": str(home.parent / "bytecode")},
+            cwd=self._folder,
+            env=self._environment,
         )
-        took.append(time.perf_counter() - started)
+        took = time.perf_counter() - began
         assert done.returncode == 0, done.stderr
-    return took[1:]
+        assert done.stdout or "--html" in options
+        return took
 
 
-@pytest.mark.parametrize("spans", [100, 1_000, 10_000, 100_000])
-def test_investigate(tmp_path: Path, spans: int) -> None:
-    """Print seconds a form; the goal is 1 s at 100,000 spans."""
-    home = tmp_path / "home"
-    task_id = populate(home, spans)
+def ship(spool: Path, jaeger: "Jaeger") -> None:
+    """Have a Jaeger take all that is in a spool."""
+    shipper = Shipper(spool, otlp=OtlpTarget(endpoint=jaeger.otlp_endpoint))
+    assert shipper.drain(SHIPPED_S)
+    shipper.stop(1)
+
+
+def queried(jaeger: "Jaeger", trace_id: str) -> float:
+    """Ask for a trace by HTTP, and read the answer; return the seconds."""
+    began = time.perf_counter()
+    with urllib.request.urlopen(f"{jaeger.query_url}/api/v3/traces/{trace_id}") as answer:  # noqa: S310 - a server of the tests
+        assert answer.read().count(b'"spanId"') >= SPANS_OF_A_TASK
+    return time.perf_counter() - began
+
+
+def trace_of(home: Path, task_id: str) -> str:
+    """Return the id of a task's trace."""
+    with closing(LocalStore(home / "queue.db")) as store:
+        return trace_id_of(store.get(UUID(task_id)).process_context).hex()
+
+
+def sizes(bench: Bench) -> Iterator[int]:
+    """Say how many spans there are in the spool, from few to many."""
+    yield from bench.pick((1_000, 10_000, 100_000), (1_000, 2_000))
+
+
+def test_investigate(bench: Bench, tmp_path: Path, jaeger_server: "Jaeger") -> None:
+    """In turns; the goal is 1 s at 100,000 spans."""
+    turns = bench.pick(9, 2)
+    for spans in sizes(bench):
+        home = tmp_path / f"home-{spans}"
+        task_id = populate(home, spans)
+        ship(home / "spool", jaeger_server)
+        trace_id = trace_of(home, task_id)
+        command = Investigation(home, task_id)
+        asked = ("--jaeger", jaeger_server.query_url)
+        took = [
+            (command.seconds(), command.seconds(*asked), queried(jaeger_server, trace_id))
+            for _ in range(turns + 1)
+        ]
+        ours, by_jaeger, query = zip(*took[1:], strict=True)  # the first turn compiles
+        size = f"{spans:,} spans"
+        goal = "1 s at 100,000"
+        bench.add(WHAT, "s", ours, by_jaeger, size=size, beside="the same of Jaeger", goal=goal)
+        bench.add("Jaeger's answer alone, one query by HTTP", "s", query, size=size)
     for name, form in FORMS.items():
-        took = timed(home, task_id, *form)
-        print(
-            f"\n{spans:,} spans, {name}: median {statistics.median(took):.3f} s, "
-            f"worst {max(took):.3f} s",
-            end="",
-        )
+        command.seconds(*form)
+        took = [command.seconds(*form) for _ in range(turns)]
+        bench.add(f"{WHAT}, as {name}", "s", took, size=size)

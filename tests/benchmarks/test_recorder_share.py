@@ -2,37 +2,35 @@
 
 import json
 from pathlib import Path
-from statistics import median
 
 import pytest
 
 from tests.acceptance.home import Home
-from tests.benchmarks.segment import DESCRIBED, a_segment
+from tests.benchmarks.conftest import Bench
+from tests.benchmarks.segment import DESCRIBED, GPU_SEGMENT_S, GPU_STEPS, STEPS, a_segment
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
-
-SEGMENTS = 8
+pytestmark = pytest.mark.timeout(1800)
 
 
-def test_the_recorders_share_of_a_segment(home: Home, tmp_path: Path) -> None:
-    """Print its processor time against the segment's, from the task's begin to its end."""
+@pytest.mark.benchmark("P2")
+def test_the_recorders_share_of_a_segment(bench: Bench, home: Home, tmp_path: Path) -> None:
+    """Its processor time against the segment's time, from the task's begin to its end."""
+    assert STEPS == GPU_STEPS  # as many spans as there would be on a GPU
+    segments = bench.pick(12, 3)
     said = tmp_path / "share.jsonl"
     home.environment |= {
         "PYTHONPATH": str(Path(__file__).with_name("watched")),
         "RECORDER_SHARE": str(said),
     }
-    picture = home.pictures(1)[0]
-    home.enqueue(*[a_segment(picture)] * (SEGMENTS + 1))
+    home.enqueue(*[a_segment(home.pictures(1)[0])] * (segments + 1))
     home.work_until_idle()
     lines = [json.loads(line) for line in said.read_text().splitlines()][1:]  # the first one loads
-    assert len(lines) == SEGMENTS
-    shares = sorted(line["recorder_ns"] / line["wall_ns"] for line in lines)
-    of_cpu = sorted(line["recorder_ns"] / line["cpu_ns"] for line in lines)
-    milliseconds = median(line["recorder_ns"] for line in lines) / 1e6
-    seconds = median(line["wall_ns"] for line in lines) / 1e9
-    print(
-        f"\n{DESCRIBED}: {seconds:.2f} s; the recorder "
-        f"{milliseconds:.2f} ms of processor time in {lines[0]['calls']} calls: "
-        f"{median(shares):.3%} of its time ({shares[0]:.3%} to {shares[-1]:.3%}), "
-        f"{median(of_cpu):.3%} of its processor time"
-    )
+    assert len(lines) == segments
+    recorder_ms = [line["recorder_ns"] / 1e6 for line in lines]
+    what = f"the recorder's processor time in a segment ({lines[0]['calls']} calls)"
+    for beside, theirs in (
+        ("the whole segment's time", [line["wall_ns"] / 1e6 for line in lines]),
+        ("the whole segment's processor time", [line["cpu_ns"] / 1e6 for line in lines]),
+        ("a GPU's segment of 20 s", [GPU_SEGMENT_S * 1e3] * segments),
+    ):
+        bench.add(what, "ms", recorder_ms, theirs, size=DESCRIBED, beside=beside)

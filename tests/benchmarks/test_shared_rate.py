@@ -1,6 +1,5 @@
-"""How fast a worker claims and settles through PostgREST, beside supabase-py's default client."""
+"""What a claim and a settle take through PostgREST, beside supabase-py's default client."""
 
-import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from supabase import create_client
 from yarl import URL
 
 from telemetry import Recorder, names
+from tests.benchmarks.conftest import Bench
 from worker.store.base import ClaimRequest
 from worker.store.supabase import SupabaseStore
 from worker.store.supabase.connection import Access
@@ -22,12 +22,7 @@ from worker.store.supabase.connection import Access
 if TYPE_CHECKING:
     from tests.servers.supabase.server import Supabase
 
-PAIRS = 50
-ROUNDS = 21
-FINISHED = 200_000
-DEEP = 20_000
-
-pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.benchmark("P3"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -111,49 +106,55 @@ def default_client(server: "Supabase") -> Iterator[Callable[[], None]]:
     client.postgrest.session.close()
 
 
-def _rate(pair: Callable[[], None]) -> float:
+def _milliseconds(pair: Callable[[], None], pairs: int) -> float:
     began = time.perf_counter()
-    for _ in range(PAIRS):
+    for _ in range(pairs):
         pair()
-    return PAIRS / (time.perf_counter() - began)
+    return (time.perf_counter() - began) * 1e3 / pairs
 
 
 def test_claim_and_settle(
-    supabase_server: "Supabase", store: SupabaseStore, recorder: Recorder
+    bench: Bench, supabase_server: "Supabase", store: SupabaseStore, recorder: Recorder
 ) -> None:
-    """Pairs a second, in turns; the goal is 1.25 times the default client's."""
-    _fill(supabase_server, 2 * (ROUNDS + 1) * PAIRS)
+    """In turns, ours with its spans journalled; the goal is 1.25 times the client's rate."""
+    pairs, turns = bench.pick(50, 10), bench.pick(21, 3)
+    _fill(supabase_server, 2 * (turns + 1) * pairs)
     with default_client(supabase_server) as theirs:
-        pairs = (ours(store, recorder), theirs)
-        for pair in pairs:
-            _rate(pair)  # connections are made, plans are kept
-        rates = [[_rate(pair) for pair in pairs] for _ in range(ROUNDS)]
-    own, default = map(statistics.median, zip(*rates, strict=True))
-    # Of each round by itself: what else the machine does weighs on both halves of it alike.
-    times = statistics.median(mine / other for mine, other in rates)
-    print(
-        f"\nclaim + complete through PostgREST: {own:.0f} pairs/s with spans journalled, "
-        f"supabase-py's default client {default:.0f} without: {times:.2f} x"
+        ways = (ours(store, recorder), theirs)
+        for way in ways:
+            _milliseconds(way, pairs)  # connections are made, plans are kept
+        took = [[_milliseconds(way, pairs) for way in ways] for _ in range(turns)]
+    own, default = zip(*took, strict=True)
+    bench.add(
+        "claim + settle, PostgREST",
+        "ms",
+        own,
+        default,
+        size="as many rows as pairs",
+        beside="supabase-py's default client, the same two calls, no spans",
+        goal="0.8",
     )
 
 
-def test_a_claim_in_a_full_queue(supabase_server: "Supabase", store: SupabaseStore) -> None:
+def test_a_claim_in_a_full_queue(
+    bench: Bench, supabase_server: "Supabase", store: SupabaseStore
+) -> None:
     """Neither 200,000 finished rows nor 20,000 queued ones are to slow a claim."""
-    figures = []
-    for what, count, columns in (
-        ("empty", 1, {}),
-        (f"{FINISHED} finished", FINISHED, {"status": "'Complete'"}),
-        (f"and {DEEP} queued", DEEP, {}),
-        (f"and {DEEP} that wait", DEEP, {"dependant_on": "array[gen_random_uuid()]"}),
+    finished, deep = bench.pick(200_000, 2_000), bench.pick(20_000, 200)
+    for size, count, columns in (
+        ("1 row", 1, {}),
+        (f"+ {finished:,} finished rows", finished, {"status": "'Complete'"}),
+        (f"+ {deep:,} queued rows", deep, {}),
+        (f"+ {deep:,} rows that wait", deep, {"dependant_on": "array[gen_random_uuid()]"}),
     ):
         _fill(supabase_server, count, **columns)
-        figures.append((what, _claim_ms(store)))
-    print("\na claim, median: " + ", ".join(f"{what} {ms:.2f} ms" for what, ms in figures))
+        took = _claims_ms(store, bench.pick(60, 10))
+        bench.add("a claim, PostgREST", "ms", took, size=size)
 
 
-def _claim_ms(store: SupabaseStore) -> float:
+def _claims_ms(store: SupabaseStore, times: int) -> list[float]:
     took = []
-    for _ in range(60):
+    for _ in range(times):
         request = ClaimRequest(
             worker_id="w",
             token=uuid4(),
@@ -165,7 +166,7 @@ def _claim_ms(store: SupabaseStore) -> float:
         )
         began = time.perf_counter()
         claim = store.claim(request)
-        took.append(time.perf_counter() - began)
+        took.append((time.perf_counter() - began) * 1e3)
         if claim is not None:
             store.release(claim.token, reason="again", give_back=True)
-    return statistics.median(took) * 1000
+    return took

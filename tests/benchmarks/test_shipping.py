@@ -1,4 +1,4 @@
-"""How fast journals are folded and shipped."""
+"""What it takes to fold a journal into spans, and to ship them."""
 
 import time
 from pathlib import Path
@@ -11,17 +11,17 @@ from telemetry.records import Kind
 from telemetry.shipper import OtlpTarget, Shipper
 from telemetry.spans import Folder
 from telemetry.testing import OtlpReceiver
+from tests.benchmarks.conftest import Bench
 
-SPANS = 10_000
 ATTRIBUTES = {"a": 1, "b": "two", "c": 3.0, "d": "four", "e": True}
 
-pytestmark = pytest.mark.benchmark
+pytestmark = pytest.mark.benchmark("A3")
 
 
-def journal(spool: Path) -> Path:
+def journal(spool: Path, spans: int) -> Path:
     """Write a journal of spans with five attributes each."""
     writer = JournalWriter.create(spool, role="task", facts={})
-    for number in range(1, SPANS + 1):
+    for number in range(1, spans + 1):
         span_id = number.to_bytes(8, "big")
         begin = records.SpanBegin(
             trace_id=b"t" * 16,
@@ -38,25 +38,31 @@ def journal(spool: Path) -> Path:
     return writer.directory
 
 
-def test_folding(tmp_path: Path) -> None:
+def test_folding(bench: Bench, tmp_path: Path) -> None:
     """Records become spans."""
-    directory = journal(tmp_path)
-    folder, begun = Folder(), time.perf_counter()
-    count = sum(len(folder.feed(record)) for record in JournalReader(directory).read())
-    rate = count / (time.perf_counter() - begun)
-    print(f"\nfolded: {rate:,.0f} spans/s")
-    assert count == SPANS
+    spans, took = bench.pick(10_000, 1_000), []
+    directory = journal(tmp_path, spans)
+    for _ in range(bench.pick(9, 2)):
+        folder, began = Folder(), time.perf_counter()
+        count = sum(len(folder.feed(record)) for record in JournalReader(directory).read())
+        took.append((time.perf_counter() - began) * 1e6 / spans)
+        assert count == spans
+    bench.add("a span, from the journal to a report", "µs", took)
 
 
-def test_shipping(tmp_path: Path) -> None:
+def test_shipping(bench: Bench, tmp_path: Path) -> None:
     """Journal to acknowledged, the receiver's decoding in the same process included."""
-    journal(tmp_path)
-    with OtlpReceiver() as receiver:
-        shipper = Shipper(tmp_path, otlp=OtlpTarget(endpoint=receiver.endpoint))
-        begun, busy = time.perf_counter(), time.thread_time()
-        assert shipper.drain(120)
-        took, used = time.perf_counter() - begun, time.thread_time() - busy
-        shipper.stop(1)
-    rate, own = SPANS / took, SPANS / used
-    print(f"\nshipped: {rate:,.0f} spans/s; {own:,.0f} per second of the shipper's own thread")
-    assert len(receiver.spans) == SPANS
+    spans = bench.pick(10_000, 1_000)
+    took, used = [], []
+    for turn in range(bench.pick(9, 2)):
+        journal(tmp_path / str(turn), spans)
+        with OtlpReceiver() as receiver:
+            shipper = Shipper(tmp_path / str(turn), otlp=OtlpTarget(endpoint=receiver.endpoint))
+            began, busy = time.perf_counter(), time.thread_time()
+            assert shipper.drain(120)
+            took.append((time.perf_counter() - began) * 1e6 / spans)
+            used.append((time.thread_time() - busy) * 1e6 / spans)
+            shipper.stop(1)
+        assert len(receiver.spans) == spans
+    bench.add("a span, from the journal to acknowledged", "µs", took)
+    bench.add("a span shipped, the shipper's own processor time", "µs", used)

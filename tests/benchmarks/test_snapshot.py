@@ -1,7 +1,6 @@
 """What it costs to take the locals of a frame down: an engine's 395, and 500 tensors."""
 
 import time
-from statistics import median
 from types import FrameType
 from typing import Any
 
@@ -10,10 +9,9 @@ import pytest
 
 from telemetry.recorder.locals import Snapshot
 from telemetry.recorder.redaction import Redactor
+from tests.benchmarks.conftest import Bench
 
-ROUNDS = 31
-
-pytestmark = pytest.mark.benchmark
+pytestmark = pytest.mark.benchmark("A4")
 
 
 def frame_of(values: list[Any]) -> FrameType:
@@ -27,8 +25,8 @@ def frame_of(values: list[Any]) -> FrameType:
     return frame
 
 
-def test_snapshots() -> None:
-    """Milliseconds on the processor, and kilobytes in the journal."""
+def test_snapshots(bench: Bench) -> None:
+    """On the processor, and in the journal."""
     torch = pytest.importorskip("torch")
     tensor = torch.zeros(4, 16, 60, 104)
     kinds = [7, "guidance_phases", None, 0.5, {"a": None}, [1, 2, 3], tensor, b"x" * 100]
@@ -38,12 +36,10 @@ def test_snapshots() -> None:
     }
     for name, frame in frames.items():
         times = []
-        for _ in range(ROUNDS):
+        for _ in range(bench.pick(31, 3)):
             begun = time.process_time()
             found = Snapshot(Redactor()).of_frame(frame)
-            times.append(time.process_time() - begun)
+            times.append((time.process_time() - begun) * 1e3)
         size = len(msgspec.msgpack.encode(found)) / 1024
-        print(
-            f"\n{name}: first {times[0] * 1e3:.1f} ms, median {median(times) * 1e3:.1f}, "
-            f"least {min(times) * 1e3:.1f}; {size:.1f} KB, {len(found)} names"
-        )
+        bench.add("the locals of a frame, taken down (processor time)", "ms", times, size=name)
+        bench.add("the locals of a frame, in the journal", "KiB", [size], size=name)

@@ -1,88 +1,57 @@
-"""What a span costs, begin to end: in the journal, and in OpenTelemetry's SDK for comparison."""
+"""What a span costs, begin to end: in the journal, in OpenTelemetry's SDK, and by logfire."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+import json
+import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Tracer
 
-import telemetry
-from telemetry.recorder import Recorder
+from tests.benchmarks.conftest import Bench
+from tests.benchmarks.logfire_python import logfire_python
+from tests.servers.cache import ROOT, Unavailable
+from tests.servers.environment import server_environment
 
-SPANS = 1_000
-ROUNDS = 15
-
-pytestmark = pytest.mark.benchmark
-
-
-class IdleExporter(SpanExporter):
-    """Takes everything and does nothing: the SDK at its cheapest."""
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002 - idle
-        """Take them."""
-        return SpanExportResult.SUCCESS
+PROGRAM = Path(__file__).with_name("span_costs.py")
+OTHERS = {
+    "sdk": "opentelemetry-sdk",
+    "logfire": "logfire",
+}
 
 
-@pytest.fixture
-def sdk() -> Iterator[Tracer]:
-    """Return a tracer of the SDK with its batch processor."""
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(IdleExporter(), max_queue_size=100_000))
-    yield provider.get_tracer("benchmark")
-    provider.shutdown()
-
-
-@pytest.fixture
-def recorder(tmp_path: Path) -> Iterator[Recorder]:
-    """Install a recorder."""
-    recorder = Recorder.open(tmp_path, role="task")
-    recorder.install()
-    yield recorder
-    recorder.close()
-
-
-def attributes(index: int) -> dict[str, Any]:
-    """Return the attributes of a loop iteration."""
-    return {
-        "loop26.loop.index": index,
-        "loop26.loop.count": 32,
-        "loop26.param.key": "guidance_scale",
-        "loop26.param.old": 1.5,
-        "loop26.param.source": "model",
+@pytest.mark.benchmark("P1")
+@pytest.mark.timeout(900)
+def test_span_cost(bench: Bench, tmp_path: Path) -> None:
+    """µs a span, in turns in one process: with no attributes, with 5, with 30."""
+    try:
+        python = logfire_python()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    counts = (0, 5, 30)
+    asked = {
+        "spans": bench.pick(1_000, 100),
+        "turns": bench.pick(30, 6),
+        "attributes": counts,
     }
-
-
-def best_of(*functions: Callable[[], None]) -> list[float]:
-    """Return each function's best time in µs a span; they take turns on a shared machine."""
-    best = [float("inf")] * len(functions)
-    for _ in range(ROUNDS):
-        for number, function in enumerate(functions):
-            started = time.perf_counter()
-            function()
-            best[number] = min(best[number], (time.perf_counter() - started) * 1e6 / SPANS)
-    return best
-
-
-@pytest.mark.parametrize("count", [0, 5])
-def test_span_cost(sdk: Tracer, recorder: Recorder, count: int) -> None:
-    """Print µs a span, and the ratio; the goal with 5 attributes is 0.5 of the SDK."""
-
-    def ours() -> None:
-        for index in range(SPANS):
-            with telemetry.span("loop iteration", attributes(index) if count else None):
-                pass
-
-    def theirs() -> None:
-        for index in range(SPANS):
-            given = attributes(index) if count else None
-            with sdk.start_as_current_span("loop iteration", attributes=given):
-                pass
-
-    journal, batch = best_of(ours, theirs)
-    print(f"\n{count} attributes: journal {journal:.1f} µs, SDK {batch:.1f} µs", end="")
-    print(f", ratio {journal / batch:.2f}")
-    assert recorder.faults == 0
+    done = subprocess.run(
+        [str(python), str(PROGRAM), str(tmp_path / "spool"), json.dumps(asked)],
+        cwd=tmp_path,
+        env=server_environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    for other, package in OTHERS.items():
+        for count in counts:
+            found = told["took"][str(count)]
+            bench.add(
+                "a span, begin and end",
+                "µs",
+                found["ours"],
+                found[other],
+                size=f"{count} attributes",
+                beside=f"{package} {told['versions'][package]}, batched, idle exporter",
+                goal="0.5 with 5" if (other, count) == ("sdk", 5) else "",
+            )
