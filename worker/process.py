@@ -105,6 +105,7 @@ class TaskProcess:
             work_dir=self.storage.attempt_dir(claim.task.id, claim.token),
             inputs=self.configure.inputs,
             video_crf=self.configure.video_crf,
+            video_preset=self.configure.video_preset,
             unknown_params=self.configure.unknown_params,
             refuse_blank_output=self.configure.refuse_blank_output,
         )

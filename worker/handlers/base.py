@@ -33,6 +33,7 @@ class Context:
         work_dir: The attempt's own folder, empty; what a handler leaves for publication lies here.
         inputs: Where inputs may come from, their limits, and the cache of downloads.
         video_crf: Quality of the videos written, as x264 has it: 0 lossless, 51 worst.
+        video_preset: How long x264 looks for what makes a file small.
         refuse_blank_output: Whether a video whose pixels are all of one colour fails its task.
         unknown_params: Whether keys of a payload that nobody knows are passed on or refused.
     """
@@ -43,6 +44,7 @@ class Context:
     work_dir: Path
     inputs: InputPolicy
     video_crf: int = 18
+    video_preset: str = "veryfast"
     unknown_params: UnknownKeys = "pass"
     refuse_blank_output: bool = False
 

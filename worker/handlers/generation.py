@@ -152,7 +152,14 @@ def _encode(context: Context, request: GenerationRequest, generated: Generated) 
         if not kept:
             span.set_attribute(names.OUTPUT_CRF, context.video_crf)
             frames = each(context, generated.frames)
-            write_video(frames, video, fps=request.fps, metadata=metadata, crf=context.video_crf)
+            write_video(
+                frames,
+                video,
+                fps=request.fps,
+                metadata=metadata,
+                crf=context.video_crf,
+                preset=context.video_preset,
+            )
         write_thumbnail(generated.frames[0], context.work_dir / THUMBNAIL)
         span.set_attribute(names.OUTPUT_BYTES, video.stat().st_size)
 

@@ -119,7 +119,14 @@ def _write(
         video = context.work_dir / VIDEO
         frames = _frames(context, parts, overlaps, asked.sharpness)
         metadata = {"segments": str(len(parts)), "overlaps": ",".join(map(str, overlaps))}
-        written = write_video(frames, video, fps=fps, metadata=metadata, crf=context.video_crf)
+        written = write_video(
+            frames,
+            video,
+            fps=fps,
+            metadata=metadata,
+            crf=context.video_crf,
+            preset=context.video_preset,
+        )
         if written.frames != total:
             raise OutputError(f"the joined video has {written.frames} frames instead of {total}")
         span.set_attribute(names.OUTPUT_FRAMES, written.frames)

@@ -1,6 +1,7 @@
 """Every setting of the worker: its name, its default, its check."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
@@ -35,6 +36,12 @@ class Settings(EngineSettings):
     )
     video_crf: int = Field(
         default=18, ge=0, le=51, description="Quality of the H.264 output: 0 lossless, 51 worst."
+    )
+    video_preset: Literal[
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"
+    ] = Field(
+        default="veryfast",
+        description="How long x264 looks for what makes a file small: ultrafast to slower.",
     )
 
     unknown_params: UnknownKeys = Field(

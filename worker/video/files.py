@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Frame: TypeAlias = NDArray[np.uint8]
+
+# The GPU waits while a video is encoded: with "medium", x264's own
+# default, three times as long as with "veryfast", for a file that is a quarter smaller.
+PRESET = "veryfast"
 
 _JPEG_QUALITY = 90
 # NTSC rates have the denominator 1001; nothing finer occurs.
@@ -50,6 +54,7 @@ def write_video(
     fps: float,
     metadata: Mapping[str, str],
     crf: int = 18,
+    preset: str = PRESET,
 ) -> VideoFacts:
     """Write H.264 in mp4 (yuv420p, playable while it loads), verify it, give it its name.
 
@@ -60,13 +65,15 @@ def write_video(
         fps: Frames per second.
         metadata: Kept in the file's comment as JSON; `read_metadata` returns it.
         crf: Quality of x264, 0 (lossless) to 51; 18 is visually close to the source.
+        preset: How long x264 looks for what makes the file small, by x264's names.
 
     Raises `OutputError` when the file cannot be written, or when decoding what was written does
     not give the frames, rate and size that were asked.
     """
 
     def encode(partial: Path, notes: Path) -> VideoFacts:
-        return _encode(frames, partial, notes, path=path, fps=fps, crf=crf)
+        how = ("-crf", str(crf), "-preset", preset)
+        return _encode(frames, partial, notes, path=path, fps=fps, how=how)
 
     return place_video(path, metadata, encode)
 
@@ -180,7 +187,13 @@ def _writing(path: Path, *temporary: Path) -> Iterator[None]:
 
 
 def _encode(
-    frames: "Iterable[Frame]", target: Path, notes: Path, *, path: Path, fps: float, crf: int
+    frames: "Iterable[Frame]",
+    target: Path,
+    notes: Path,
+    *,
+    path: Path,
+    fps: float,
+    how: Sequence[str],
 ) -> VideoFacts:
     """Feed ffmpeg; return what was fed."""
     pictures = iter(frames)
@@ -192,7 +205,7 @@ def _encode(
     arguments = [
         "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(rate),
         "-i", "pipe:0", "-f", "ffmetadata", "-i", str(notes), "-map", "0:v", "-map_metadata", "1",
-        "-c:v", "libx264", "-crf", str(crf), *_COLOUR, "-movflags", "+faststart", "-f", "mp4",
+        "-c:v", "libx264", *how, *_COLOUR, "-movflags", "+faststart", "-f", "mp4",
         str(target),
     ]  # fmt: skip
     doing = f"video {str(path)!r} cannot be written (free space, or choose another folder)"
