@@ -2,8 +2,8 @@
 
 import os
 import queue
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,7 +13,6 @@ from telemetry.recorder import Recorder
 from telemetry.shipper import Counters, OtlpTarget, Quota, Retention, SentryTarget, Shipper
 from worker.blackboxes import BlackBoxes
 from worker.console import Console
-from worker.errors import EXIT_BUG, HomeError, WorkerError
 from worker.messages import Configure, telemetry_trouble
 from worker.output.storage import Storage
 from worker.queue import open_as_worker
@@ -24,9 +23,11 @@ from worker.settings.storing import open_storage
 from worker.store.base import TaskStore
 from worker.supervisor.claiming import Claimer
 from worker.supervisor.hand import Hand
+from worker.supervisor.hands import Hands
 from worker.supervisor.health import HealthFile
+from worker.supervisor.journals import recording, recording_aside
 from worker.supervisor.keeper import Keeper
-from worker.supervisor.lease import LeaseKeeper
+from worker.supervisor.lease import LeaseKeeper, renew_all
 from worker.supervisor.lifeline import Lifeline
 from worker.supervisor.metering import Metering
 from worker.supervisor.parts import Habits, LeaseLost, Parts, SupervisorEvent
@@ -38,6 +39,7 @@ from worker.supervisor.settling import Settler
 from worker.supervisor.signals import stop_signals
 from worker.supervisor.stall import Stall
 from worker.supervisor.supervisor import Supervisor
+from worker.supervisor.upload import Uploaded
 from worker.task_program import engine_options, ffmpeg_for, own_code, task_program
 
 SHIP_AT_EXIT_S = 2.0  # what is left is shipped at the next start; the whole end takes under 5 s
@@ -75,22 +77,25 @@ def run(
         closing(console),
         metering,
         _shipping(shipper),
-        _recording(settings, worker_id) as recorder,
+        recording(settings, worker_id) as recorder,
         closing(open_as_worker(settings)) as store,
         closing(open_storage(settings)) as storage,
+        recording_aside(settings, worker_id, needed=storage.is_remote) as aside,
         BlackBoxes(settings, lambda: open_as_worker(settings), storage=storage) as boxes,
     ):
-        settler = _settler(settings, store, storage, recorder)
+        recorders = [recorder, *aside]
+        settlers = [_settler(settings, store, storage, one) for one in recorders]
         keeper = Keeper(
             configured,
             inbox,  # type: ignore[arg-type]  # a queue of more than the keeper puts in
             start_timeout_s=settings.child_start_timeout_s,
             program=program,
         )
-        worker = _Worker(settings, keeper, settler, console, inbox, shipper, boxes, metering)
+        worker = _Worker(settings, keeper, settlers, console, inbox, shipper, boxes, metering)
         worker.prepare()
         code = worker.run(until_idle=until_idle)
-        recorder.close(exit_code=code)
+        for one in recorders:
+            one.close(exit_code=code)
     return code
 
 
@@ -139,27 +144,6 @@ def _shipping(shipper: Shipper) -> Iterator[None]:
         shipper.stop(SHIP_AT_EXIT_S)
 
 
-@contextmanager
-def _recording(settings: Settings, worker_id: str) -> Iterator[Recorder]:
-    try:
-        recorder = Recorder.open(
-            settings.spool_dir,
-            role="supervisor",
-            facts={"worker_id": worker_id},
-            rotate_bytes=int(settings.journal_rotate_mb * MEGA),
-            record_prompts=settings.record_prompts,
-        )
-    except OSError as exc:
-        raise HomeError(settings.home, f"no journal can be written: {exc.strerror}") from exc
-    recorder.install()
-    try:
-        yield recorder
-    except BaseException as exc:
-        recorder.error(exc)
-        recorder.close(exit_code=exc.exit_code if isinstance(exc, WorkerError) else EXIT_BUG)
-        raise
-
-
 def _settler(settings: Settings, store: TaskStore, storage: Storage, recorder: Recorder) -> Settler:
     return Settler(
         store=store,
@@ -173,13 +157,13 @@ def _settler(settings: Settings, store: TaskStore, storage: Storage, recorder: R
 
 
 class _Worker:
-    """The parts of one worker, put together."""
+    """The parts of one worker, put together; it has a hand for each settler."""
 
     def __init__(
         self,
         settings: Settings,
         keeper: Keeper,
-        settler: Settler,
+        settlers: Sequence[Settler],
         console: Console,
         inbox: "queue.SimpleQueue[SupervisorEvent]",
         shipper: Shipper,
@@ -189,7 +173,8 @@ class _Worker:
         self._boxes = boxes
         self._metering = metering
         self._settings = settings
-        self._settler = settler
+        self._settlers = settlers
+        self._settler = settler = settlers[0]
         self._store = settler.store
         self._recorder = settler.recorder
         self._console = console
@@ -221,19 +206,13 @@ class _Worker:
     def run(self, *, until_idle: bool) -> int:
         """Run the supervisor with its threads; return its exit code."""
         settings = self._settings
-        lease = LeaseKeeper(
-            self._store,
-            lease_s=settings.lease_s,
-            heartbeat_s=settings.heartbeat_s,
-            check_s=settings.cancel_check_s,
-            on_lost=lambda token, reason: self._inbox.put(LeaseLost(token=token, reason=reason)),
-        )
-        recorder = self._recorder
+        leases = [self._lease() for _ in self._settlers]
+        recorders = [settler.recorder for settler in self._settlers]
         presence = Presence(
             self._store,
-            HealthFile(recorder.writer.directory),
+            HealthFile(self._recorder.writer.directory),
             self._worker_id,
-            own=lambda: telemetry_trouble(recorder),
+            own=lambda: telemetry_trouble(*recorders),
             shipped=self._shipped,
         )
         lifeline = Lifeline(
@@ -241,7 +220,7 @@ class _Worker:
             self._recorder,
             every_s=settings.lease_s / 4,
             retries=self._settler.retries,
-            before=lease.renew,
+            before=lambda: renew_all(leases),
             chores=(presence.record,),
         )
         habits = Habits(
@@ -250,10 +229,37 @@ class _Worker:
             recycle_after_tasks=settings.recycle_after_tasks,
             until_idle=until_idle,
         )
-        supervisor = Supervisor(self._parts(lease, presence), habits)
+        hands = [
+            self._hand(settler, lease, presence)
+            for settler, lease in zip(self._settlers, leases, strict=True)
+        ]
+        supervisor = Supervisor(self._parts(Hands(*hands), presence), habits)
         showing = self._metering.show(presence, self._store, settings.task_types, self._unclosed)
-        with lease, lifeline, showing:
+        with ExitStack() as threads:
+            for duty in (*leases, lifeline):
+                threads.enter_context(duty)
+            threads.enter_context(showing)
             return supervisor.run()
+
+    def _lease(self) -> LeaseKeeper:
+        settings = self._settings
+        return LeaseKeeper(
+            self._store,
+            lease_s=settings.lease_s,
+            heartbeat_s=settings.heartbeat_s,
+            check_s=settings.cancel_check_s,
+            on_lost=lambda token, reason: self._inbox.put(LeaseLost(token=token, reason=reason)),
+        )
+
+    def _hand(self, settler: Settler, lease: LeaseKeeper, presence: Presence) -> Hand:
+        return Hand(
+            settler,
+            lease,
+            self._console,
+            presence,
+            on_failed=self._boxes.keep,
+            on_uploaded=lambda: self._inbox.put(Uploaded()),
+        )
 
     def _unclosed(self) -> int:
         return len(self._postmortems.unclosed)
@@ -262,7 +268,7 @@ class _Worker:
         counters = self._shipper.counters
         return replace(counters, unclosed=counters.unclosed + self._unclosed())
 
-    def _parts(self, lease: LeaseKeeper, presence: Presence) -> Parts:
+    def _parts(self, hands: Hands, presence: Presence) -> Parts:
         settings = self._settings
         return Parts(
             claimer=Claimer(
@@ -271,12 +277,11 @@ class _Worker:
                 task_types=settings.task_types,
                 lease_s=settings.lease_s,
             ),
-            hand=Hand(self._settler, lease, self._console, presence, on_failed=self._boxes.keep),
+            hands=hands,
             keeper=self._keeper,
             presence=presence,
             stall=Stall(settings.hang_after_s),
             postmortems=self._postmortems,
-            recorder=self._recorder,
             console=self._console,
             inbox=self._inbox,
         )
@@ -300,6 +305,7 @@ def configure(settings: Settings, worker_id: str, engine: str = "") -> Configure
         rotate_bytes=int(settings.journal_rotate_mb * MEGA),
         record_prompts=settings.record_prompts,
         video_crf=settings.video_crf,
+        video_preset=settings.video_preset,
         unknown_params=settings.unknown_params,
         refuse_blank_output=settings.refuse_blank_output,
         blocking_rerun=settings.blocking_rerun,

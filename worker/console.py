@@ -90,7 +90,7 @@ class JsonConsole:
     """One JSON object a line: time, level, event, then the event's own fields.
 
     What is written while a task is in hand has the trace id of its attempt, and the span id of its
-    `process` span.
+    `process` span. While there are two, a line that names neither belongs to the newer one.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class JsonConsole:
         # A stream in memory has none, and takes all that Python calls text.
         self._encoding: str = getattr(self._stream, "encoding", None) or "utf-8"
         self._broken = False
-        self._ids: dict[str, str] = {}
+        self._ids: dict[str, dict[str, str]] = {}  # by the task in hand, the newest last
 
     def ready(self, device: Mapping[str, Any]) -> None:
         """Write `ready` with what the device is."""
@@ -109,7 +109,7 @@ class JsonConsole:
 
     def claimed(self, task: Task) -> None:
         """Write `claimed` with the task's id, type and attempt."""
-        self._ids = _ids_of(task)
+        self._ids[str(task.id)] = _ids_of(task)
         self._write(
             "info",
             "claimed",
@@ -155,7 +155,7 @@ class JsonConsole:
             location=location,
             seconds=round(seconds, 3),
         )
-        self._ids = {}
+        self._ids.pop(str(task_id), None)
 
     def note(self, level: str, message: str, **facts: Any) -> None:
         """Write `note` with the message and its facts."""
@@ -168,7 +168,8 @@ class JsonConsole:
         if self._broken:
             return
         time = self._now().isoformat(timespec="milliseconds")
-        line = {"time": time, "level": level, "event": event, **self._ids, **fields}
+        ids = self._ids.get(str(fields.get("task_id"))) or next(reversed(self._ids.values()), {})
+        line = {"time": time, "level": level, "event": event, **ids, **fields}
         try:
             self._stream.write(f"{json_line(line, self._encoding)}\n")
             self._stream.flush()
@@ -225,6 +226,7 @@ class TerminalConsole:
     def __init__(self, console: RichConsole | None = None) -> None:
         self._console = console or RichConsole(stderr=True, highlight=False)
         self._running: _Running | None = None
+        self._names: dict[str, str] = {}  # of the tasks in hand
         # Redrawn by the calls below, not by a thread: the supervisor forks from this process.
         # Started at the first of them, since it hides the cursor: a start may yet be refused.
         self._live = Live("", console=self._console, auto_refresh=False, transient=True)
@@ -240,6 +242,7 @@ class TerminalConsole:
         self._running = _Running(task_id=str(task.id), name=name_of(task))
         if task.attempts > 1:
             self._running.name += f", attempt {task.attempts}"
+        self._names[str(task.id)] = self._running.name
         self._draw()
 
     def progress(
@@ -271,8 +274,9 @@ class TerminalConsole:
         self, task_id: object, outcome: str, sentence: str, location: str | None, seconds: float
     ) -> None:
         """Say what has become of the task, and where its output is."""
-        name = "" if self._running is None else self._running.name
-        self._running = None
+        name = self._names.pop(str(task_id), "")
+        if self._running is not None and self._running.task_id == str(task_id):
+            self._running = None
         style, word = OUTCOMES.get(outcome, ("white", outcome))
         if outcome == TaskStatus.IN_PROGRESS and sentence:
             word, sentence = sentence, ""  # it says for how many

@@ -35,6 +35,7 @@ class Configure(msgspec.Struct, tag="configure", frozen=True, kw_only=True):
     rotate_bytes: int
     record_prompts: bool
     video_crf: int
+    video_preset: str = "veryfast"
     unknown_params: UnknownKeys
     refuse_blank_output: bool = True
     blocking_rerun: bool = False
@@ -215,10 +216,13 @@ class Channel:
         self._socket.close()
 
 
-def telemetry_trouble(recorder: Recorder) -> TelemetryTrouble:
+def telemetry_trouble(*recorders: Recorder) -> TelemetryTrouble:
     """Say what has gone wrong with this process's telemetry since its start."""
-    guard = recorder.guard
-    return TelemetryTrouble(faults=guard.faults, last_fault=guard.last, lost=recorder.writer.lost)
+    return TelemetryTrouble(
+        faults=sum(recorder.faults for recorder in recorders),
+        last_fault=next((one.guard.last for one in recorders if one.guard.last), ""),
+        lost=sum(recorder.writer.lost for recorder in recorders),
+    )
 
 
 class TroubleTeller:

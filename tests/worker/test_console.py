@@ -107,6 +107,39 @@ def test_the_lines_of_a_task_lead_to_its_trace() -> None:
     assert "trace_id" not in {**first, **last}
 
 
+OTHER = UUID(int=ID.int + 1)
+
+
+def two_told(console: JsonConsole | TerminalConsole) -> None:
+    """Tell a console of two tasks, of which the first is settled while the second runs."""
+    contexts = [f"00-{digit * 32}-{digit * 16}-01" for digit in "ab"]
+    console.claimed(replace(a_task(), process_context=contexts[0]))
+    second = replace(a_task(), id=OTHER, task_type="travel_stitch", process_context=contexts[1])
+    console.claimed(second)
+    console.settled(ID, "Complete", "", None, 1.0)
+    console.progress(OTHER, "generate", 3, 6, 0.5, None)
+    console.settled(OTHER, "Complete", "", None, 1.0)
+    console.note("info", "recycled")
+
+
+def test_the_lines_of_two_tasks_lead_each_to_its_own_trace() -> None:
+    """The first is uploaded while the second runs."""
+    stream = io.StringIO()
+    two_told(JsonConsole(stream))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line.get("trace_id", "-")[0] for line in lines] == list("ababb-")
+
+
+def test_a_settled_task_takes_no_other_ones_line_away() -> None:
+    """Each is told by its own name, and what moves goes on."""
+    stream = io.StringIO()
+    two_told(TerminalConsole(RichConsole(file=stream, force_terminal=True, width=100)))
+    first, rest = stream.getvalue().split("complete", maxsplit=1)
+    assert "travel_segment" in first
+    assert "travel_stitch" in rest
+    assert "step 3/6" in rest
+
+
 @pytest.mark.parametrize(
     ("encoding", "fact", "read"),
     [

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
-from worker.errors import OutputError
+from worker.errors import Fenced, OutputError
 from worker.output.bucket import (
     Bucket,
     Content,
@@ -65,6 +65,11 @@ class BucketStorage:
     beat_s: float = BEAT_S
     _sent: set[UUID] = field(default_factory=set, repr=False)
 
+    @property
+    def is_remote(self) -> bool:
+        """Files are on their way for as long as the network takes."""
+        return True
+
     def check(self) -> list[str]:
         """Write a small object, publish it to another name, and remove both."""
         self.local.check()
@@ -94,8 +99,19 @@ class BucketStorage:
     ) -> tuple[str, ...]:
         """Send the attempt's files and publish them; return their addresses, in order.
 
-        What is there already, of an earlier call, is neither sent nor copied again.
+        What is there already, of an earlier call, is neither sent nor copied again. Where the
+        storage or the claim is lost, nothing of the attempt stays there.
         """
+        try:
+            return self._publish(task_id, token, files, hold)
+        except (OutputError, Fenced):
+            if token in self._sent:
+                self._tidy(task_id, token, files)
+            raise
+
+    def _publish(
+        self, task_id: UUID, token: UUID, files: Sequence[Path], hold: Callable[[], None]
+    ) -> tuple[str, ...]:
         folder = self.local.folder(task_id, token)
         targets = [self.place.key(str(task_id), name_in(folder, file)) for file in files]
         contents = [Content.of(file) for file in files]

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Final
 
 BEAT_S: Final = 10.0
@@ -52,7 +53,8 @@ class Pulse:
 def beating(hold: Callable[[], None], every_s: float) -> Iterator[Pulse]:
     """Hold a claim for the length of a `with` block."""
     pulse = Pulse(hold)
-    thread = threading.Thread(target=pulse.run, args=(every_s,), name="pulse", daemon=True)
+    run = copy_context().run  # what it logs belongs to the task
+    thread = threading.Thread(target=run, args=(pulse.run, every_s), name="pulse", daemon=True)
     thread.start()
     try:
         yield pulse

@@ -45,6 +45,11 @@ class Storage(Protocol):
     Raises `OutputError`, in one line with the way out; `retryable` where trying again may help.
     """
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether publishing takes as long as a network does: the GPU is not to wait for it."""
+        ...
+
     def check(self) -> list[str]:
         """Prove that outputs can be kept; return what an operator should know all the same."""
         ...
@@ -108,6 +113,11 @@ class LocalStorage:
 
     outputs_dir: Path
     shared_queue: bool = False  # whether others than this machine are told where outputs are
+
+    @property
+    def is_remote(self) -> bool:
+        """A rename takes no time."""
+        return False
 
     def check(self) -> list[str]:
         """Write a small file and remove it."""

@@ -1,18 +1,20 @@
 """One attempt at a task, from its claim to its settle, as the supervisor sees it."""
 
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind
 
 from telemetry import names
 from telemetry.propagation import remote_context, trace_id_of
-from telemetry.recorder import RecordedSpan, Recorder
+from telemetry.recorder import RecordedSpan, Recorder, active
 from worker.messages import Alive, Progress
 from worker.store.base import ClaimRequest, TaskStore
 from worker.task import Claim
@@ -31,12 +33,17 @@ _SPANS_OF_STAGES: Mapping[str, tuple[float, float]] = {
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """The task in hand: its `process` span, and how far it is."""
+    """A task in hand: its `process` span, and how far it is.
+
+    What is open of it, the span and the marks of its journal, is open in a context of its own: two
+    attempts may overlap, and need not end in the order in which they began.
+    """
 
     claim: Claim
     recorder: Recorder
     span: RecordedSpan
     began_at: float
+    context: Context
     exits: ExitStack
     progress: dict[str, Any] = field(default_factory=dict)
     first_step_at: float = 0.0
@@ -56,38 +63,27 @@ class Attempt:
 
         The span begins with the claim, which is its first child, `receive`.
         """
-        task = claim.task
-        exits = ExitStack()
-        scope = recorder.task(
-            task_id=str(task.id),
-            attempt=task.attempts,
-            task_type=task.task_type,
-            trace_id=trace_id_of(task.process_context),
-            worker_id=request.worker_id,
-        )
-        exits.enter_context(scope)
-        span = exits.enter_context(
-            recorder.span(
-                names.process(task.task_type),
-                _process_attributes(store, request, claim),
-                kind=SpanKind.CONSUMER,
-                context=remote_context(task.trace_context),
-                links=_links(claim.previous_context),
-                start_ns=asked_ns,
-                trace_id=trace_id_of(task.process_context),
-                span_id=bytes.fromhex(request.span_id),
-            )
-        )
-        with recorder.span(
-            names.receive(store.queue),
-            {**queue_attributes(store, "receive", task.id), **store.answer},
-            kind=SpanKind.CLIENT,
-            start_ns=asked_ns,
-        ):
-            pass
+        context, exits = copy_context(), ExitStack()
+        span = context.run(_opened, exits, recorder, store, request, claim, asked_ns)
         return cls(
-            claim=claim, recorder=recorder, span=span, began_at=time.monotonic(), exits=exits
+            claim=claim,
+            recorder=recorder,
+            span=span,
+            began_at=time.monotonic(),
+            context=context,
+            exits=exits,
         )
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Have what is recorded and logged in the block be part of this attempt."""
+        inside = self.context.run(otel_context.get_current)
+        token = otel_context.attach(inside)
+        try:
+            with active.choose(self.recorder):
+                yield
+        finally:
+            otel_context.detach(token)
 
     @property
     def fraction(self) -> float:
@@ -123,7 +119,11 @@ class Attempt:
     def close(self, status: str) -> None:
         """End the `process` span; `status` is the task's now."""
         self.span.set_attribute(names.TASK_STATUS, status)
-        self.exits.close()
+        self.context.run(self._close)
+
+    def _close(self) -> None:
+        with active.choose(self.recorder):
+            self.exits.close()
 
     @property
     def seconds(self) -> float:
@@ -146,6 +146,46 @@ def queue_attributes(store: TaskStore, operation: str, task_id: UUID) -> dict[st
         names.MESSAGING_OPERATION_TYPE: operation,
         names.MESSAGING_MESSAGE_ID: str(task_id),
     }
+
+
+def _opened(
+    exits: ExitStack,
+    recorder: Recorder,
+    store: TaskStore,
+    request: ClaimRequest,
+    claim: Claim,
+    asked_ns: int,
+) -> RecordedSpan:
+    """Open what `exits` is to close: the marks of the journal, and the span; write `receive`."""
+    task = claim.task
+    scope = recorder.task(
+        task_id=str(task.id),
+        attempt=task.attempts,
+        task_type=task.task_type,
+        trace_id=trace_id_of(task.process_context),
+        worker_id=request.worker_id,
+    )
+    exits.enter_context(scope)
+    span = exits.enter_context(
+        recorder.span(
+            names.process(task.task_type),
+            _process_attributes(store, request, claim),
+            kind=SpanKind.CONSUMER,
+            context=remote_context(task.trace_context),
+            links=_links(claim.previous_context),
+            start_ns=asked_ns,
+            trace_id=trace_id_of(task.process_context),
+            span_id=bytes.fromhex(request.span_id),
+        )
+    )
+    with recorder.span(
+        names.receive(store.queue),
+        {**queue_attributes(store, "receive", task.id), **store.answer},
+        kind=SpanKind.CLIENT,
+        start_ns=asked_ns,
+    ):
+        pass
+    return span
 
 
 def _links(previous_context: str | None) -> list[Link]:

@@ -1,17 +1,18 @@
-"""The hand: what a supervisor does with the one task that it has, from claim to settle."""
+"""The hand: what a supervisor does with a task that it has, from claim to settle."""
 
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from opentelemetry.trace import SpanKind, StatusCode
 
 from telemetry import names
+from telemetry.recorder import Recorder
 from telemetry.records import ProcessEnd
 from telemetry.spans import death_attributes
 from worker.console import Console
@@ -20,27 +21,18 @@ from worker.failure import failure_of, with_record
 from worker.messages import Alive, Finished, Progress, Started, outcome_of
 from worker.output.reading import with_readable_outputs
 from worker.supervisor import note
-from worker.supervisor.attempt import Attempt, queue_attributes
+from worker.supervisor.attempt import Attempt
 from worker.supervisor.drain import drained, record_attributes
 from worker.supervisor.lease import LeaseKeeper
 from worker.supervisor.presence import Presence
+from worker.supervisor.settle import Settle
 from worker.supervisor.settling import SUPERSEDED, LastWord, Settled, Settler
-from worker.task import Cancelled, Claim, Failed, Failure, TaskStatus
+from worker.supervisor.upload import Upload
+from worker.task import Cancelled, Claim, Done, Failed, Failure, Outcome, TaskStatus
 
 RETRY_S = 1.0
 _BADLY = ("Failed", "Retry", "Died")  # how an attempt may have ended
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Settle:
-    """An attempt that is over and not settled yet."""
-
-    write: Callable[[], Settled]
-    outcome: str
-    note: note.Note
-    due_at: float = 0.0
-    tries: int = 0
 
 
 class Hand:
@@ -48,7 +40,12 @@ class Hand:
 
     A settle that finds the queue unreachable is tried again, for as long as it takes; that of an
     outcome extends the lease each time. Meanwhile the attempt stays in hand, this worker sweeps
-    nobody, its note tells the next supervisor what is to be told, and nothing else is claimed.
+    nobody, its note tells the next supervisor what is to be told, and nothing else is claimed for
+    this hand.
+
+    Where outputs go over a network, that of a task is uploaded before its settle, by a thread, from
+    `upload` on; `on_uploaded` is called from there at its end. Until then the lease is kept as that
+    of a running task, and the note has the outcome: whoever comes next publishes it.
 
     `on_failed` is told of each task that has failed, once its record is whole; also of one whose
     failure the queue refused: it had fallen with another, or was somebody else's by then.
@@ -66,14 +63,16 @@ class Hand:
         presence: Presence,
         *,
         on_failed: Callable[[UUID], None] = lambda _task_id: None,
+        on_uploaded: Callable[[], None] = lambda: None,
     ) -> None:
         self._settler = settler
+        self._on_uploaded = on_uploaded
         self._on_failed = on_failed
         self._lease = lease
         self._console = console
         self._presence = presence
         self._directory = settler.recorder.writer.directory
-        self._settle: _Settle | None = None
+        self._settle: Settle | None = None
         self._journal = ""
         self._started_due = False
         self.attempt: Attempt | None = None
@@ -86,8 +85,23 @@ class Hand:
 
     @property
     def due_at(self) -> float | None:
-        """When a settle is to be tried again, by the monotonic clock; None when there is none."""
-        return self._settle.due_at if self._settle else None
+        """When a settle is to be tried, by the monotonic clock; None when that is not known."""
+        return self._settle.due_at if self._settle and not self._settle.waits else None
+
+    @property
+    def recorder(self) -> Recorder:
+        """What writes this hand's journal: a journal has one task in hand at a time."""
+        return self._settler.recorder
+
+    @property
+    def has_output(self) -> bool:
+        """Whether the attempt in hand is over, and `upload` is to take its output away."""
+        upload = self._settle.upload if self._settle else None
+        return upload is not None and not upload.began_ns
+
+    def current(self) -> AbstractContextManager[None]:
+        """Have what is recorded in a `with` block be part of the attempt in hand, if any is."""
+        return self.attempt.current() if self.attempt is not None else nullcontext()
 
     def take(self, attempt: Attempt, journal: Path | None) -> None:
         """Take an attempt that has just been claimed; `journal` is its task process's."""
@@ -152,11 +166,22 @@ class Hand:
             "record": record,
         }
         left = msgspec.structs.replace(self._note(attempt), finished=message, facts=facts)
+        upload = self._upload_of(claim, outcome)
+        published = upload.locations if upload else None
         self._settle_by(
-            lambda: self._settler.settle(claim, outcome, facts, self._last_word(attempt)),
+            lambda: self._settler.settle(
+                claim, outcome, facts, self._last_word(attempt), published
+            ),
             type(outcome).__name__,
             left,
+            upload,
         )
+
+    def upload(self) -> None:
+        """Have a thread take the output away that this hand has."""
+        if self.attempt is not None and self._settle is not None and self._settle.upload:
+            with self.attempt.current():
+                self._settle.upload.begin()
 
     def quiet(self, seconds: float) -> None:
         """Have others see for how long the running task has made no progress."""
@@ -171,7 +196,7 @@ class Hand:
         attempt = self.running
         if attempt is None:
             return
-        failed = Failed(failure=failure_of(self._settler.recorder.error(exc), exc))
+        failed = Failed(failure=failure_of(self.recorder.error(exc), exc))
         self._settle_by(lambda: self._settler.settle(attempt.claim, failed, {}), "Failed")
 
     def bury(self, failure: Failure, end: ProcessEnd) -> None:
@@ -197,10 +222,15 @@ class Hand:
             self._settle_by(lambda: self._settler.release(attempt.claim, reason), "Released", left)
 
     def settle_if_due(self) -> None:
-        """Try again to settle what could not be settled before."""
+        """Settle what waited for its upload; try again what could not be settled before."""
         settle, attempt = self._settle, self.attempt
-        if settle is None or attempt is None or time.monotonic() < settle.due_at:
+        if settle is None or attempt is None:
             return
+        if not settle.waits and time.monotonic() >= settle.due_at:
+            with attempt.current():
+                self._settle_now(attempt, settle)
+
+    def _settle_now(self, attempt: Attempt, settle: Settle) -> None:
         self._started_due |= self._lease.hand_over()  # that of an outcome extends it first
         began_ns = time.time_ns()
         settle.tries += 1
@@ -216,7 +246,7 @@ class Hand:
             # Nothing that this worker can mend; whoever is started next with the right settles it.
             note.leave(self._directory, settle.note)
             raise
-        self._record(attempt, settle, settled, began_ns)
+        settle.record(self._settler, attempt, settled, began_ns)
         self._let_go(attempt, settle, settled)
 
     def _drained(self, attempt: Attempt) -> dict[str, Any]:
@@ -234,37 +264,26 @@ class Hand:
         self._presence.trouble = str(trouble)
 
     def _settle_by(
-        self, write: Callable[[], Settled], outcome: str, left: note.Note | None = None
+        self,
+        write: Callable[[], Settled],
+        outcome: str,
+        left: note.Note | None = None,
+        upload: Upload | None = None,
     ) -> None:
-        if self.attempt is not None:
-            self._settle = _Settle(write, outcome, left or self._note(self.attempt))
-            self.settle_if_due()
+        if self.attempt is None:
+            return
+        self._settle = settle = Settle(write, outcome, left or self._note(self.attempt), upload)
+        if upload is not None:
+            note.leave(self._directory, settle.note)
+        self.settle_if_due()
 
-    def _record(self, attempt: Attempt, settle: _Settle, settled: Settled, began_ns: int) -> None:
-        store, recorder = self._settler.store, self._settler.recorder
-        attributes = {
-            **queue_attributes(store, "settle", attempt.claim.task.id),
-            **store.answer,
-            names.TASK_OUTCOME: settle.outcome,
-            names.TASK_STATUS: settled.status,
-            names.SETTLE_TRIES: settle.tries,
-        }
-        with recorder.span(
-            names.settle(store.queue), attributes, kind=SpanKind.CLIENT, start_ns=began_ns
-        ):
-            attempt.span.set(
-                {**self._pages(attempt.claim, settled.failure), **_facts(settled.failure)}
-            )
-            if settle.outcome == "Died" or settled.status == TaskStatus.FAILED:
-                attempt.span.set_status(StatusCode.ERROR, settled.sentence)
+    def _upload_of(self, claim: Claim, outcome: Outcome) -> Upload | None:
+        """Return what is to take an outcome's output away, where that takes its time."""
+        if not isinstance(outcome, Done) or not self._settler.storage.is_remote:
+            return None
+        return Upload(lambda: self._settler.publish(claim, outcome), self._on_uploaded)
 
-    def _pages(self, claim: Claim, failure: Failure | None) -> dict[str, str]:
-        """Return where a task, its issue and its report can be looked at, as attributes."""
-        event_id = failure.event_id if failure else ""
-        pages = self._settler.links.of_task(task_id=str(claim.task.id), event_id=event_id)
-        return {f"{names.LINK}{where}": page for where, page in pages.items()}
-
-    def _let_go(self, attempt: Attempt, settle: _Settle, settled: Settled) -> None:
+    def _let_go(self, attempt: Attempt, settle: Settle, settled: Settled) -> None:
         self._lease.drop()
         self._presence.trouble = ""
         self._settle = self.attempt = None
@@ -294,15 +313,3 @@ class Hand:
             attempt.fraction,
             attempt.progress["eta_s"],
         )
-
-
-def _facts(failure: Failure | None) -> dict[str, str]:
-    """Return by what failures are counted, and those of one cause are found, as attributes."""
-    if failure is None:
-        return {}
-    facts = {
-        names.FAILURE_KIND: failure.kind,
-        names.ERROR_TYPE: failure.type,
-        names.ERROR_FINGERPRINT: failure.fingerprint,
-    }
-    return {name: value for name, value in facts.items() if value}

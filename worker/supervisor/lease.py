@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,12 @@ OnLost = Callable[[UUID, str], None]
 DROP_WAIT_S = 0.5
 SETTLE_WAIT_S = 5.0  # by then a settle is answered, or there is no answer to be had
 _log = logging.getLogger(__name__)
+
+
+def renew_all(keepers: "Iterable[LeaseKeeper]") -> bool | None:
+    """Renew what several keep: `LeaseKeeper.renew` of all of them, and None where one says so."""
+    told = [keeper.renew() for keeper in keepers]
+    return None if None in told and False not in told else all(told)
 
 
 class LeaseKeeper(Duty):

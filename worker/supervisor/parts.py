@@ -4,27 +4,27 @@ import queue
 from dataclasses import dataclass
 from uuid import UUID
 
-from telemetry.recorder import Recorder
 from worker.console import Console
 from worker.supervisor.child import ChildEvent
 from worker.supervisor.claiming import Claimer
-from worker.supervisor.hand import Hand
+from worker.supervisor.hands import Hands
 from worker.supervisor.keeper import Keeper
 from worker.supervisor.postmortem import Postmortems
 from worker.supervisor.presence import Presence
 from worker.supervisor.signals import StopAsked
 from worker.supervisor.stall import Stall
+from worker.supervisor.upload import Uploaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseLost:
-    """The task in hand was cancelled, failed with its family, or was taken from this worker."""
+    """A task in hand was cancelled, failed with its family, or was taken from this worker."""
 
     token: UUID
     reason: str
 
 
-SupervisorEvent = ChildEvent | StopAsked | LeaseLost
+SupervisorEvent = ChildEvent | StopAsked | LeaseLost | Uploaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +32,11 @@ class Parts:
     """What a supervisor works with; `worker.composition` puts it together."""
 
     claimer: Claimer
-    hand: Hand
+    hands: Hands
     keeper: Keeper
     presence: Presence
     stall: Stall
     postmortems: Postmortems
-    recorder: Recorder
     console: Console
     inbox: "queue.SimpleQueue[SupervisorEvent]"
 

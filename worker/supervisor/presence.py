@@ -14,6 +14,7 @@ from worker.messages import TelemetryTrouble
 from worker.store.base import TaskStore
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.health import HealthFile
+from worker.task import Task
 from worker.wording import quiet_for
 
 NO_TROUBLE: Final = TelemetryTrouble(faults=0, last_fault="", lost=0)
@@ -96,14 +97,25 @@ class Presence:
         """What has gone wrong with the worker's telemetry, here and in its task processes."""
         return _sum(self._heard, self._own())
 
-    def show(self, state: str, attempt: Attempt | None, **facts: Any) -> None:
-        """Write the status file that `loop26 health` reads."""
+    def show(
+        self, state: str, attempt: Attempt | None, uploaded: Task | None = None, **facts: Any
+    ) -> None:
+        """Write the status file that `loop26 health` reads.
+
+        Args:
+            state: As in `state`.
+            attempt: The one in front.
+            uploaded: The task whose output is being uploaded.
+            facts: What else to write.
+        """
         self.state = state
         task = attempt.claim.task if attempt else None
         doing = f"task {task.id}" if task else "waiting for tasks"
         quiet = quiet_for(attempt.progress.get("quiet_s", 0)) if attempt else ""
         if attempt and quiet:
             doing += f", {quiet} in stage {attempt.progress.get('stage', 'none')}"
+        if uploaded:
+            doing += f"; the output of task {uploaded.id} is being uploaded"
         self._health.write(
             {
                 "state": state,
@@ -113,6 +125,7 @@ class Presence:
                 "model": self.model,
                 "task_id": str(task.id) if task else None,
                 "progress": attempt.progress if attempt else None,
+                "uploaded_task_id": str(uploaded.id) if uploaded else None,
                 "telemetry": self._telemetry(),
                 **facts,
             }

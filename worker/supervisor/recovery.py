@@ -19,7 +19,7 @@ from worker.supervisor import note
 from worker.supervisor.drain import drained, record_attributes
 from worker.supervisor.postmortem import Postmortems
 from worker.supervisor.settling import Settled, Settler
-from worker.task import Failure, Task, TaskStatus
+from worker.task import Failure, TaskStatus
 
 DYING_S = 5.0
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def _recover_one(
         _log.warning("the task process of %s is still alive; its lease will run out", task_id)
         return False
     try:
-        settled = _settle(left, _bury(directory, journal, left.claim.task, postmortems), settler)
+        settled = _settle(left, _bury(directory, journal, left, postmortems), settler)
     except QueueUnavailable as trouble:
         _log.warning("task %s is left to the next start: %s", task_id, trouble)
         return False
@@ -68,14 +68,21 @@ def _recover_one(
     return True
 
 
-def _bury(directory: Path, journal: Path | None, task: Task, postmortems: Postmortems) -> Failure:
-    """Close both journals; the death is told once, where the task's own journal knows of it."""
+def _bury(
+    directory: Path, journal: Path | None, left: note.Note, postmortems: Postmortems
+) -> Failure:
+    """Close both journals; the death is told once, where the task's own journal knows of it.
+
+    Of a task that was over by then it is none: the task process had another in hand, or nothing.
+    """
+    task = left.claim.task
+    was_over = left.finished is not None or bool(left.release)
     failure = postmortems.bury(journal, death.lost())
     in_hand = bool(failure.trace_id)
     record = drained(journal, task) if journal else {}
     span = get_current_span(remote_context(task.process_context)).get_span_context()
     updates = {span.span_id.to_bytes(8, "big"): record_attributes(record)}
-    own = postmortems.bury(directory, death.lost(), updates=updates, told=in_hand)
+    own = postmortems.bury(directory, death.lost(), updates=updates, told=in_hand or was_over)
     return replace(failure if in_hand else own, record=record)
 
 

@@ -8,7 +8,7 @@ would otherwise be given back again and again, and take others.
 
 from worker.console import Console
 from worker.messages import Cancel, Finished, Run, finished
-from worker.supervisor.hand import Hand
+from worker.supervisor.hands import Hands
 from worker.supervisor.keeper import Keeper
 from worker.task import Cancelled
 
@@ -16,8 +16,8 @@ from worker.task import Cancelled
 class Rerun:
     """Holds the task in hand between the process that failed and the one whose calls wait."""
 
-    def __init__(self, hand: Hand, keeper: Keeper, console: Console) -> None:
-        self._hand = hand
+    def __init__(self, hands: Hands, keeper: Keeper, console: Console) -> None:
+        self._hands = hands
         self._keeper = keeper
         self._console = console
         self._told: Finished | None = None
@@ -29,10 +29,10 @@ class Rerun:
 
     def begin(self, message: Finished) -> bool:
         """Keep the task in hand, and have its process replaced; False where it is not in hand."""
-        attempt = self._hand.running
+        attempt = self._hands.front.running
         if attempt is None or attempt.claim.token != message.token or attempt.cancel_reason:
             return False
-        self._hand.wait(message)
+        self._hands.front.wait(message)
         self._console.note(
             "warning",
             f"the task is run again, blocking: {message.recycle}",
@@ -45,20 +45,20 @@ class Rerun:
     def go_on(self) -> None:
         """The process whose calls wait is ready: it gets the task."""
         told, self._told = self._told, None
-        attempt = self._hand.running
+        attempt = self._hands.front.running
         if told is None or attempt is None:
             return
-        self._hand.move(self._keeper.journal)
-        self._keeper.send(Run(claim=self._hand.readable(attempt.claim)))
+        self._hands.front.move(self._keeper.journal)
+        self._keeper.send(Run(claim=self._hands.front.readable(attempt.claim)))
         if attempt.cancel_reason:  # it was cancelled meanwhile
             self._keeper.send(Cancel(token=attempt.claim.token, reason=attempt.cancel_reason))
 
     def give_up(self) -> None:
         """No such process is to be had: a task that waits for one is settled without it."""
         told, self._told = self._told, None
-        attempt = self._hand.running
+        attempt = self._hands.front.running
         if told is None or attempt is None:
             return
         if attempt.cancel_reason:
             told = finished(told.token, Cancelled(reason=attempt.cancel_reason))
-        self._hand.finish(told)
+        self._hands.front.finish(told)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from opentelemetry.trace import SpanKind
@@ -52,8 +53,8 @@ class LastWord:
 class Settler:
     """Writes outcomes to the store.
 
-    Every method may be called again with the same claim after one of `UNTOLD`, the only errors that
-    they raise: a claim that is another's by now is "superseded", and an outcome that the store
+    Every method may be called again with the same claim. Those that settle raise one of `UNTOLD` at
+    the most: a claim that is another's by now is "superseded", and an outcome that the store
     refuses fails its task. Outputs are published first, under a lease that has just been extended:
     whoever was superseded finds out before it overwrites anything.
     """
@@ -66,21 +67,36 @@ class Settler:
     version: str = ""  # the release that runs
     links: Links = field(default_factory=Links)  # where a task and its trace can be looked at
 
+    def publish(self, claim: Claim, done: Done) -> tuple[str, ...]:
+        """Publish the outputs ahead of the settle; return where they are.
+
+        Any thread may. Raises what the storage does, and the store, by which the claim is held.
+        """
+        self._extend(claim)
+        return self._publish(claim, done)
+
     def settle(
         self,
         claim: Claim,
         outcome: Outcome,
         facts: dict[str, Any],
         last_word: LastWord | None = None,
+        published: Callable[[], tuple[str, ...]] | None = None,
     ) -> Settled:
-        """Write the outcome that the task process returned; `facts` join the result."""
+        """Write the outcome that the task process returned; `facts` join the result.
+
+        `published` says where the outputs are, where they have been published ahead, or raises what
+        that has failed with.
+        """
 
         def write() -> Settled:
+            ahead = published() if published else None
             if not isinstance(outcome, Cancelled):
                 self._tell(claim, outcome, last_word or LastWord())
             match outcome:
                 case Done():
-                    return self._complete(claim, outcome, facts)
+                    where = self._publish(claim, outcome) if ahead is None else ahead
+                    return self._complete(claim, outcome, facts, where)
                 case Spawned():
                     return self._spawn(claim, outcome, facts)
                 case Retry(failure=failure):
@@ -154,17 +170,22 @@ class Settler:
         try:
             if last.started:
                 self.store.mark_started(claim.token)
-            self.store.extend(claim.token, lease_s=self.lease_s, progress=last.progress or None)
+            self._extend(claim, last.progress)
         except Fenced:
             # The failure is refused by the call that tells of it: the task's history then has it.
             if not isinstance(outcome, Failed | Retry):
                 raise
 
-    def _complete(self, claim: Claim, done: Done, facts: dict[str, Any]) -> Settled:
-        def hold() -> None:
-            self.store.extend(claim.token, lease_s=self.lease_s, progress=None)
+    def _extend(self, claim: Claim, progress: dict[str, Any] | None = None) -> None:
+        self.store.extend(claim.token, lease_s=self.lease_s, progress=progress or None)
 
-        locations = self.storage.publish(claim.task.id, claim.token, list(done.files), hold)
+    def _publish(self, claim: Claim, done: Done) -> tuple[str, ...]:
+        hold = partial(self._extend, claim)
+        return self.storage.publish(claim.task.id, claim.token, list(done.files), hold)
+
+    def _complete(
+        self, claim: Claim, done: Done, facts: dict[str, Any], locations: tuple[str, ...]
+    ) -> Settled:
         result = {**done.result, **facts, "files": list(locations)}
         self.store.complete(claim.token, output_location=locations[0], result=result)
         # Whoever has a signed address can read the output: a console's lines are kept by many.

@@ -16,7 +16,6 @@ from worker.errors import (
 )
 from worker.messages import (
     Alive,
-    Cancel,
     Finished,
     Hello,
     Progress,
@@ -27,18 +26,21 @@ from worker.messages import (
     Unready,
 )
 from worker.supervisor.attempt import Attempt
+from worker.supervisor.cancelling import Cancelling
 from worker.supervisor.child import Child, Exited, Printed, Said
 from worker.supervisor.claiming import Claimed
+from worker.supervisor.ending import Ending
+from worker.supervisor.hand import Hand
 from worker.supervisor.parts import Habits, LeaseLost, Parts, SupervisorEvent
 from worker.supervisor.rerun import Rerun
 from worker.supervisor.signals import StopAsked
+from worker.supervisor.upload import Uploaded
 
-CANCEL_GRACE_S = 30.0
 _log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Owns one task process and at most one task at a time.
+    """Owns one task process, the task that runs in it, and one whose output is being uploaded.
 
     Its main loop is the only place where anything is decided: what threads and signals have to say
     comes through one inbox. The lease is kept, lost claims are swept and telemetry is shipped by
@@ -47,20 +49,18 @@ class Supervisor:
 
     def __init__(self, parts: Parts, habits: Habits) -> None:
         self._habits = habits
+        self._ending = Ending(habits.grace_s, parts.console)
         self._claimer = parts.claimer
-        self._hand = parts.hand
+        self._hands = parts.hands
         self._keeper = parts.keeper
         self._presence = parts.presence
         self._stall = parts.stall
-        self._recorder = parts.recorder
         self._console = parts.console
         self._inbox = parts.inbox
         self._postmortems = parts.postmortems
-        self._rerun = Rerun(parts.hand, parts.keeper, parts.console)
+        self._cancelling = Cancelling(parts.hands, parts.keeper, parts.console)
+        self._rerun = Rerun(parts.hands, parts.keeper, parts.console)
         self._claim_at = 0.0
-        self._drain_by: float | None = None
-        self._cancel_by: float | None = None
-        self._exit_code: int | None = None
         self._queue_is_away = False
 
     def run(self) -> int:
@@ -70,39 +70,68 @@ class Supervisor:
         started it ends.
         """
         try:
-            while self._exit_code is None:
-                self._turn()
+            try:
+                while self._ending.code is None:
+                    self._turn()
+            finally:
+                self._let_go()
+            self._see_off()
         finally:
-            self._end_task_process()
-            self._hand.give_back(self._keeper.given_up or "the worker stops")
             self._presence.state = "stopped"
             if not self._presence.trouble:
                 self._presence.record()
-        if self._hand.attempt is not None and self._exit_code == EXIT_DRAINED:
+        if not self._hands.is_empty and self._ending.code == EXIT_DRAINED:
             return EXIT_QUEUE  # the note tells the next supervisor what could not be told
-        return self._exit_code
+        return self._ending.code
+
+    @property
+    def _hand(self) -> Hand:
+        """The hand with the task that runs."""
+        return self._hands.front
 
     def _turn(self) -> None:
         """Look at what is due, then wait for news."""
-        self._keeper.watch()
-        self._watch_progress()
-        self._check_deadlines()
-        self._hand.settle_if_due()
+        with self._hand.current():
+            self._keeper.watch()
+            self._watch_progress()
+            self._check_deadlines()
+        if self._hands.turn():
+            self._claim_at = 0.0
         self._postmortems.retry()
-        if self._hand.running is None:
-            self._cancel_by = None
         if self._hand.attempt is None:
             self._stop_if_done()
-        if not self._draining:
+        if not self._ending.is_near:
             self._keeper.tend()
             self._claim_if_due()
         self._watch_queue()
         self._show()
-        if self._exit_code is None:
-            try:
-                event = self._inbox.get(timeout=self._patience_s())
-            except queue.Empty:
-                return
+        if self._ending.code is None:
+            self._wait_for_news()
+
+    def _let_go(self) -> None:
+        """End the task process, and give back what it was at work on."""
+        with self._hand.current():
+            self._end_task_process()
+            self._hand.give_back(self._keeper.given_up or "the worker stops")
+
+    def _see_off(self) -> None:
+        """Wait for uploads, as long as the end may take; the next supervisor has the others."""
+        self._hands.turn()
+        self._ending.draw_near()
+        while (task := self._hands.uploaded) and not self._ending.is_due:
+            self._show()
+            self._wait_for_news()
+            self._hands.turn()
+            self._watch_queue()
+        if task is not None:
+            self._console.note("warning", "an output is left to the next start", task_id=task.id)
+
+    def _wait_for_news(self) -> None:
+        try:
+            event = self._inbox.get(timeout=self._patience_s())
+        except queue.Empty:
+            return
+        with self._hand.current():
             self._handle(event)
 
     def _watch_queue(self) -> None:
@@ -127,19 +156,22 @@ class Supervisor:
 
     def _patience_s(self) -> float:
         now = time.monotonic()
-        due = [self._drain_by, self._cancel_by, self._hand.due_at, now + 1.0]
+        due = [self._ending.by, self._cancelling.by, self._hands.due_at, now + 1.0]
         if self._keeper.ready and self._hand.attempt is None:
             due.append(self._claim_at)
-        elif self._keeper.ready and self._stall.left_s is not None:
+        elif self._keeper.ready and self._hand.running and self._stall.left_s is not None:
             due.append(now + self._stall.left_s)
         return max(0.0, min(at for at in due if at is not None) - now)
 
     def _handle(self, event: SupervisorEvent) -> None:
         match event:
             case StopAsked():
-                self._drain(event)
+                self._ending.ask(event)
+                self._rerun.give_up()  # no task process is started any more
             case LeaseLost():
-                self._cancel(event)
+                self._cancelling.take(event)
+            case Uploaded():
+                _log.debug("an upload is over")  # the next turn settles its task
             case Printed() if event.child is self._keeper.child:
                 logging.getLogger(f"task process.{event.stream}").info("%s", event.line)
             case Exited() if event.child is self._keeper.child:
@@ -161,7 +193,7 @@ class Supervisor:
                 self._hand.hear(message)
             case TelemetryTrouble():
                 self._presence.hear(message)
-            case Finished(again=True) if not self._draining and self._rerun.begin(message):
+            case Finished(again=True) if not self._ending.is_near and self._rerun.begin(message):
                 pass
             case Finished():
                 self._finish(message)
@@ -195,17 +227,17 @@ class Supervisor:
         self._console.note("error", problem)
         self._rerun.give_up()
         self._hand.give_back(problem)
-        self._stop(exit_code)
+        self._ending.stop(exit_code)
 
     def _claim_if_due(self) -> None:
-        free = self._keeper.ready and self._hand.attempt is None and self._exit_code is None
+        free = self._keeper.ready and self._hand.attempt is None and self._ending.code is None
         if not free or time.monotonic() < self._claim_at:
             return
         self._claim_at = time.monotonic() + self._habits.poll_s
         try:
             claimed = self._claimer.claim(self._presence.model)
             if claimed is None and self._habits.until_idle and self._claimer.nothing_left():
-                self._stop(EXIT_DRAINED)
+                self._ending.stop(EXIT_DRAINED)
         except QueueUnavailable as trouble:
             self._hand.trouble(trouble)
             return
@@ -215,33 +247,24 @@ class Supervisor:
 
     def _hand_over(self, claimed: Claimed) -> None:
         attempt = Attempt.begin(
-            self._recorder,
+            self._hand.recorder,
             self._claimer.store,
             request=claimed.request,
             claim=claimed.claim,
             asked_ns=claimed.asked_ns,
         )
         self._hand.take(attempt, self._keeper.journal)
-        try:
-            self._keeper.send(Run(claim=self._hand.readable(claimed.claim)))
-        except ValueError as exc:
-            problem = f"holds text that is no Unicode ({exc})"
-            self._hand.refuse(InvalidTask("params", claimed.claim.task.params, problem))
-
-    def _cancel(self, lost: LeaseLost) -> None:
-        attempt = self._hand.running
-        if attempt is not None and attempt.claim.token == lost.token:
-            attempt.cancel_reason = lost.reason
-            self._console.note(
-                "warning", f"the task is given up: {lost.reason}", task_id=attempt.claim.task.id
-            )
-            self._cancel_by = time.monotonic() + CANCEL_GRACE_S
-            self._keeper.send(Cancel(token=lost.token, reason=lost.reason))
+        with attempt.current():
+            try:
+                self._keeper.send(Run(claim=self._hand.readable(claimed.claim)))
+            except ValueError as exc:
+                problem = f"holds text that is no Unicode ({exc})"
+                self._hand.refuse(InvalidTask("params", claimed.claim.task.params, problem))
 
     def _bury(self, child: Child, returncode: int) -> None:
         """Close the journal of a task process that is gone, and settle its task by that end."""
         end = self._keeper.end_of(returncode)
-        if self._draining and end.kind in {"sigterm", "sigint"}:
+        if self._ending.is_near and end.kind in {"sigterm", "sigint"}:
             end = death.stopped(end, "the signal went to all of us")  # as systemd sends it
         words = list(child.last_words)
         failure = self._postmortems.bury(child.journal, end, last_words=words)
@@ -264,57 +287,32 @@ class Supervisor:
             self._bury(child, child.returncode)
         else:
             self._console.note("error", f"task process {child.pid} cannot be ended")
-            self._exit_code = EXIT_GPU
+            self._ending.code = EXIT_GPU
             self._keeper.child = None
 
-    def _drain(self, asked: StopAsked) -> None:
-        if self._drain_by is None:
-            self._drain_by = time.monotonic() + self._habits.grace_s
-            self._console.note(
-                "info", f"{asked.name}: finishing the task in hand", grace_s=self._habits.grace_s
-            )
-            self._rerun.give_up()  # no task process is started any more
-        else:
-            self._drain_by = 0.0
-            self._console.note("warning", f"{asked.name} again: giving the task back")
-
     def _check_deadlines(self) -> None:
-        now = time.monotonic()
         if self._keeper.given_up:
             self._console.note("error", self._keeper.given_up)
             self._rerun.give_up()
-            self._stop(self._keeper.exit_code)
-        elif self._drain_by is not None and now >= self._drain_by and self._hand.attempt:
-            self._stop(EXIT_DRAINED)
-        elif self._cancel_by is not None and now >= self._cancel_by:
-            self._cancel_by = None
-            self._console.note("warning", "the cancelled task does not stop; its process is ended")
-            self._keeper.end_hung(f"the cancelled task did not stop in {CANCEL_GRACE_S:g} s")
+            self._ending.stop(self._keeper.exit_code)
+        elif self._ending.is_due and self._hand.attempt:
+            self._ending.stop(EXIT_DRAINED)
+        else:
+            self._cancelling.look()
 
     def _stop_if_done(self) -> None:
-        if self._draining:
-            self._stop(EXIT_DRAINED)
-        elif 0 < self._habits.recycle_after_tasks <= self._hand.settled:
-            self._console.note("info", f"recycled after {self._hand.settled} tasks")
-            self._stop(EXIT_RECYCLE)
-
-    def _stop(self, code: int) -> None:
-        if self._exit_code is None:
-            self._exit_code = code
-
-    @property
-    def _draining(self) -> bool:
-        return self._drain_by is not None
+        if self._ending.is_near:
+            self._ending.stop(EXIT_DRAINED)
+        elif 0 < self._habits.recycle_after_tasks <= self._hands.ended:
+            self._console.note("info", f"recycled after {self._hands.ended} tasks")
+            self._ending.stop(EXIT_RECYCLE)
 
     def _show(self) -> None:
-        if self._draining:
-            state = "draining"
-        elif self._hand.attempt is not None:
-            state = "busy"
-        else:
-            state = "ready" if self._keeper.ready else "starting"
+        idle = "ready" if self._keeper.ready else "starting"
+        state = "busy" if self._hand.attempt is not None else idle
         self._presence.show(
-            state,
+            "draining" if self._ending.is_near else state,
             self._hand.attempt,
+            uploaded=self._hands.uploaded,
             task_process=self._keeper.pid,
         )

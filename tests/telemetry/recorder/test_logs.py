@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 import telemetry
+from telemetry.recorder import Recorder, active
 from telemetry.recorder.logs import severity
 from telemetry.recorder.rendering import rendered
 from telemetry.records import Kind, Log
@@ -26,6 +28,20 @@ def only_log(recording: Recording) -> Log:
     (found,) = recording.bodies(Kind.LOG)
     assert isinstance(found, Log)
     return found
+
+
+def test_another_recorder_can_be_chosen(recording: Recording, tmp_path: Path) -> None:
+    """For what is logged and begun in a block, in a process that has two tasks in hand."""
+    other = Recorder.open(tmp_path / "other", role="supervisor")
+    chosen = Recording(other)
+    with active.choose(other):
+        log.info("of the other")
+        trace.get_tracer("httpx").start_span("GET").end()
+    log.info("of this one")
+    other.close()
+    assert only_log(chosen).message == "of the other"
+    assert only_log(recording).message == "of this one"
+    assert (list(chosen.spans()), recording.spans()) == (["GET"], {})
 
 
 def test_a_log_record_has_its_spans_ids(recording: Recording) -> None:

@@ -101,6 +101,21 @@ def test_what_a_superseded_attempt_sent_is_discarded(rig: Rig) -> None:
     assert not files[0].parent.exists()
 
 
+def test_whoever_publishes_in_vain_clears_up_after_itself(rig: Rig) -> None:
+    """So that the discard, which others may wait for, asks nothing of a bucket that may be away."""
+
+    def hold() -> None:
+        if rig.objects():
+            raise Fenced(TOKEN, "swept")
+
+    with pytest.raises(Fenced):
+        rig.storage.publish(TASK, TOKEN, rig.attempt(), hold)
+    assert rig.objects() == {}
+    asked = len(rig.proxy.seen)
+    rig.storage.discard(TASK, TOKEN)
+    assert len(rig.proxy.seen) == asked
+
+
 def test_a_claim_is_held_as_long_as_files_are_on_their_way(kind: str, rig: Rig) -> None:
     """From a thread of its own, every `beat_s`."""
     beats: list[int] = []

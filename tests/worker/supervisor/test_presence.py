@@ -48,3 +48,16 @@ def test_all_that_was_lost_is_said_in_one_sentence(desk: "Desk", tmp_path: Path)
 def test_where_nothing_was_lost_nothing_is_said(desk: "Desk", tmp_path: Path) -> None:
     """What waits for a backend is not lost."""
     assert sentence(desk, tmp_path, NO_TROUBLE, behind=9, failures=9) == "ready: waiting for tasks"
+
+
+def test_health_says_that_an_output_is_uploaded(desk: "Desk", tmp_path: Path) -> None:
+    """Whatever else the worker does."""
+    writer = JournalWriter.create(tmp_path / "spool", role="supervisor", facts={})
+    task = desk.claim().task
+    Presence(desk.store, HealthFile(writer.directory), "gpu").show("ready", None, task)
+    said = check(tmp_path / "spool")
+    writer.close()
+    assert said.sentence == (
+        f"ready: waiting for tasks; the output of task {task.id} is being uploaded"
+    )
+    assert said.facts["uploaded_task_id"] == str(task.id)

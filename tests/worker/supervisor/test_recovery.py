@@ -108,6 +108,32 @@ def test_a_supervisor_tells_of_a_death_that_nobody_else_can(desk: Desk) -> None:
     assert died.data["failure"]["event_id"] == error.event_id
 
 
+def test_a_task_that_was_over_is_told_of_no_death(desk: Desk) -> None:
+    """It was waiting for its settle, or its upload; a task process may be at another by then."""
+    claim, running = desk.claim(), desk.claim()
+    child = desk.dead_journal("task", at_work_on=running)
+    supervisors = [desk.dead_journal("supervisor", at_work_on=each) for each in (claim, running)]
+    done = finished(claim.token, Done(files=(desk.video(claim),)))
+    note.leave(supervisors[0], note.Note(claim=claim, journal=str(child), finished=done))
+    note.leave(supervisors[1], note.Note(claim=running, journal=str(child)))
+    assert recover(desk.spool, desk.settler, Postmortems()) == 2
+    assert [kinds(journal).count(Kind.ERROR) for journal in (child, *supervisors)] == [1, 0, 0]
+    tasks = [desk.store.get(each.task.id) for each in (claim, running)]
+    assert [task.status for task in tasks] == [TaskStatus.COMPLETE, TaskStatus.QUEUED]
+    assert [task.deaths for task in tasks] == [0, 1]
+
+
+def test_a_task_alone_that_was_over_is_told_of_no_death(desk: Desk) -> None:
+    """Its task process had nothing in hand when the supervisor died."""
+    claim = desk.claim()
+    supervisor = desk.dead_journal("supervisor", at_work_on=claim)
+    done = finished(claim.token, Done(files=(desk.video(claim),)))
+    journal = str(desk.dead_journal("task"))
+    note.leave(supervisor, note.Note(claim=claim, journal=journal, finished=done))
+    assert recover(desk.spool, desk.settler, Postmortems()) == 1
+    assert kinds(supervisor).count(Kind.ERROR) == 0
+
+
 def kinds(journal: Path) -> list[Kind]:
     """Return the kinds of a journal's records."""
     return [record.kind for record in JournalReader(journal).read()]

@@ -15,6 +15,7 @@ from worker.settings import Settings
 from worker.supervisor.attempt import Attempt
 from worker.supervisor.child import TaskProgram
 from worker.supervisor.hand import Hand
+from worker.supervisor.hands import Hands
 from worker.supervisor.health import HealthFile
 from worker.supervisor.keeper import Keeper
 from worker.supervisor.lease import LeaseKeeper
@@ -70,7 +71,7 @@ def waiting(desk: Desk, tmp_path: Path) -> Iterator[Waiting]:
     claim = desk.claim(request)
     attempt = Attempt.begin(desk.recorder, desk.store, request=request, claim=claim, asked_ns=1)
     hand.take(attempt, None)
-    rerun = Rerun(hand, keeper, console)
+    rerun = Rerun(Hands(hand), keeper, console)
     assert rerun.begin(told(attempt))
     yield Waiting(desk=desk, hand=hand, attempt=attempt, rerun=rerun)
     if hand.attempt is not None:
