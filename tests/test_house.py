@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from worker.demo.story import NAMES
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("worker", "telemetry")
 MAX_LINES = 320  # the aim is 300
@@ -222,9 +224,9 @@ def test_everything_that_is_asked_for_is_pinned() -> None:
 
 
 def test_the_demos_pictures_ship_with_the_package() -> None:
-    """Four, small, all of one size."""
+    """Those of its story and no others, small."""
     pictures = sorted((ROOT / "worker" / "demo" / "pictures").iterdir())
-    assert [path.name[:1] for path in pictures] == ["1", "2", "3", "4"]
+    assert [path.stem for path in pictures] == list(NAMES)
     assert all(path.stat().st_size < 50_000 for path in pictures)
 
 

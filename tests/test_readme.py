@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from worker import errors
 from worker.cli.run import run
@@ -34,6 +35,7 @@ def commands(document: str) -> str:
         "README.md",
         "docs/benchmarks.md",
         "docs/collector.md",
+        "docs/demo-model.md",
         "docs/deploying.md",
         "docs/drills.md",
         "docs/first-gpu-run.md",
@@ -58,6 +60,23 @@ def test_every_path_in_the_documents_is_there(document: str) -> None:
     assert [
         path for path in named if not any((top / path).exists() for top in (ROOT, ROOT / "worker"))
     ] == []
+
+
+def test_every_picture_of_the_readme_is_there_and_small() -> None:
+    """`python -m tools.draw_readme_pictures` makes them out of what the demo left."""
+    shown = re.findall(r"!\[[^\]]+\]\((.+)\)", (ROOT / "README.md").read_text())
+    assert sorted(shown) == ["docs/pictures/contact-sheet.png", "docs/pictures/report.png"]
+    for picture in shown:
+        assert (ROOT / picture).stat().st_size <= 200_000, picture
+        with Image.open(ROOT / picture) as opened:
+            assert opened.width > 1000
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    """Those into the checkout."""
+    linked = re.findall(r"\]\(([^):]+)\)", (ROOT / "README.md").read_text())
+    assert len(linked) > 10
+    assert [path for path in linked if not (ROOT / path).exists()] == []
 
 
 def test_the_tables_of_the_parameters_are_those_of_the_code() -> None:
@@ -128,6 +147,9 @@ def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
     assert "refused with exit code 2" in done.stdout
     assert "'t2w'" in done.stderr
     assert len(list((tmp_path / ".demo" / "outputs").glob("*/*.mp4"))) == 5
+    assert str(tmp_path / ".demo" / "incident.html") in done.stdout
+    with Image.open(tmp_path / ".demo" / "contact-sheet.png") as sheet:
+        assert min(sheet.size) > 500
     assert (tmp_path / "trace.json").read_text().startswith("{")
     assert "'NoneType' object has no attribute 'get'" in done.stdout
     assert "Drill segfault: right" in done.stdout

@@ -19,8 +19,8 @@ from telemetry.spans import Folder, Span
 from tests.acceptance.home import Home, Worker, a_quick_task, home_at
 from tests.acceptance.injection import STAGES, Fault, Point, inject, place_of
 from worker.engines.tiny import build_tiny_loras
-from worker.video.files import read_frames
 from worker.task import Task, TaskStatus
+from worker.video.files import read_frames
 
 pytestmark = pytest.mark.timeout(1200)
 

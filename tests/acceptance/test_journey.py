@@ -12,8 +12,8 @@ import pytest
 from telemetry.journal import JournalReader, process_directories, read_index
 from telemetry.spans import Folder, Span
 from tests.acceptance.home import Home, Worker, assert_whole, home_at
-from worker.video.files import read_frames
 from worker.task import Task, TaskStatus
+from worker.video.files import read_frames
 
 SEGMENTS = 3
 OVERLAP = 2

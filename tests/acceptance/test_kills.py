@@ -13,8 +13,8 @@ import pytest
 from telemetry.journal import JournalReader, is_alive, process_directories
 from telemetry.spans import Folder
 from tests.acceptance.home import Home, Worker, assert_whole, wait_for
-from worker.video.files import read_frames
 from worker.task import TaskStatus
+from worker.video.files import read_frames
 
 SEGMENTS = 2
 FRAMES = 5

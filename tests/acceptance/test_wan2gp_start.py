@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_an_unknown_parameter_is_refused_where_that_is_asked(driving: Driven) ->
     assert "guidance_scale" in (task.error_message or "")
 
 
-def warned(home: Home, task_id: object, word: str) -> bool:
+def warned(home: Home, task_id: Any, word: str) -> bool:
     """Whether a warning of a task has a word in it."""
-    warnings = [log for log in logs_of(home, task_id) if log.severity >= 13]  # type: ignore[arg-type]
+    warnings = [log for log in logs_of(home, task_id) if log.severity >= 13]
     return any(word in log.message for log in warnings)

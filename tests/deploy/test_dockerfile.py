@@ -184,11 +184,13 @@ def test_the_health_check_runs_where_no_worker_does(installed: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_package_has_what_is_no_python(package: Path, installed: Path) -> None:
-    """The migrations, the definitions of models, the demo's pictures."""
+    """The migrations, the definitions of models, the demo's pictures, model and LoRAs."""
     assert list(package.glob("*.whl"))
     assert list(installed.glob("worker/store/supabase/migrations/0001_queue/*/tasks.sql"))
     assert list(installed.glob("worker/engines/definitions/*.json"))
     assert list(installed.glob("worker/demo/pictures/*"))
+    assert list(installed.glob("worker/engines/trained/shapes_i2v/*/*.safetensors"))
+    assert len(list(installed.glob("worker/engines/trained/shapes_loras/*.safetensors"))) == 3
 
 
 def command(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -9,10 +9,11 @@ def demo(context: typer.Context, home: HomeOption = None) -> None:
     """Make a video from four pictures that ship with loop26, on this machine, in a minute.
 
     It enqueues one journey, works it off as `loop26 run` would, and says where
-    the video is and what was measured. The model is built from a seed: nothing is
-    downloaded, and its pictures are noise. Then a second journey fails by the
-    defect of a real incident, and is investigated. Without --home it works in a
-    folder `demo` of the home, apart from a real queue.
+    the video is, what was measured, and where a contact sheet of it is. Model
+    and LoRAs ship with loop26, small ones, trained on drawn shapes: nothing is
+    downloaded. Then a second journey fails by the defect of a real incident,
+    and is investigated; the report is written as a page, too. Without --home it
+    works in a folder `demo` of the home, apart from a real queue.
 
     [bold]Example[/]
 

@@ -1,7 +1,5 @@
 """The demo's end: the incident happens again, and is investigated."""
 
-import shlex
-
 from rich.console import Console, Group
 from rich.text import Text
 
@@ -12,13 +10,13 @@ from worker.drill.running import DrillStopped, Skipped
 from worker.settings import Settings
 
 PAGE = "incident.html"
-EXIT_WRONG = 1
 
 
-def show_incident(settings: Settings, out: Console) -> int:
+def show_incident(settings: Settings, out: Console) -> Incident | None:
     """Have a second journey fail by the incident's own defect; show its investigation.
 
-    Returns the exit code: 1 where it did not fail as it must.
+    The whole report is written as a page, `PAGE` in the home. Returns None, and has said why,
+    where it did not fail as it must.
     """
     out.print(Text("\nAnd when it fails?", style="bold"))
     out.print(
@@ -33,14 +31,10 @@ def show_incident(settings: Settings, out: Console) -> int:
                 found = incident(own, lambda what: status.update(f"{what} …"))
         except (DrillBusy, DrillStopped, Skipped) as why:
             out.print(Text(f"The incident could not be shown: {why}", style="red"))
-            return EXIT_WRONG
+            return None
     out.print(_shown(found))
     _write_page(settings, found)
-    out.print(Text("\nThe whole report, as one page, and here:", style="bold"))
-    command = f"loop26 --home {shlex.quote(str(found.folder))} investigate"
-    for line in (settings.home / PAGE, f"{command} {str(found.first.task.id)[:8]}"):
-        out.print(Text(f"  {line}"), soft_wrap=True)
-    return 0
+    return found
 
 
 def _shown(found: Incident) -> Group:

@@ -2,132 +2,93 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-from rich.console import Console, Group
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from telemetry.recorder import Recorder
 from worker.composition import run
 from worker.console import TerminalConsole
-from worker.demo.incident import show_incident
-from worker.demo.journey import FRAMES, build_loras, journey, lay_out_pictures
+from worker.demo.incident import PAGE, show_incident
+from worker.demo.journey import Laid, check_libraries, journey, lay_out
+from worker.demo.outcome import Outcome, in_words, write_sheet
+from worker.engines.registry import DIFFUSERS
 from worker.settings import Settings
-from worker.store.base import Event, TaskStore
 from worker.store.local import LocalStore
 from worker.submission import submit
 from worker.task import Task, TaskStatus
-from worker.wording import clock, name_of
-
-if TYPE_CHECKING:
-    from worker.output.video import VideoFacts
 
 EXIT_FAILED = 1
-ENDS = ("completed", "spawned")
-# What the supervisor counted in the record of each task before it settled it.
-MEASURES = ("iterations", "steps", "spans", "records", "lost")
+INPUTS = "demo-inputs"
+SHEET = "contact-sheet.png"
 
 
 def run_demo(settings: Settings) -> int:
     """Make a video in this home, by its own queue; say where it is; return the exit code."""
-    settings = settings.model_copy(update={"supabase_url": None})
+    settings = _on_this_machine(settings)
+    check_libraries()
     out = Console(highlight=False)
-    out.print("Laying out four pictures, building three LoRAs …", style="dim")
-    pictures = lay_out_pictures(settings.home / "demo-pictures")
-    loras = build_loras(settings.models_dir)
+    out.print("Laying out four pictures and three LoRAs …", style="dim")
+    laid = lay_out(settings.home / INPUTS)
     began = time.monotonic()
-    task_id = _enqueue(settings, pictures, loras)
+    task_id = _enqueue(settings, laid)
     out.print("One journey is in the queue; starting a worker …", style="dim")
     with closing(TerminalConsole()) as console:
-        code = run(_for_a_small_model(settings), until_idle=True, console=console)
+        code = run(settings, until_idle=True, console=console)
     seconds = time.monotonic() - began
-    store = LocalStore(settings.queue_path)
-    try:
+    with closing(LocalStore(settings.queue_path)) as store:
         task = store.get(task_id)
-        if code == 0 and task.status is TaskStatus.COMPLETE:
-            out.print(_report(store, task, seconds), soft_wrap=True)
-            code = show_incident(settings, out)
-            out.print(_next_commands(settings, task), soft_wrap=True)
-            return code
-        reason = task.error_message or f"the journey is {task.status}, the worker ended with {code}"
-        out.print(f"The demo failed: {reason}", style="red", markup=False, soft_wrap=True)
-        out.print(_next_commands(settings, task), soft_wrap=True)
-        return code or EXIT_FAILED
-    finally:
-        store.close()
+        if code or task.status is not TaskStatus.COMPLETE:
+            reason = task.error_message or f"the journey is {task.status}, the worker ended: {code}"
+            out.print(f"The demo failed: {reason}", style="red", markup=False, soft_wrap=True)
+            out.print(_next_commands(settings, task, {}), soft_wrap=True)
+            return code or EXIT_FAILED
+        outcome = Outcome.of(store, task)
+        out.print(in_words(outcome, store, seconds), soft_wrap=True)
+    write_sheet(outcome, laid, settings.home / SHEET)
+    return _end_with_the_incident(settings, out, outcome)
 
 
-def _for_a_small_model(settings: Settings) -> Settings:
-    """More threads than one only wait for each other in a model this small."""
-    return settings if settings.threads else settings.model_copy(update={"threads": 1})
+def _on_this_machine(settings: Settings) -> Settings:
+    """Use what every machine has, and the engine that has the model.
+
+    Threads more than one would only wait for each other in a model this small.
+    """
+    here = {"supabase_url": None, "storage": None, "engine": DIFFUSERS}
+    return settings.model_copy(update={**here, "threads": settings.threads or 1})
 
 
-def _enqueue(settings: Settings, pictures: list[Path], loras: list[Path]) -> UUID:
+def _enqueue(settings: Settings, laid: Laid) -> UUID:
     store = LocalStore(settings.queue_path)
     recorder = Recorder.open(settings.spool_dir, role="cli")
     try:
-        return submit([journey(pictures, loras)], store=store, recorder=recorder)[0]
+        return submit([journey(laid)], store=store, recorder=recorder)[0]
     finally:
         recorder.close()
         store.close()
 
 
-def _report(store: TaskStore, task: Task, seconds: float) -> Group:
-    # Only an install that could make the video has what it takes to look at it.
-    from worker.output.video import probe_video
-
-    video = Path(task.output_location or "")
-    facts = probe_video(video)
-    children = store.list_tasks(parent_id=task.id, limit=100)
-    loads = max(int((child.result_data or {}).get("model_loads", 0)) for child in children)
-    expected = "" if facts.frames == FRAMES else f" (expected {FRAMES})"
-    return Group(
-        Text("\nFour pictures became a video:", style="bold green"),
-        Text(f"  {video}", style="bold"),
-        Text(f"  {_in_words(facts)}{expected}"),
-        Text("\nMeasured:", style="bold"),
-        _measures(store, [task, *children]),
-        Text(f"  model loads {loads}; from the queue to the video {clock(seconds)}"),
-    )
+def _end_with_the_incident(settings: Settings, out: Console, outcome: Outcome) -> int:
+    incident = show_incident(settings, out)
+    made = {"the video": outcome.video, "its contact sheet": settings.home / SHEET}
+    commands = {}
+    if incident is not None:
+        made["the failure's report"] = settings.home / PAGE
+        command = f"{_loop26(incident.folder)} investigate {str(incident.first.task.id)[:8]}"
+        commands[command] = "why the second journey failed"
+    out.print(_next_commands(settings, outcome.task, commands), soft_wrap=True)
+    out.print(_files(made), soft_wrap=True)
+    return EXIT_FAILED if incident is None else 0
 
 
-def _in_words(facts: "VideoFacts") -> str:
-    return (
-        f"{facts.frames} frames, {facts.width}x{facts.height}, {facts.fps:g} frames a second, "
-        f"{facts.frames / facts.fps:.2f} s"
-    )
-
-
-def _measures(store: TaskStore, tasks: list[Task]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("  task")
-    table.add_column("id")
-    for heading in ("took", *MEASURES):
-        table.add_column(heading, justify="right")
-    for task in tasks:
-        record = (task.result_data or {}).get("record", {})
-        measured = [str(record.get(name, "")) for name in MEASURES]
-        took = clock(_attempt_s(store.events(task.id)))
-        table.add_row(f"  {name_of(task)}", str(task.id)[:8], took, *measured)
-    return table
-
-
-def _attempt_s(events: Sequence[Event]) -> float:
-    """Return the seconds from the last claim to its end; an orchestrator's end is its plan's."""
-    claimed = next(event for event in reversed(events) if event.name == "claimed")
-    ended = next(event for event in events if event.seq > claimed.seq and event.name in ENDS)
-    return (ended.at - claimed.at).total_seconds()
-
-
-def _next_commands(settings: Settings, task: Task) -> Text:
-    loop26 = f"loop26 --home {shlex.quote(str(settings.home))}"
-    short = str(task.id)[:8]
+def _next_commands(settings: Settings, task: Task, before: Mapping[str, str]) -> Text:
+    loop26, short = _loop26(settings.home), str(task.id)[:8]
     commands = {
+        **before,
         f"{loop26} tasks {short}": "the journey: parameters, children, history",
         f"{loop26} trace {short}": "every step of it, as a tree with times",
         f"{loop26} drill --all": "every way to die, and whether the report names the line",
@@ -139,3 +100,15 @@ def _next_commands(settings: Settings, task: Task) -> Text:
         text.append(f"\n  {command:{width}}", style="not bold")
         text.append(f"  # {what}", style="not bold dim")
     return text
+
+
+def _files(made: Mapping[str, Path]) -> Text:
+    width = max(map(len, made))
+    text = Text("\nLook at:", style="bold")
+    for what, path in made.items():
+        text.append(f"\n  {what:{width}}  {path}", style="not bold")
+    return text
+
+
+def _loop26(home: Path) -> str:
+    return f"loop26 --home {shlex.quote(str(home))}"

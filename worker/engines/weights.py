@@ -1,4 +1,4 @@
-"""From a model definition to a loaded Wan pipeline: local folder, hub, or built from a seed."""
+"""From a model definition to a loaded Wan pipeline: local folder, shipped, hub, or of a seed."""
 
 from pathlib import Path
 from typing import Any
@@ -7,9 +7,13 @@ import diffusers
 import torch
 from safetensors import SafetensorError
 
+from worker.engines import patch_codec  # noqa: F401 - diffusers loads a codec only if it is imported
 from worker.engines.base import ModelDefinition
 from worker.engines.tiny import build_tiny_pipeline
 from worker.errors import ModelUnavailable
+
+# Weights that ship with the worker: see docs/demo-model.md.
+SHIPPED = Path(__file__).parent / "trained"
 
 
 def load_pipeline(
@@ -41,11 +45,11 @@ def load_pipeline(
 
 
 def _source(definition: ModelDefinition, models_dir: Path) -> str:
-    """Return a folder that exists, or a hub id."""
+    """Return a folder that exists, or a hub id. An operator's folder goes before a shipped one."""
     if not definition.weights:
         return str(_build(definition, models_dir))
-    beside = models_dir / definition.weights
-    return str(beside) if beside.is_dir() else definition.weights
+    folders = (folder / definition.weights for folder in (models_dir, SHIPPED))
+    return next((str(folder) for folder in folders if folder.is_dir()), definition.weights)
 
 
 def _build(definition: ModelDefinition, models_dir: Path) -> Path:

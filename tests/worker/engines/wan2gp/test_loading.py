@@ -53,7 +53,7 @@ def open_span(call: str, model: Any, params: Any) -> Any:
 
 def test_what_cannot_be_loaded_by_its_name_alone_is_left_to_the_entry(module: Checkout) -> None:
     """It knows what else is to be given."""
-    module.load_models = lambda _, profile: profile  # type: ignore[assignment, misc, method-assign]
+    module.load_models = lambda _, profile: profile  # type: ignore[assignment, misc, method-assign]  # a checkout's may be anything
     assert Loader(module).load("lake") == {BY: "the entry, when it is called"}
     assert module.told == []
 

@@ -110,7 +110,7 @@ def test_what_a_job_raises_says_less_than_what_was_heard(tmp_path: Path, wgp: Mo
             wgp.generate_media(prompt="")
         return Job(is_done=True, raises=RuntimeError("cancelled"))
 
-    wgp.generate_media = entry  # type: ignore[attr-defined]
+    wgp.__dict__["generate_media"] = entry
     said = said_by(tmp_path, wgp, submit)
     assert said.escaped is broken
     assert said.listener is not None

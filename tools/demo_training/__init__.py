@@ -1,0 +1,1 @@
+"""How the demo's model was trained: see docs/demo-model.md."""
