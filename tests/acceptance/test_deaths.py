@@ -235,7 +235,12 @@ def test_the_row_names_how_and_where(one: Outcome, cell: str) -> None:
     assert one.error["stage"] == stage
     assert (one.error["loop_index"], one.error["loop_count"]) == STAGES[stage].loop
     where = f"{Path(one.place[0]).name}:{one.place[1]} in {one.error['function']}"
-    assert f"{one.error['place']} {where} during {stage}" in (one.task.error_message or "")
+    called = ""
+    if one.error["own_file"]:  # what planted the death is nobody's own code
+        own = f"{Path(one.error['own_file']).name}:{one.error['own_line']}"
+        called = f", called at {own} in {one.error['own_function']},"
+    said = f"{one.error['place']} {where}{called} during {stage}"
+    assert said in (one.task.error_message or "")
     if known.dies:
         assert one.error["kind"] == "death"
         assert (one.error["signal"], one.error["exit_code"]) == (known.signal, known.exit_code)

@@ -1,6 +1,7 @@
 """The lifeline: finds claims whose worker is gone, and gives their tasks back."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from opentelemetry.trace import SpanKind
@@ -59,13 +60,15 @@ class Lifeline(Duty):
 
     def round(self) -> None:
         """Do the chores, and sweep once, unless the queue was away until just now."""
-        kept = self._before()
+        kept, kept_at = self._before(), time.monotonic()
         answered = [kept is not False, *(chore() for chore in self._chores)]
+        # This process may have been stopped since, for longer than its own claim lasts.
+        is_fresh = time.monotonic() - kept_at < self._every_s
         if not all(answered):
             self._to_pass_over = ROUNDS_PASSED_OVER
         elif self._to_pass_over:
             self._to_pass_over -= 1
-        elif kept:
+        elif kept and is_fresh:
             self.sweep()
 
     def sweep(self) -> int:

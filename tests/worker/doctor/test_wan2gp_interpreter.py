@@ -1,5 +1,6 @@
 """The interpreter of a checkout under examination: real ones, with stand-ins for its packages."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,8 +53,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def packages(environment: Path) -> Path:
     """Where its packages are, and none is yet."""
     [folder] = environment.glob("lib/python*/site-packages")
-    for file in folder.iterdir():
-        file.unlink()
+    for entry in folder.iterdir():  # Python leaves what it has compiled there, too
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     return folder
 
 
