@@ -20,6 +20,7 @@ from worker.engines.wan2gp.interpreter import (
     PackageFacts,
     examine,
     packages_in,
+    run_in,
 )
 from worker.errors import SettingsError
 from worker.settings import Settings
@@ -130,17 +131,7 @@ def _cuda(python: Path, environment: Mapping[str, str], device: str) -> Finding:
     # By -P nothing is imported from the probe's own folder.
     command = [str(python), "-P", cuda_probe.__file__, asked]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=_CUDA_ANSWER_S,
-            check=False,
-            env=environment,
-            cwd="/",
-        )
+        done = run_in(command, environment=environment, seconds=_CUDA_ANSWER_S)
     except subprocess.TimeoutExpired as error:
         return _no_cuda(f"torch does not answer within {error.timeout:g} s")
     except OSError as error:

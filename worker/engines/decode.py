@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from worker.engines.finite import check_video
-from worker.errors import EngineError, FrameCountMismatch
+from worker.engines.pictures import check_frames
 from worker.params.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def decode(
     video = vae.decode(scaled, return_dict=False)[0]
     check_video(video, vae.dtype)
     frames = _as_pictures(video[0])
-    _check(frames, request)
+    check_frames(frames.shape, request)
     return frames
 
 
@@ -39,13 +39,3 @@ def _as_pictures(video: torch.Tensor) -> "np.ndarray[Any, Any]":
     scaled = ((video.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     pictures: np.ndarray[Any, Any] = scaled.permute(1, 2, 3, 0).contiguous().cpu().numpy()
     return pictures
-
-
-def _check(frames: "np.ndarray[Any, Any]", request: GenerationRequest) -> None:
-    count, height, width, _ = frames.shape
-    if count != request.frames:
-        raise FrameCountMismatch(request.frames, count)
-    if (width, height) != (request.width, request.height):
-        raise EngineError(
-            f"the engine returned {width}x{height} where {request.width}x{request.height} was asked"
-        )

@@ -1,9 +1,11 @@
 """The pictures that an engine is given: whether its model takes them, and at the frame's size."""
 
+from collections.abc import Sequence
+
 from PIL import Image, ImageOps
 
 from worker.engines.base import Inputs, ModelDefinition
-from worker.errors import EngineError
+from worker.errors import EngineError, FrameCountMismatch
 from worker.params.request import GenerationRequest
 
 
@@ -23,6 +25,31 @@ def check_inputs(request: GenerationRequest, definition: ModelDefinition, inputs
         raise EngineError(
             f"model {request.model!r} got neither a prompt nor a start image; give one of them"
         )
+
+
+def check_frames(
+    shape: Sequence[int], request: GenerationRequest, *, where: str = "", advice: str = ""
+) -> None:
+    """Refuse a video of another length or size than was asked: `shape` is of its frames.
+
+    Args:
+        shape: (frames, height, width, 3).
+        request: What was asked.
+        where: What is known of how the frames came to be.
+        advice: What to do about another size.
+
+    Raises:
+        FrameCountMismatch: There are more, or fewer.
+        EngineError: They have another size.
+    """
+    count, height, width = shape[:3]
+    if count != request.frames:
+        raise FrameCountMismatch(request.frames, count, where)
+    if (width, height) != (request.width, request.height):
+        said = (
+            f"the engine returned {width}x{height} where {request.width}x{request.height} was asked"
+        )
+        raise EngineError("; ".join(filter(None, (said, advice, where))))
 
 
 def cover(picture: Image.Image, width: int, height: int) -> Image.Image:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from worker.engines.wan2gp.interpreter import InterpreterFacts
+from worker.engines.wan2gp.interpreter import InterpreterFacts, run_in
 from worker.errors import SettingsError
 
 PINS: Final = Path(__file__).with_name("beside.txt")
@@ -84,16 +84,7 @@ def _installed(python: Path, folder: Path, environment: Mapping[str, str]) -> st
     why = "there is no pip"
     for command in _installers(python, folder):
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                timeout=_INSTALL_S,
-                check=False,
-                env=environment,
-            )
+            done = run_in(command, environment=environment, seconds=_INSTALL_S, folder=None)
         except (OSError, subprocess.TimeoutExpired) as error:
             why = f"{command[0]}: {error}"
             continue

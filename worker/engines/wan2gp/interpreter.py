@@ -138,20 +138,34 @@ def packages_in(
     return {name: PackageFacts(**told[name]) if name in told else None for name in wanted}
 
 
+def run_in(
+    command: list[str],
+    *,
+    environment: Mapping[str, str] | None,
+    seconds: float,
+    folder: str | None = "/",
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program that has to do with an interpreter of theirs; what it says is text.
+
+    Raises `OSError` and `subprocess.TimeoutExpired`.
+    """
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        timeout=seconds,
+        check=False,
+        env=environment,
+        cwd=folder,
+    )
+
+
 def _ask(python: Path, arguments: list[str], environment: Mapping[str, str] | None) -> Any:
     named = f"{PYTHON_SETTING} = {str(python)!r}"
     try:
-        done = subprocess.run(
-            [str(python), *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=_ANSWER_S,
-            check=False,
-            env=environment,
-            cwd="/",
-        )
+        done = run_in([str(python), *arguments], environment=environment, seconds=_ANSWER_S)
     except subprocess.TimeoutExpired as error:
         raise SettingsError(
             f"{named}: does not answer within {_ANSWER_S} s; {PYTHON_ADVICE}"

@@ -7,21 +7,19 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from worker.engines.base import Generated
+from worker.engines.pictures import check_frames
 from worker.engines.wan2gp.api import Said
 from worker.engines.wan2gp.errors import CheckoutUnusable, EngineReported, NoOutput
 from worker.engines.wan2gp.spoken import spoken_at
 from worker.engines.wan2gp.writers import Writers
-from worker.errors import EngineError, FrameCountMismatch
 from worker.params.request import GenerationRequest
 from worker.video.files import read_frames
 
-if TYPE_CHECKING:
-    import numpy as np
-
 VIDEOS: Final = (".mp4", ".mkv", ".mov", ".webm", ".avi")
+_KEEP_SIZE: Final = "where its own settings fit a video to its pictures, have them keep the size"
 _PREFIX: Final = "run-"
 _LOCK: Final = "lock"
 _GATE: Final = ".gate"
@@ -103,7 +101,7 @@ def generated(
     if not videos:
         raise _no_output(said, folder)
     frames = read_frames(videos[-1])
-    _check(frames, request, writers.of(videos[-1]))
+    check_frames(frames.shape, request, where=writers.of(videos[-1]), advice=_KEEP_SIZE)
     steps = len(request.schedule.steps)
     return Generated(frames=frames, video=videos[-1], seconds_per_step=seconds / steps)
 
@@ -126,18 +124,6 @@ def _no_output(said: Said, folder: OutputFolder) -> NoOutput:
         printed=printed,
         came_back=came_back,
     )
-
-
-def _check(frames: "np.ndarray[Any, Any]", request: GenerationRequest, where: str) -> None:
-    count, height, width, _ = frames.shape
-    if count != request.frames:
-        raise FrameCountMismatch(request.frames, count, where)
-    if (width, height) != (request.width, request.height):
-        raise EngineError(
-            f"the engine returned {width}x{height} where {request.width}x{request.height} was "
-            "asked; where its own settings fit a video to its pictures, have them keep the size"
-            + (f"; {where}" if where else "")
-        )
 
 
 def _locked(file: Path) -> int:
