@@ -17,7 +17,7 @@ from worker.demo.show import SHEET
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
-MOST_BYTES = 200_000
+MOST_BYTES = 250_000
 _COARSER = (1, 2, 3, 4, 6, 8)
 WIDTH, HEIGHT = 1120, 1044
 

@@ -75,7 +75,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=SHIPPED)
-    parser.add_argument("--steps", type=int, default=4200)
+    parser.add_argument("--steps", type=int, default=3600)
     parser.add_argument("--lora-steps", type=int, default=300)
     parser.add_argument("--part", default="", help="used by the script itself")
     parser.add_argument("--made", type=Path, help="used by the script itself")

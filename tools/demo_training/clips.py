@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from worker.demo.scenes import PLAIN, Effects, clip, describe, random_pair
+from worker.demo.scenes import HEIGHT, PLAIN, WIDTH, Effects, Scene, clip, describe, random_pair
 from worker.engines.patch_codec import PatchCodec
 
+REDUCED = 2
 VERBS = ("glides", "moves", "drifts")
 _WITHOUT_TEXT, _JUMPING = 0.1, 0.25  # parts of all clips
 _SHOWN = 0.5  # part of the mixed clips that show an effect, of each
@@ -27,6 +28,11 @@ class Batch:
     clean: torch.Tensor
     condition: torch.Tensor
     prompts: list[str]
+
+
+def small_clip(first: Scene, last: Scene, effects: Effects = PLAIN) -> Any:
+    """Draw a clip as small as the codec reduces it before it looks at it."""
+    return clip(first, last, effects, size=(WIDTH // REDUCED, HEIGHT // REDUCED))
 
 
 def video_tensor(frames: Any) -> torch.Tensor:
@@ -98,7 +104,7 @@ class Clips:
     def _draw(self) -> tuple[torch.Tensor, torch.Tensor, str]:
         first, last = random_pair(self._random)
         effects, verb = self._effects_and_verb()
-        video = video_tensor(clip(first, last, effects))
+        video = video_tensor(small_clip(first, last, effects))
         text = describe(first, last, verb)
         clean = scaled(self._codec, video)
         return clean, conditioned(self._codec, video), text

@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from tools.demo_training.clips import video_tensor
-from worker.demo.scenes import Effects, clip, random_pair
+from tools.demo_training.clips import small_clip, video_tensor
+from worker.demo.scenes import Effects, random_pair
 from worker.engines.patch_codec import PLACES, PatchCodec
 
-COMPONENTS = 64
+COMPONENTS = 48
 CLIPS = 120
-BLOCKS = 9000
+WINDOWS = 9000
 _SHOWN = 0.4  # part of the clips that show an effect, of each
 # Latents of this deviation stand well clear of the noise but for the highest levels: what the
 # high-noise expert has decided, the low-noise one sees.
@@ -17,7 +17,7 @@ _SPREAD = 4.0
 
 
 def fit_codec(seed: int) -> PatchCodec:
-    """Find the components of blocks of pixels; the same seed gives the same."""
+    """Find the components of windows of pixels; the same seed gives the same."""
     random = np.random.default_rng(seed)
     videos = torch.cat([video_tensor(_any_clip(random)) for _ in range(CLIPS)])
     pictures = torch.zeros_like(videos[:, :, 1:])
@@ -25,27 +25,27 @@ def fit_codec(seed: int) -> PatchCodec:
     codec = PatchCodec(z_dim=COMPONENTS + PLACES)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        first = _some(codec.blocks(videos[:, :, :1]), BLOCKS)
+        first = _some(codec.windows(videos[:, :, :1]), WINDOWS)
         later = torch.cat(
             [
-                _some(codec.blocks(videos[:, :, 1:]), BLOCKS),
+                _some(codec.windows(videos[:, :, 1:]), WINDOWS),
                 # As the last picture is encoded: grey before it.
-                _some(codec.blocks(pictures[:, :, -4:]), BLOCKS // 3),
+                _some(codec.windows(pictures[:, :, -4:]), WINDOWS // 3),
             ]
         )
-        for basis, blocks in ((codec.first, first), (codec.later, later)):
-            basis.copy_(torch.svd_lowrank(blocks, q=COMPONENTS + 16, niter=3)[2].T[:COMPONENTS])
+        for basis, windows in ((codec.first, first), (codec.later, later)):
+            basis.copy_(torch.svd_lowrank(windows, q=COMPONENTS + 16, niter=3)[2].T[:COMPONENTS])
     _set_scale(codec, videos)
     return codec
 
 
 def _any_clip(random: np.random.Generator) -> np.ndarray:
     leap, glow, warm = random.random(3) * (random.random(3) < _SHOWN)
-    return clip(*random_pair(random), Effects(leap=leap, glow=glow, warm=warm))
+    return small_clip(*random_pair(random), Effects(leap=leap, glow=glow, warm=warm))
 
 
-def _some(blocks: torch.Tensor, count: int) -> torch.Tensor:
-    flat = blocks.flatten(0, 3)
+def _some(windows: torch.Tensor, count: int) -> torch.Tensor:
+    flat = windows.flatten(0, 3)
     return flat[torch.randperm(len(flat))[:count]]
 
 

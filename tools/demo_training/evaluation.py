@@ -31,6 +31,9 @@ class _Unobserved:
     def step(self, index: int, count: int) -> None:
         """Tell nobody."""
 
+    def decoded(self, frames: object) -> None:
+        """Show nobody."""
+
 
 def held_out(count: int) -> list[tuple[Scene, Scene]]:
     """Draw pairs of scenes by a lot of their own."""

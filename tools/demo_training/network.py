@@ -49,12 +49,13 @@ def _hand_on(transformer: Any, channels: int) -> None:
     seen, free = turn[:, :channels], turn[:, channels:]
     into[:, :channels] = seen
     # The mask, then of the pictures the places and as many components as there are directions.
-    components = free.shape[1] - _MASK - PLACES
+    components = min(free.shape[1] - _MASK, channels) - PLACES
     into[:, channels:] *= 0.3
     into[:, channels : channels + _MASK] = free[:, :_MASK]
     into[:, -PLACES:] = _QUIET * free[:, _MASK : _MASK + PLACES]
     start = channels + _MASK
-    into[:, start : start + components] = _QUIET * free[:, _MASK + PLACES :]
+    seen_too = free[:, _MASK + PLACES :][:, :components]
+    into[:, start : start + components] = _QUIET * seen_too
     transformer.patch_embedding.bias.zero_()
     transformer.proj_out.weight.copy_(_LOUD * seen.T)
     transformer.proj_out.bias.zero_()

@@ -7,6 +7,7 @@ import diffusers
 import torch
 from safetensors.torch import save_file
 
+from tools.demo_training.clips import REDUCED
 from tools.demo_training.training import BOUNDARY, SHIFT
 from worker.engines.byte_tokenizer import build_byte_tokenizer
 from worker.engines.patch_codec import PatchCodec
@@ -19,7 +20,7 @@ def write_pipeline(folder: Path, *, high: Any, low: Any, text_encoder: Any, code
     pipeline = diffusers.WanImageToVideoPipeline(
         tokenizer=build_byte_tokenizer(),
         text_encoder=text_encoder.to(torch.bfloat16),
-        vae=_halved(codec),
+        vae=_enlarged(codec),
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=SHIFT),
         transformer=high.to(torch.bfloat16),
         transformer_2=low.to(torch.bfloat16),
@@ -38,7 +39,9 @@ def write_lora(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     path.chmod(_READABLE)
 
 
-def _halved(codec: PatchCodec) -> PatchCodec:
-    halved = PatchCodec.from_config(codec.config)
-    halved.load_state_dict(codec.state_dict())
-    return halved.to(torch.float16)
+def _enlarged(codec: PatchCodec) -> PatchCodec:
+    """Return a codec of videos as large as they are seen, for one of reduced ones."""
+    side = codec.config.scale_factor_spatial * REDUCED
+    enlarged = PatchCodec.from_config(codec.config, scale_factor_spatial=side, reduced=REDUCED)
+    enlarged.load_state_dict(codec.state_dict())
+    return enlarged.to(torch.float16)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-WIDTH, HEIGHT, FRAMES, FPS = 128, 96, 17, 12.0
+WIDTH, HEIGHT, FRAMES, FPS = 256, 192, 17, 12.0
 
 Array = np.ndarray[Any, Any]
 Colour = tuple[float, float, float]
@@ -29,7 +29,7 @@ COLOURS = MappingProxyType(
 )
 # The path of one that jumps is this much of the frame's height above the straight one, midway.
 LEAP = 0.30
-_EDGE = 0.032  # width of a shape's soft edge, of the frame's height
+_EDGE = 0.1  # width of a shape's soft edge, of the frame's height
 _MARGIN = 0.03
 _CONTRAST = 0.35
 _WARM = np.array((1.0, 0.62, 0.30), dtype=np.float32)
@@ -89,17 +89,31 @@ def as_picture(frame: Array) -> Image.Image:
     return Image.fromarray(np.rint(frame.clip(0, 1) * 255).astype(np.uint8))
 
 
-def clip(first: Scene, last: Scene, effects: Effects = PLAIN, frames: int = FRAMES) -> Array:
+def clip(
+    first: Scene,
+    last: Scene,
+    effects: Effects = PLAIN,
+    frames: int = FRAMES,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+) -> Array:
     """Draw the way from one scene to another: (frames, height, width, 3), 0 … 1.
 
     The shape starts and comes to rest gently; the sky turns from the one into the other.
     """
-    drawn = []
-    for index in range(frames):
-        share = index / (frames - 1)
-        scene = between(first, last, share, effects.leap)
-        drawn.append(_frame(scene, effects, math.sin(math.pi * share), WIDTH, HEIGHT))
-    return np.stack(drawn)
+    shares = [index / (frames - 1) for index in range(frames)]
+    return np.stack([frame_at(first, last, share, effects, size) for share in shares])
+
+
+def frame_at(
+    first: Scene,
+    last: Scene,
+    share: float,
+    effects: Effects = PLAIN,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+) -> Array:
+    """Draw what a clip shows at a share of its time, 0 … 1: (height, width, 3)."""
+    scene = between(first, last, share, effects.leap)
+    return _frame(scene, effects, math.sin(math.pi * share), *size)
 
 
 def between(first: Scene, last: Scene, share: float, leap: float = 0.0) -> Scene:
@@ -179,7 +193,7 @@ def _frame(scene: Scene, effects: Effects, strength: float, width: int, height: 
 def _paint(frame: Array, scene: Scene, glow: float) -> None:
     """Paint the shape, and the light around it, into the part of the frame that they reach."""
     height, width = frame.shape[:2]
-    reach = scene.size * (2.4 if glow else 1.25) * height
+    reach = scene.size * (2.4 if glow else 1.5) * height
     rows, columns = (
         slice(max(0, int(centre - reach)), min(side, int(centre + reach) + 1))
         for centre, side in ((scene.y * height, height), (scene.x * width, width))
@@ -192,6 +206,7 @@ def _paint(frame: Array, scene: Scene, glow: float) -> None:
         part += 0.75 * glow * halo * (np.array((1.0, 0.97, 0.85), dtype=np.float32) - part)
     distance = SHAPES[scene.shape](u, v) * scene.size / _EDGE
     cover = np.clip(0.5 - distance, 0, 1)[..., None].astype(np.float32)
+    cover *= cover * (3 - 2 * cover)
     part += cover * (_shaded(COLOURS[scene.colour], u, v) - part)
 
 
@@ -222,25 +237,13 @@ def _triangle(u: Array, v: Array) -> Array:
     return outside
 
 
-def _star(u: Array, v: Array) -> Array:
-    radius, sector = np.hypot(u, v), 2 * math.pi / 5
-    turn = np.arctan2(u, -v) % sector
-    turn = np.minimum(turn, sector - turn)
-    across, along = radius * np.sin(turn), radius * np.cos(turn)
-    # The edge from a tip, at 1.08 along, to the notch beside it.
-    notch = 0.62 * math.sin(sector / 2), 0.62 * math.cos(sector / 2)
-    length = math.hypot(notch[0], 1.08 - notch[1])
-    edge: Array = ((1.08 - notch[1]) * across + notch[0] * (along - 1.08)) / length
-    return edge
-
-
 def _turns(count: int) -> list[float]:
     return [math.pi / 2 + 2 * math.pi * index / count for index in range(count)]
 
 
 # How far outside the shape's edge a point is, of a shape of size 1; negative inside.
 SHAPES: "MappingProxyType[str, Callable[[Array, Array], Array]]" = MappingProxyType(
-    {"ball": _ball, "square": _square, "triangle": _triangle, "star": _star}
+    {"ball": _ball, "square": _square, "triangle": _triangle}
 )
 
 

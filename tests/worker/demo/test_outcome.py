@@ -88,7 +88,7 @@ def test_video_and_its_facts_are_named(outcome: Outcome, store: LocalStore) -> N
     """Where it is, and what decoding it has shown."""
     text = said(outcome, store)
     assert str(outcome.video) in text
-    assert "47 frames, 128x96, 12 frames a second, 3.92 s" in text
+    assert "47 frames, 256x192, 12 frames a second, 3.92 s" in text
     assert "expected" not in text
 
 

@@ -68,9 +68,9 @@ def _mean(measured: list[Measures], name: str) -> float:
 def test_video_begins_and_ends_with_the_pictures(
     trained: list[Measures], random: list[Measures]
 ) -> None:
-    """Both ends are near the pictures: nearer than a tenth of what random weights make."""
-    assert _mean(trained, "ends") < 0.03
-    assert _mean(trained, "ends") < 0.1 * _mean(random, "ends")
+    """Both ends are near the pictures: nearer than a twentieth of what random weights make."""
+    assert _mean(trained, "ends") < 0.015
+    assert _mean(trained, "ends") < 0.05 * _mean(random, "ends")
 
 
 def test_there_is_one_shape_in_every_frame(trained: list[Measures], faded: list[Measures]) -> None:
@@ -82,17 +82,17 @@ def test_there_is_one_shape_in_every_frame(trained: list[Measures], faded: list[
 def test_shape_goes_its_way_smoothly(trained: list[Measures], faded: list[Measures]) -> None:
     """The centre goes on, hardly ever back, and keeps near the eased way; a cross-fade's jumps."""
     assert sum(one.forth for one in trained) >= PAIRS - 2
-    assert _mean(trained, "astray") < 0.06
-    assert _mean(trained, "astray") < 0.25 * _mean(faded, "astray")
-    assert _mean(trained, "jerk") < 0.25 * _mean(faded, "jerk")
+    assert _mean(trained, "astray") < 0.04
+    assert _mean(trained, "astray") < 0.15 * _mean(faded, "astray")
+    assert _mean(trained, "jerk") < 0.15 * _mean(faded, "jerk")
 
 
 def test_colour_and_size_are_kept(trained: list[Measures], faded: list[Measures]) -> None:
     """The shape stays of one colour and of one size; that of a cross-fade fades."""
-    assert _mean(trained, "colour") < 0.08
-    assert _mean(trained, "colour") < 0.5 * _mean(faded, "colour")
-    assert _mean(trained, "area") > 0.5
-    assert _mean(trained, "area") > 1.5 * _mean(faded, "area")
+    assert _mean(trained, "colour") < 0.06
+    assert _mean(trained, "colour") < 0.2 * _mean(faded, "colour")
+    assert _mean(trained, "area") > 0.6
+    assert _mean(trained, "area") > 2 * _mean(faded, "area")
 
 
 def test_text_decides_the_way(shapes: DiffusersWanEngine, pairs: list[tuple[Scene, Scene]]) -> None:
