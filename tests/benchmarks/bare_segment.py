@@ -39,6 +39,9 @@ class Silent:
     def step(self, index: int, count: int) -> None:
         """Tell nobody."""
 
+    def decoded(self, frames: object) -> None:
+        """Show nobody."""
+
 
 def by_engine(request: GenerationRequest, catalog: Catalog, models: Path) -> Segment:
     """Make segments with our engine, unrecorded, and our verified file."""

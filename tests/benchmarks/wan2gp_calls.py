@@ -29,6 +29,9 @@ class _Unwatched:
     def step(self, index: int, count: int) -> None:
         """Tell nobody."""
 
+    def decoded(self, frames: object) -> None:
+        """Show nobody."""
+
 
 def main(order: dict[str, Any]) -> None:
     """Take turns: calls that are recorded and ones that are not, with few steps and with many."""

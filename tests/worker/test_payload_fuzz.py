@@ -37,6 +37,9 @@ class Still:
     def step(self, index: int, count: int) -> None:
         """Go on."""
 
+    def decoded(self, frames: object) -> None:
+        """Go on."""
+
 
 @pytest.fixture(scope="module")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:

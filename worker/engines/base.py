@@ -127,6 +127,14 @@ class Observer(Protocol):
         """Step `index` (from 1) of `count` is done."""
         ...
 
+    def decoded(self, frames: "np.ndarray[Any, Any]") -> None:
+        """The video's next pictures are decoded: uint8, shape (any, height, width, 3), RGB.
+
+        They are encoded while the engine goes on. Told by engines that decode piece by piece: of
+        all that they return then, in order, or of nothing.
+        """
+        ...
+
 
 class Engine(Protocol):
     """Generates video. Used from one thread; keeps its model loaded between calls.

@@ -1,10 +1,14 @@
 """From clean latents to pictures."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 
+from worker.engines.base import Observer
 from worker.engines.finite import check_video
 from worker.engines.pictures import check_frames
 from worker.params.request import GenerationRequest
@@ -14,9 +18,15 @@ if TYPE_CHECKING:
 
 
 def decode(
-    pipeline: Any, latents: torch.Tensor, request: GenerationRequest, placement: "Placement"
+    pipeline: Any,
+    latents: torch.Tensor,
+    request: GenerationRequest,
+    placement: "Placement",
+    observer: Observer,
 ) -> "np.ndarray[Any, Any]":
     """Decode to uint8, (frames, height, width, 3), RGB; check that it is what was asked.
+
+    The observer is told of pictures as soon as they are decoded.
 
     Raises `NotFinite` before that: as bytes, what is no number is black.
     """
@@ -27,11 +37,36 @@ def decode(
         for values in (vae.config.latents_mean, vae.config.latents_std)
     )
     scaled = latents.to(device=placement.device, dtype=vae.dtype) * deviation + mean
-    video = vae.decode(scaled, return_dict=False)[0]
+    with _telling(vae, request, observer):
+        video = vae.decode(scaled, return_dict=False)[0]
     check_video(video, vae.dtype)
     frames = _as_pictures(video[0])
     check_frames(frames.shape, request)
     return frames
+
+
+@contextmanager
+def _telling(vae: Any, request: GenerationRequest, observer: Observer) -> Iterator[None]:
+    """Tell of pictures in a block in which a VAE decodes piece by piece, as Wan's does in time.
+
+    What is no whole picture, as the tiles of one that decodes in tiles, is nobody's business.
+    """
+    decoder = getattr(vae, "decoder", None)
+    if decoder is None:
+        yield
+        return
+    whole, patch = (request.height, request.width), getattr(vae.config, "patch_size", None) or 1
+
+    def tell(_decoder: torch.nn.Module, _given: object, piece: torch.Tensor) -> None:
+        pictures = unpatchify(piece, patch_size=patch)
+        if pictures.shape[-2:] == whole:
+            observer.decoded(_as_pictures(pictures[0]))
+
+    hook = decoder.register_forward_hook(tell)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _as_pictures(video: torch.Tensor) -> "np.ndarray[Any, Any]":

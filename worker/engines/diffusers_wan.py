@@ -219,7 +219,7 @@ class _LoadedModel:
             latents = denoiser.run(schedule, solver, conditioning, observer)
             seconds = time.perf_counter() - start
             observer.check_cancelled()
-            frames = decode(self._pipeline, latents, request, self._placement)
+            frames = decode(self._pipeline, latents, request, self._placement, observer)
         return Generated(frames=frames, seconds_per_step=seconds / len(schedule.steps))
 
     @contextmanager

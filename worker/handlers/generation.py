@@ -14,11 +14,12 @@ from telemetry import RecordedSpan, names
 from worker.engines.base import Generated, Inputs, LoraFile, ModelDefinition
 from worker.errors import BlankOutput, OutputError
 from worker.handlers.base import Context
+from worker.handlers.encoding import THUMBNAIL, VIDEO, Encoding, encoding
 from worker.handlers.named_files import check_named_files
 from worker.handlers.payloads.generation import Generation
 from worker.handlers.payloads.journey import seed_from
 from worker.handlers.second_try import with_second_try
-from worker.handlers.stages import each, stage
+from worker.handlers.stages import stage
 from worker.inputs.lora_files import fetch_lora
 from worker.params.frozen import digest
 from worker.params.payload import warn_of_unknown
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-VIDEO, THUMBNAIL, REQUEST = "video.mp4", "thumbnail.jpg", "request.json"
+REQUEST = "request.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,10 @@ def generate_video(
     loras = _loras(context, request)
     _load(context, request)
     inputs = Inputs(start_image=pictures.start, end_image=pictures.end, loras=loras)
-    generated = _generate(context, request, inputs)
-    _encode(context, request, generated)
+    metadata = {"request": as_json(request).decode(), "seed": str(request.seed)}
+    with encoding(context, request, metadata) as video:
+        generated = _generate(context, request, inputs, video)
+        video.finish(generated)
     return _output(context, request, generated)
 
 
@@ -118,10 +121,12 @@ def _load(context: Context, request: GenerationRequest) -> None:
         context.observer.started()
 
 
-def _generate(context: Context, request: GenerationRequest, inputs: Inputs) -> Generated:
+def _generate(
+    context: Context, request: GenerationRequest, inputs: Inputs, video: Encoding
+) -> Generated:
     with stage(context, "generate") as span:
         generated = with_second_try(
-            context, lambda: context.engine.generate(request, inputs, context.observer)
+            context, lambda: context.engine.generate(request, inputs, video.observer())
         )
         span.set_attribute(names.OUTPUT_FRAMES, len(generated.frames))
         if context.refuse_blank_output:
@@ -137,52 +142,6 @@ def _refuse_blank(generated: Generated) -> None:
     if all((frame == first).all() for frame in frames):
         red, green, blue = (int(part) for part in first)
         raise BlankOutput(len(frames), (red, green, blue))
-
-
-def _encode(context: Context, request: GenerationRequest, generated: Generated) -> None:
-    from worker.video.files import write_thumbnail, write_video
-
-    with stage(context, "encode") as span:
-        video = context.work_dir / VIDEO
-        metadata = {"request": as_json(request).decode(), "seed": str(request.seed)}
-        kept = False
-        if generated.video is not None:
-            kept = _keep(generated.video, video, request, metadata)
-            span.set_attribute(names.OUTPUT_KEPT, kept)
-        if not kept:
-            span.set_attribute(names.OUTPUT_CRF, context.video_crf)
-            frames = each(context, generated.frames)
-            write_video(
-                frames,
-                video,
-                fps=request.fps,
-                metadata=metadata,
-                crf=context.video_crf,
-                preset=context.video_preset,
-            )
-        write_thumbnail(generated.frames[0], context.work_dir / THUMBNAIL)
-        span.set_attribute(names.OUTPUT_BYTES, video.stat().st_size)
-
-
-def _keep(
-    source: Path, video: Path, request: GenerationRequest, metadata: Mapping[str, str]
-) -> bool:
-    """Take over the engine's own encoding, if it is what was asked; False when it is not."""
-    from worker.video.copying import copy_video
-    from worker.video.files import VideoFacts
-
-    asked = VideoFacts(
-        frames=request.frames, fps=request.fps, width=request.width, height=request.height
-    )
-    try:
-        copy_video(source, video, asked=asked, metadata=metadata)
-    except OutputError as trouble:
-        _log.warning(
-            "the engine's own %s is not kept, so the frames are encoded, without sound: %s",
-            source.name, trouble,
-        )  # fmt: skip
-        return False
-    return True
 
 
 def _output(context: Context, request: GenerationRequest, generated: Generated) -> Done:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from telemetry import names
 from worker.errors import InputError, InvalidTask, OutputError
 from worker.handlers.base import Context
-from worker.handlers.generation import THUMBNAIL, VIDEO, files_of
+from worker.handlers.encoding import THUMBNAIL, VIDEO
+from worker.handlers.generation import files_of
 from worker.handlers.outputs import fetch_output
 from worker.handlers.payloads.stitch import Stitch, parse_stitch
 from worker.handlers.stages import each, stage

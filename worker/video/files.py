@@ -114,7 +114,7 @@ def verify_video(path: Path, *, frames: int, fps: float, width: int, height: int
 def probe_video(path: Path) -> VideoFacts:
     """Decode every frame of a video. Raises `OutputError` when it is damaged or none."""
     listing = ffmpeg.run(
-        [*_input(path), "-fps_mode", "passthrough", "-f", "framemd5", "-"],
+        [*_input(path), "-fps_mode", "passthrough", "-f", "framecrc", "-"],
         doing=f"video {str(path)!r} cannot be decoded",
     ).decode()
     dimensions = re.search(r"^#dimensions 0: (\d+)x(\d+)$", listing, re.MULTILINE)

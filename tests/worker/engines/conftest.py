@@ -29,6 +29,7 @@ class WatchingObserver:
 
     def __init__(self, cancel_after: int | None = None) -> None:
         self.steps: list[tuple[int, int]] = []
+        self.pieces: list[Any] = []
         self._cancel_after = cancel_after
 
     def check_cancelled(self) -> None:
@@ -39,6 +40,10 @@ class WatchingObserver:
     def step(self, index: int, count: int) -> None:
         """Keep the step."""
         self.steps.append((index, count))
+
+    def decoded(self, frames: Any) -> None:
+        """Keep the piece."""
+        self.pieces.append(frames)
 
 
 def _plan(solver: str, phases: Sequence[tuple[int, float, str]], shift: float) -> Schedule:

@@ -320,8 +320,47 @@ def test_another_number_of_frames_is_never_returned(
     """Latents of 5 frames decoded for a request of 9 are a mismatch that names both."""
     placement = Placement.choose(device="cpu", dtype="auto", offload="none")
     with pytest.raises(FrameCountMismatch) as caught, torch.no_grad():
-        decode(_pipeline(engine), torch.zeros(1, 16, 2, 6, 8), make.request(), placement)
+        decode(
+            _pipeline(engine),
+            torch.zeros(1, 16, 2, 6, 8),
+            make.request(),
+            placement,
+            make.observer(),
+        )
     assert (caught.value.asked, caught.value.returned) == (9, 5)
+
+
+def test_pictures_are_told_of_as_they_are_decoded(
+    engine: DiffusersWanEngine, make: SimpleNamespace, pictures: Inputs
+) -> None:
+    """The first alone, then four at a time, each before the next is decoded; no hook stays."""
+    decoder, observer = _pipeline(engine).vae.decoder, make.observer()
+    told_before: list[int] = []
+    hook = decoder.register_forward_hook(lambda *_: told_before.append(len(observer.pieces)))
+    generated = engine.generate(make.request(), pictures, observer)
+    hook.remove()
+    assert [len(piece) for piece in observer.pieces] == [1, 4, 4]
+    assert told_before == [0, 1, 2]
+    assert (np.concatenate(observer.pieces) == generated.frames).all()
+    assert not decoder._forward_hooks
+
+
+def test_tiles_are_not_told_of(
+    engine: DiffusersWanEngine, make: SimpleNamespace, pictures: Inputs
+) -> None:
+    """A VAE that decodes in tiles has no whole picture until it has all."""
+    vae, observer = _pipeline(engine).vae, make.observer()
+    vae.enable_tiling(
+        tile_sample_min_height=32,
+        tile_sample_min_width=32,
+        tile_sample_stride_height=24,
+        tile_sample_stride_width=24,
+    )
+    try:
+        engine.generate(make.request(), pictures, observer)
+    finally:
+        vae.disable_tiling()
+    assert not observer.pieces
 
 
 def test_device_is_ready(engine: DiffusersWanEngine) -> None:

@@ -292,7 +292,11 @@ def test_the_incidents_config_runs_three_and_three(
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_guidance_is_each_phases_own(
-    watch: Watch, text_engine: DiffusersWanEngine, lora_paths: tuple[Path, ...], solver: str
+    watch: Watch,
+    text_engine: DiffusersWanEngine,
+    make: SimpleNamespace,
+    lora_paths: tuple[Path, ...],
+    solver: str,
 ) -> None:
     """From what the transformers answered, the config's guidance makes every next latents.
 
@@ -311,7 +315,9 @@ def test_guidance_is_each_phases_own(
         latents = walk.step(velocity, index, latents)
     placement = Placement.choose(device="cpu", dtype="auto", offload="none")
     with torch.no_grad():
-        decoded = decode(_pipeline(text_engine), latents, watched.request, placement)
+        decoded = decode(
+            _pipeline(text_engine), latents, watched.request, placement, make.observer()
+        )
     assert (decoded == watched.frames).all()
 
 

@@ -69,6 +69,7 @@ class FadeEngine:
             )
         }
         self.video: Path | None = None  # what it says that it has encoded itself
+        self.told_early = 0  # how many pictures it tells of before it returns
         self._loaded: str | None = None
         self._load_count = 0
 
@@ -120,6 +121,8 @@ class FadeEngine:
         frames = np.stack([start + share * (end - start) for share in shares]).astype(np.uint8)
         if len(frames) != request.frames:
             raise FrameCountMismatch(request.frames, len(frames))
+        if self.told_early:
+            observer.decoded(frames[: self.told_early])
         return Generated(frames=frames, video=self.video)
 
     def memory(self, exc: BaseException | None = None) -> MemoryFacts:

@@ -35,12 +35,14 @@ class Watching:
 
     Attributes:
         steps: Those that it was told of.
+        pictures: Those that it was told of while others were still decoded.
         checks: How often it was asked whether to go on, after each number of steps.
     """
 
     def __init__(self, *, cancel_after: int | None = None) -> None:
         self.steps: list[tuple[int, int]] = []
         self.checks: dict[int, int] = {}
+        self.pictures: list[Any] = []
         self._cancel_after = cancel_after
 
     def check_cancelled(self) -> None:
@@ -53,6 +55,10 @@ class Watching:
     def step(self, index: int, count: int) -> None:
         """Keep the step."""
         self.steps.append((index, count))
+
+    def decoded(self, frames: Any) -> None:
+        """Keep the pictures."""
+        self.pictures.extend(frames)
 
 
 def phases(

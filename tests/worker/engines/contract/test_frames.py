@@ -30,6 +30,14 @@ def test_its_own_encoding_is_of_these_frames(driven: Driven) -> None:
     assert (read_frames(found.video) == found.frames).all()
 
 
+def test_pictures_that_are_told_of_early_are_those_that_are_returned(driven: Driven) -> None:
+    """All of them, in order; or none, by an engine that has them all at once."""
+    observer = Watching()
+    found = driven.generate(observer=observer).frames
+    if observer.pictures:
+        assert (np.stack(observer.pictures) == found).all()
+
+
 def test_another_rate_is_another_rate(driven: Driven) -> None:
     """As was asked, in its own encoding where it has one, and with no other number of frames."""
     request = driven.request(fps=8)

@@ -37,6 +37,9 @@ class Watching:
         """Keep the step."""
         self.steps.append((index, count))
 
+    def decoded(self, frames: object) -> None:
+        """It encodes its videos itself."""
+
 
 class Unspeakable:
     """A value of which there is no text."""

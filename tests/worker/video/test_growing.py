@@ -1,0 +1,113 @@
+"""A video that grows while its pictures are made: finished, abandoned, or failed."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from worker.errors import OutputError, TaskCancelled
+from worker.video.files import VideoFacts, read_frames, write_video
+from worker.video.growing import GrowingVideo
+
+Frames = np.ndarray[Any, Any]
+
+
+@pytest.fixture
+def frames() -> Frames:
+    """Return pictures, each of one grey."""
+    greys = np.linspace(20, 220, 9).astype(np.uint8)
+    return np.broadcast_to(greys[:, None, None, None], (9, 48, 64, 3)).copy()
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> GrowingVideo:
+    """Return a video that is written as every other."""
+
+    def write(frames: Iterator[Frames]) -> VideoFacts:
+        return write_video(frames, tmp_path / "video.mp4", fps=8.0, metadata={})
+
+    return GrowingVideo(write)
+
+
+def go_on() -> None:
+    """Never cancelled."""
+
+
+def encoders() -> list[str]:
+    """Return the threads that encode."""
+    return [one.name for one in threading.enumerate() if one.name == "encoder"]
+
+
+def test_file_is_that_of_the_pictures(
+    growing: GrowingVideo, frames: Frames, tmp_path: Path
+) -> None:
+    """Bit for bit what is written when all pictures are there, in whatever pieces they came."""
+    for piece in np.split(frames, [1, 5]):
+        growing.feed(piece)
+    assert growing.finish(go_on) == VideoFacts(frames=9, fps=8.0, width=64, height=48)
+    write_video(frames, tmp_path / "at-once.mp4", fps=8.0, metadata={})
+    assert (growing.fed, growing.taken) == (9, 9)
+    found = read_frames(tmp_path / "video.mp4")
+    assert (found == read_frames(tmp_path / "at-once.mp4")).all()
+    assert not encoders()
+
+
+def test_an_abandoned_video_leaves_nothing(
+    growing: GrowingVideo, frames: Frames, tmp_path: Path
+) -> None:
+    """No file, no thread."""
+    growing.feed(frames)
+    growing.abandon()
+    assert list(tmp_path.iterdir()) == []
+    assert not encoders()
+
+
+def test_one_that_was_never_fed_can_be_abandoned(growing: GrowingVideo, tmp_path: Path) -> None:
+    """An engine that has all pictures at once feeds none."""
+    growing.abandon()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_finished_is_not_undone(growing: GrowingVideo, frames: Frames, tmp_path: Path) -> None:
+    """Who cleans up afterwards does no harm."""
+    growing.feed(frames)
+    growing.finish(go_on)
+    growing.abandon()
+    assert [file.name for file in tmp_path.iterdir()] == ["video.mp4"]
+
+
+def test_what_goes_wrong_is_raised_by_finish(frames: Frames, tmp_path: Path) -> None:
+    """With the line where it was; whoever fed it was never disturbed."""
+
+    def write(pictures: Iterator[Frames]) -> VideoFacts:
+        return write_video(pictures, tmp_path / "none" / "video.mp4", fps=8.0, metadata={})
+
+    growing = GrowingVideo(write)
+    growing.feed(frames)
+    growing.feed(frames)
+    with pytest.raises(OutputError, match="cannot be written: No such file") as caught:
+        growing.finish(go_on)
+    assert "place_video" in [entry.name for entry in caught.traceback]
+
+
+def test_who_is_cancelled_waits_no_longer(frames: Frames, tmp_path: Path) -> None:
+    """And what was begun goes when it is abandoned."""
+    held = threading.Event()
+
+    def write(pictures: Iterator[Frames]) -> VideoFacts:
+        held.wait(60)
+        return write_video(pictures, tmp_path / "video.mp4", fps=8.0, metadata={})
+
+    def cancelled() -> None:
+        raise TaskCancelled("by its user")
+
+    growing = GrowingVideo(write)
+    growing.feed(frames)
+    with pytest.raises(TaskCancelled):
+        growing.finish(cancelled)
+    held.set()
+    growing.abandon()
+    assert list(tmp_path.iterdir()) == []
