@@ -15,7 +15,7 @@ from worker.task import SEGMENT, Task
 from worker.wording import clock, name_of
 
 if TYPE_CHECKING:
-    from worker.video.files import VideoFacts
+    from worker.video.probing import VideoFacts
 
 ENDS = ("completed", "spawned")
 # What the supervisor counted in the record of each task before it settled it.
@@ -55,7 +55,7 @@ class Outcome:
 def in_words(outcome: Outcome, store: TaskStore, seconds: float) -> Group:
     """Say what was made and what was measured, for a terminal."""
     # Only an install that could make the video has what it takes to look at it.
-    from worker.video.files import probe_video
+    from worker.video.probing import probe_video
 
     facts = probe_video(outcome.video)
     results = [child.result_data or {} for child in outcome.children]
@@ -76,7 +76,8 @@ def write_sheet(outcome: Outcome, laid: Laid, path: Path) -> None:
     """Write the contact sheet of a journey's segments."""
     from worker.demo.sheet import Row, draw_sheet, open_picture
     from worker.demo.story import PROMPTS
-    from worker.video.files import probe_video, read_frames
+    from worker.video.files import read_frames
+    from worker.video.probing import probe_video
 
     pictures = [
         (f"picture {number}", open_picture(picture))

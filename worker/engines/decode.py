@@ -58,7 +58,7 @@ def _telling(vae: Any, request: GenerationRequest, observer: Observer) -> Iterat
     whole, patch = (request.height, request.width), getattr(vae.config, "patch_size", None) or 1
 
     def tell(_decoder: torch.nn.Module, _given: object, piece: torch.Tensor) -> None:
-        pictures = unpatchify(piece, patch_size=patch)
+        pictures = unpatchify(piece, patch_size=patch)  # type: ignore[no-untyped-call]  # diffusers
         if pictures.shape[-2:] == whole:
             observer.decoded(_as_pictures(pictures[0]))
 

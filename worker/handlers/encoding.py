@@ -16,7 +16,8 @@ from worker.video.growing import GrowingVideo
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.video.files import Frame, VideoFacts
+    from worker.video.files import Frame
+    from worker.video.probing import VideoFacts
 
 VIDEO, THUMBNAIL = "video.mp4", "thumbnail.jpg"
 
@@ -90,7 +91,7 @@ class Encoding:
     def _keep(self, source: "Path") -> bool:
         """Take over the engine's own encoding, if it is what was asked; False when it is not."""
         from worker.video.copying import copy_video
-        from worker.video.files import VideoFacts
+        from worker.video.probing import VideoFacts
 
         request = self._request
         asked = VideoFacts(

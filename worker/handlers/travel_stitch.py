@@ -19,7 +19,8 @@ from worker.params.journey import expand_overlaps, timeline_frames
 from worker.task import STITCH, Dependency, Done, Outcome
 
 if TYPE_CHECKING:
-    from worker.video.files import Frame, VideoFacts
+    from worker.video.files import Frame
+    from worker.video.probing import VideoFacts
 
 STITCH_OVERLAPS = "frame_overlap_settings_expanded"
 
@@ -87,7 +88,7 @@ def _index(segment: Dependency, place: int) -> int:
 
 
 def _part(context: Context, segment: Dependency) -> Part:
-    from worker.video.files import probe_video
+    from worker.video.probing import probe_video
 
     output = fetch_output(context, segment)
     try:

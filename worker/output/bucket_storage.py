@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from worker.errors import Fenced, OutputError
+from worker.output.at_once import at_once
 from worker.output.bucket import (
     Bucket,
     Content,
@@ -45,6 +46,15 @@ class Links:
     public: bool = False
     base: str = ""
     seconds: int = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    """A file that is to be published: the attempt's object, and where it is to be."""
+
+    source: str
+    target: str
+    content: Content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,21 +125,30 @@ class BucketStorage:
         folder = self.local.folder(task_id, token)
         targets = [self.place.key(str(task_id), name_in(folder, file)) for file in files]
         contents = [Content.of(file) for file in files]
+        names = [content.path.name for content in contents]
         due = [
-            (self._attempt_key(task_id, token, content.path.name), target, content)
-            for target, content in zip(targets, contents, strict=True)
+            _Due(source=self._attempt_key(task_id, token, name), target=target, content=content)
+            for name, target, content in zip(names, targets, contents, strict=True)
         ]
         with beating(hold, self.beat_s) as pulse:
-            due = [each for each in due if not self._is_there(each[1], each[2], pulse.check)]
-            for source, _, content in due:
+            there = at_once(lambda one: self._is_there(one.target, one.content, pulse.check), due)
+            due = [one for one, is_there in zip(due, there, strict=True) if not is_there]
+            if due:
                 self._sent.add(token)
-                if not self._is_there(source, content, pulse.check):
-                    self.patience(partial(self._send, source, content), between=pulse.check)
+            at_once(lambda one: self._send_once(one, pulse.check), due)
             pulse.beat()
-            for source, target, content in reversed(due):
-                self.patience(partial(self._copy, source, target, content), between=pulse.beat)
+            # The output itself, the first of the files, after all others.
+            at_once(lambda one: self._copy_once(one, pulse.beat), due[1:])
+            at_once(lambda one: self._copy_once(one, pulse.beat), due[:1])
         self._tidy(task_id, token, files)
         return tuple(self.patience(partial(self._link, key)) for key in targets)
+
+    def _send_once(self, one: "_Due", between: Callable[[], None]) -> None:
+        if not self._is_there(one.source, one.content, between):
+            self.patience(partial(self._send, one.source, one.content), between=between)
+
+    def _copy_once(self, one: "_Due", between: Callable[[], None]) -> None:
+        self.patience(partial(self._copy, one.source, one.target, one.content), between=between)
 
     def keep(self, task_id: UUID, file: Path, name: str) -> None:
         """Put a file that this machine keeps of a task beside its outputs, under a name."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from worker.errors import SettingsError
+from worker.output.at_once import at_once
 from worker.output.bucket import (
     ANSWER_S,
     PART_BYTES,
@@ -145,11 +146,16 @@ class S3Bucket:
         """Copy within the bucket; the type is said again, which a copy in parts would lose."""
         from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
-        config = TransferConfig(multipart_threshold=_LARGEST_COPY_BYTES)
         origin = {"Bucket": self._bucket, "Key": source}
         extra = {**_extra(content), "MetadataDirective": "REPLACE"}
 
         def copy() -> None:
+            if content.size <= _LARGEST_COPY_BYTES:  # the manager would ask for the size first
+                self._client.copy_object(
+                    Bucket=self._bucket, Key=target, CopySource=origin, **extra
+                )
+                return
+            config = TransferConfig(multipart_threshold=_LARGEST_COPY_BYTES)
             with create_transfer_manager(self._client, config) as manager:
                 manager.copy(origin, self._bucket, target, extra_args=extra).result()
 
@@ -158,13 +164,15 @@ class S3Bucket:
     def remove(self, keys: Sequence[str]) -> None:
         """Remove objects: one by one where they are few, which every key for objects may do."""
         if len(keys) <= _FEW:
-            for key in keys:
-                self._asked(partial(self._client.delete_object, Bucket=self._bucket, Key=key))
+            at_once(self._remove_one, keys)
             return
         for start in range(0, len(keys), _REMOVED_AT_ONCE):
             objects = [{"Key": key} for key in keys[start : start + _REMOVED_AT_ONCE]]
             wanted = {"Objects": objects, "Quiet": True}
             self._asked(partial(self._client.delete_objects, Bucket=self._bucket, Delete=wanted))
+
+    def _remove_one(self, key: str) -> None:
+        self._asked(partial(self._client.delete_object, Bucket=self._bucket, Key=key))
 
     def listed(self, folder: str) -> Iterator[Listed]:
         """List the objects under a folder, a page at a time."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from worker.errors import OutputError
 from worker.video import ffmpeg
-from worker.video.files import VideoFacts, place_video
+from worker.video.files import place_video
+from worker.video.probing import VideoFacts
 
 # Boxes of an MP4 begin with their length; the first is the file's type.
 _TYPE_AT, _TYPE = 4, b"ftyp"

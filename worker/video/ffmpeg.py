@@ -1,10 +1,12 @@
 """The ffmpeg that imageio-ffmpeg ships, run as a child: its binary, its pipes, its last words."""
 
+import re
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import IO
 
 import imageio_ffmpeg
@@ -33,6 +35,21 @@ def binary() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise OutputError(f"no ffmpeg: {_BINARY_HELP}") from error
+
+
+def major_version() -> int:
+    """Return the major version of the ffmpeg in use; 0 where it does not say a number."""
+    return _major_version(binary())
+
+
+@lru_cache
+def _major_version(path: str) -> int:
+    try:
+        said = subprocess.run([path, "-version"], capture_output=True, check=False, text=True)
+    except OSError:
+        return 0  # who runs it next says why it cannot
+    found = re.match(r"ffmpeg version n?(\d+)\.", said.stdout)
+    return int(found[1]) if found else 0
 
 
 def run(arguments: Sequence[str], *, doing: str) -> bytes:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,6 +13,14 @@ from PIL import Image
 
 from worker.errors import OutputError
 from worker.video import ffmpeg
+from worker.video.probing import (
+    VideoFacts,
+    compare,
+    decoding_back,
+    probe_encoded,
+    probe_video,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +34,6 @@ PRESET = "veryfast"
 _JPEG_QUALITY = 90
 # NTSC rates have the denominator 1001; nothing finer occurs.
 _MAX_DENOMINATOR = 1001
-_FPS_TOLERANCE = 0.001
 _CHANNELS = 3
 
 # Flagged and converted alike: players otherwise guess the matrix from the size of the picture.
@@ -35,16 +41,6 @@ _COLOUR = (
     "-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt", "yuv420p",
     "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoFacts:
-    """What decoding every frame of a file has shown."""
-
-    frames: int
-    fps: float
-    width: int
-    height: int
 
 
 def write_video(
@@ -70,16 +66,21 @@ def write_video(
     Raises `OutputError` when the file cannot be written, or when decoding what was written does
     not give the frames, rate and size that were asked.
     """
+    decoded = path.with_name(f".{path.name}.decoded")
 
     def encode(partial: Path, notes: Path) -> VideoFacts:
         how = ("-crf", str(crf), "-preset", preset)
-        return _encode(frames, partial, notes, path=path, fps=fps, how=how)
+        return _encode(frames, partial, notes, decoded, path=path, fps=fps, how=how)
 
-    return place_video(path, metadata, encode)
+    with _writing(path, decoded):
+        return place_video(path, metadata, encode, lambda partial: probe_encoded(partial, decoded))
 
 
 def place_video(
-    path: Path, metadata: Mapping[str, str], write: Callable[[Path, Path], VideoFacts]
+    path: Path,
+    metadata: Mapping[str, str],
+    write: Callable[[Path, Path], VideoFacts],
+    probe: Callable[[Path], VideoFacts] = probe_video,
 ) -> VideoFacts:
     """Have a video written beside its place, verify it, give it its name.
 
@@ -88,6 +89,7 @@ def place_video(
         metadata: What `read_metadata` is to return.
         write: Writes the video, given where to and a file with the metadata for ffmpeg; returns
             what the video is to be.
+        probe: Says what was written.
 
     Raises `OutputError` when it cannot be written, or is another than it was to be.
     """
@@ -96,38 +98,10 @@ def place_video(
     with _writing(path, partial, notes):
         notes.write_text(_as_ffmetadata(metadata))
         written = write(partial, notes)
-        facts = probe_video(partial)
-        _compare(path, asked=written, found=facts)
+        facts = probe(partial)
+        compare(path, asked=written, found=facts)
         partial.replace(path)
     return facts
-
-
-def verify_video(path: Path, *, frames: int, fps: float, width: int, height: int) -> VideoFacts:
-    """Decode the whole file; raise `OutputError` naming both values where it is another."""
-    facts = probe_video(path)
-    _compare(
-        path, asked=VideoFacts(frames=frames, fps=fps, width=width, height=height), found=facts
-    )
-    return facts
-
-
-def probe_video(path: Path) -> VideoFacts:
-    """Decode every frame of a video. Raises `OutputError` when it is damaged or none."""
-    listing = ffmpeg.run(
-        [*_input(path), "-fps_mode", "passthrough", "-f", "framecrc", "-"],
-        doing=f"video {str(path)!r} cannot be decoded",
-    ).decode()
-    dimensions = re.search(r"^#dimensions 0: (\d+)x(\d+)$", listing, re.MULTILINE)
-    base = re.search(r"^#tb 0: (\d+/\d+)$", listing, re.MULTILINE)
-    if dimensions is None or base is None:
-        raise OutputError(f"video {str(path)!r} has no pictures")
-    rows = [line.split(",") for line in listing.splitlines() if not line.startswith("#")]
-    return VideoFacts(
-        frames=len(rows),
-        fps=_rate(rows, Fraction(base[1])),
-        width=int(dimensions[1]),
-        height=int(dimensions[2]),
-    )
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -153,7 +127,7 @@ def iterate_frames(path: Path) -> "Iterator[Frame]":
     size = facts.height * facts.width * _CHANNELS
     raw = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     doing = f"video {str(path)!r} cannot be decoded"
-    with ffmpeg.read_from([*_input(path), *raw], doing=doing) as stream:
+    with ffmpeg.read_from([*source_of(path), *raw], doing=doing) as stream:
         while len(pixels := stream.read(size)) == size:
             yield np.frombuffer(pixels, dtype=np.uint8).reshape(shape)
 
@@ -190,6 +164,7 @@ def _encode(
     frames: "Iterable[Frame]",
     target: Path,
     notes: Path,
+    decoded: Path,
     *,
     path: Path,
     fps: float,
@@ -206,7 +181,7 @@ def _encode(
         "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(rate),
         "-i", "pipe:0", "-f", "ffmetadata", "-i", str(notes), "-map", "0:v", "-map_metadata", "1",
         "-c:v", "libx264", *how, *_COLOUR, "-movflags", "+faststart", "-f", "mp4",
-        str(target),
+        str(target), *decoding_back(decoded),
     ]  # fmt: skip
     doing = f"video {str(path)!r} cannot be written (free space, or choose another folder)"
     count = 0
@@ -236,34 +211,6 @@ def _size(picture: "Frame", path: Path) -> tuple[int, int]:
             "it must be uint8 (height, width, 3) with even sides"
         )
     return int(shape[0]), int(shape[1])
-
-
-def _compare(path: Path, *, asked: VideoFacts, found: VideoFacts) -> None:
-    differences = [
-        f"{name}: asked {wanted}, found {got}"
-        for name, wanted, got in (
-            ("frames", asked.frames, found.frames),
-            ("width", asked.width, found.width),
-            ("height", asked.height, found.height),
-        )
-        if wanted != got
-    ]
-    if abs(asked.fps - found.fps) > _FPS_TOLERANCE:
-        differences.append(f"fps: asked {asked.fps:g}, found {found.fps:g}")
-    if differences:
-        raise OutputError(f"video {str(path)!r} is not what was asked: {'; '.join(differences)}")
-
-
-def _rate(rows: list[list[str]], base: Fraction) -> float:
-    """Return frames per second: from first to last picture, or of a single one's duration."""
-    shown_at = sorted(int(row[2]) for row in rows)
-    intervals = max(len(rows) - 1, 1)
-    ticks = shown_at[-1] - shown_at[0] if len(rows) > 1 else int(rows[0][3])
-    return float(intervals / (ticks * base)) if ticks else 0.0
-
-
-def _input(path: Path) -> list[str]:
-    return ["-i", str(path), "-map", "0:v:0"]
 
 
 def _as_ffmetadata(metadata: Mapping[str, str]) -> str:

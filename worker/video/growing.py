@@ -6,7 +6,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from worker.video.files import Frame, VideoFacts
+    from worker.video.files import Frame
+    from worker.video.probing import VideoFacts
 
     Write: TypeAlias = Callable[[Iterator[Frame]], VideoFacts]
 

@@ -15,7 +15,8 @@ from worker.errors import OutputError
 from worker.handlers.registry import handler_for
 from worker.params.request import GenerationRequest
 from worker.task import Done
-from worker.video.files import probe_video, read_frames, read_metadata
+from worker.video.files import read_frames, read_metadata
+from worker.video.probing import probe_video
 
 if TYPE_CHECKING:
     from tests.worker.handlers.conftest import Bench

@@ -8,7 +8,7 @@ import pytest
 from worker.errors import InputError, InvalidTask
 from worker.handlers.registry import handler_for
 from worker.task import Done
-from worker.video.files import VideoFacts, probe_video
+from worker.video.probing import VideoFacts, probe_video
 
 if TYPE_CHECKING:
     from tests.worker.handlers.conftest import Bench

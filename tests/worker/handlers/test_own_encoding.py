@@ -12,7 +12,8 @@ from telemetry.journal import JournalReader
 from telemetry.spans import Folder
 from worker.handlers.registry import handler_for
 from worker.task import Done
-from worker.video.files import VideoFacts, probe_video, read_metadata, write_video
+from worker.video.files import read_metadata, write_video
+from worker.video.probing import VideoFacts, probe_video
 
 if TYPE_CHECKING:
     from tests.worker.handlers.conftest import Bench

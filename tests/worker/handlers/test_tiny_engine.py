@@ -12,7 +12,7 @@ from worker.engines.registry import engine_named
 from worker.handlers.base import Context
 from worker.handlers.registry import handler_for
 from worker.task import Dependency, Done, Spawned
-from worker.video.files import VideoFacts, probe_video
+from worker.video.probing import VideoFacts, probe_video
 
 if TYPE_CHECKING:
     from tests.worker.handlers.conftest import Bench

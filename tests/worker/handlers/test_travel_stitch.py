@@ -11,7 +11,8 @@ import pytest
 from worker.errors import InputError, InvalidTask
 from worker.handlers.registry import handler_for
 from worker.task import Dependency, Done
-from worker.video.files import VideoFacts, probe_video, read_frames, write_video
+from worker.video.files import read_frames, write_video
+from worker.video.probing import VideoFacts, probe_video
 
 if TYPE_CHECKING:
     from tests.worker.handlers.conftest import Bench

@@ -10,7 +10,8 @@ import pytest
 from worker.errors import OutputError
 from worker.video import ffmpeg
 from worker.video.copying import copy_video
-from worker.video.files import VideoFacts, probe_video, read_metadata
+from worker.video.files import read_metadata
+from worker.video.probing import VideoFacts, probe_video
 
 ASKED = VideoFacts(frames=9, fps=8.0, width=64, height=48)
 H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")

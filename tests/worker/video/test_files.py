@@ -13,15 +13,13 @@ from PIL import Image
 from worker.errors import OutputError
 from worker.video import ffmpeg
 from worker.video.files import (
-    VideoFacts,
     iterate_frames,
-    probe_video,
     read_frames,
     read_metadata,
-    verify_video,
     write_thumbnail,
     write_video,
 )
+from worker.video.probing import VideoFacts, probe_video, verify_video
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from worker.errors import OutputError, TaskCancelled
-from worker.video.files import VideoFacts, read_frames, write_video
+from worker.video.files import read_frames, write_video
 from worker.video.growing import GrowingVideo
+from worker.video.probing import VideoFacts
 
 Frames = np.ndarray[Any, Any]
 

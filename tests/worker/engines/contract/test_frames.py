@@ -5,7 +5,8 @@ import pytest
 
 from tests.worker.engines.contract.driven import Driven, Watching, phases, picture
 from tests.worker.engines.contract.subjects import LORAS, PICTURES, WORDS
-from worker.video.files import probe_video, read_frames
+from worker.video.files import read_frames
+from worker.video.probing import probe_video
 
 
 @pytest.mark.parametrize(("frames", "width", "height"), [(5, 64, 48), (9, 48, 80), (17, 80, 48)])
