@@ -133,7 +133,7 @@ OUTPUT_FRAMES: Final = "loop26.output.frames"
 OUTPUT_BYTES: Final = "loop26.output.bytes"
 OUTPUT_CRF: Final = "loop26.output.crf"
 OUTPUT_KEPT: Final = "loop26.output.kept"  # whether the engine's own encoding is
-# Pictures that were encoded while the engine still decoded.
+# Pictures that the encoder had taken while the engine still decoded.
 OUTPUT_ENCODED_EARLY: Final = "loop26.output.encoded_early"
 JOURNEY_SEGMENTS: Final = "loop26.journey.segments"
 JOURNAL_SEQ: Final = "loop26.journal.seq"

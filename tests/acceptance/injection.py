@@ -64,8 +64,8 @@ STAGES = {
     ),
     "encode": Point(
         module="worker.video.files",
-        function="write_video",
-        opener=("handlers/generation.py", 'with stage(context, "encode")'),
+        function="write_thumbnail",
+        opener=("handlers/encoding.py", 'with stage(self._context, "encode")'),
     ),
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from telemetry import names
+from telemetry import RecordedSpan, names
 from worker.engines.base import Generated, Observer
 from worker.errors import OutputError
 from worker.handlers.base import Context, TaskObserver
@@ -38,40 +38,48 @@ class Encoding:
     ) -> None:
         self._context, self._request, self._metadata = context, request, metadata
         self._video = context.work_dir / VIDEO
-        self._growing = GrowingVideo(self._write)
+        self._growing = GrowingVideo(self._write_growing)
 
     def observer(self) -> Observer:
         """Return an observer for one call of the engine; what an earlier call made is dropped."""
-        self._growing.abandon()
-        self._growing = GrowingVideo(self._write)
+        self.abandon()
+        self._growing = GrowingVideo(self._write_growing)
         return _Watching(self._context.observer, self._growing)
 
     def abandon(self) -> None:
-        """Stop what still encodes."""
+        """Stop what still encodes; tell what had gone wrong with it, which else nobody would."""
         self._growing.abandon()
+        if trouble := self._growing.trouble():
+            _log.warning("the video could not be encoded while it was decoded: %s", trouble)
 
     def finish(self, generated: Generated) -> None:
         """Go through the stage: keep the engine's own file, or end what was begun, or begin."""
         with stage(self._context, "encode") as span:
             kept = False
             if generated.video is not None:
+                self.abandon()
                 kept = self._keep(generated.video)
                 span.set_attribute(names.OUTPUT_KEPT, kept)
             if not kept:
                 span.set_attribute(names.OUTPUT_CRF, self._context.video_crf)
-                span.set_attribute(names.OUTPUT_ENCODED_EARLY, self._growing.taken)
-                self._finish_begun(generated)
+                self._encode(generated, span)
             self._write_thumbnail(generated)
             span.set_attribute(names.OUTPUT_BYTES, self._video.stat().st_size)
 
-    def _finish_begun(self, generated: Generated) -> None:
-        if self._growing.fed == len(generated.frames):
+    def _encode(self, generated: Generated, span: RecordedSpan) -> None:
+        begun = self._growing.holds(generated.frames.shape)
+        span.set_attribute(names.OUTPUT_ENCODED_EARLY, self._growing.taken if begun else 0)
+        if begun:
+            span.set_attribute(names.WORKING_THREAD, f"{self._growing.thread_id:#018x}")
             self._growing.finish(self._context.observer.check_cancelled)
-            return
-        self._growing.abandon()
-        self._write(each(self._context, generated.frames))
+        else:
+            self.abandon()
+            self._write(each(self._context, generated.frames))
 
-    def _write(self, frames: "Iterator[Frame]") -> "VideoFacts":
+    def _write_growing(self, frames: "Iterator[Frame]") -> "VideoFacts":
+        return self._write(frames, as_they_come=True)
+
+    def _write(self, frames: "Iterator[Frame]", *, as_they_come: bool = False) -> "VideoFacts":
         from worker.video.files import write_video
 
         return write_video(
@@ -81,6 +89,7 @@ class Encoding:
             metadata=self._metadata,
             crf=self._context.video_crf,
             preset=self._context.video_preset,
+            as_they_come=as_they_come,
         )
 
     def _write_thumbnail(self, generated: Generated) -> None:

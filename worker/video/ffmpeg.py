@@ -19,6 +19,7 @@ _BINARY_HELP = (
 )
 _WORDS_LIMIT = 2000
 _chosen = ""
+_running: dict[subprocess.Popen[bytes], int] = {}  # and the thread that it runs for
 
 
 def use(path: str) -> None:
@@ -35,6 +36,13 @@ def binary() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise OutputError(f"no ffmpeg: {_BINARY_HELP}") from error
+
+
+def kill_of(thread: int) -> None:
+    """Kill what a thread waits for: it goes on, and raises `OutputError`."""
+    for child, waiting in list(_running.items()):
+        if waiting == thread:
+            child.kill()
 
 
 def major_version() -> int:
@@ -90,6 +98,7 @@ def _child(
     arguments: Sequence[str], pipes: Mapping[str, int], *, doing: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     child = _start(arguments, pipes)
+    _running[child] = threading.get_ident()
     # Read while it runs, so that a full stderr cannot stop it.
     said: list[bytes] = []
     listener = threading.Thread(target=_listen, args=(child, said), name="ffmpeg-stderr")
@@ -102,6 +111,7 @@ def _child(
     finally:
         child.kill()
         child.wait()
+        del _running[child]
         listener.join()
         for pipe in (child.stdin, child.stdout, child.stderr):
             _close(pipe)

@@ -51,6 +51,7 @@ def write_video(
     metadata: Mapping[str, str],
     crf: int = 18,
     preset: str = PRESET,
+    as_they_come: bool = False,
 ) -> VideoFacts:
     """Write H.264 in mp4 (yuv420p, playable while it loads), verify it, give it its name.
 
@@ -62,6 +63,8 @@ def write_video(
         metadata: Kept in the file's comment as JSON; `read_metadata` returns it.
         crf: Quality of x264, 0 (lossless) to 51; 18 is visually close to the source.
         preset: How long x264 looks for what makes the file small, by x264's names.
+        as_they_come: Whether pictures come more slowly than they are encoded. x264 then keeps
+            none waiting for a second thread, so it ends sooner after the last; the file is alike.
 
     Raises `OutputError` when the file cannot be written, or when decoding what was written does
     not give the frames, rate and size that were asked.
@@ -69,7 +72,9 @@ def write_video(
     decoded = path.with_name(f".{path.name}.decoded")
 
     def encode(partial: Path, notes: Path) -> VideoFacts:
-        how = ("-crf", str(crf), "-preset", preset)
+        how = ["-crf", str(crf), "-preset", preset]
+        if as_they_come:
+            how += ["-x264-params", "sync-lookahead=0"]
         return _encode(frames, partial, notes, decoded, path=path, fps=fps, how=how)
 
     with _writing(path, decoded):

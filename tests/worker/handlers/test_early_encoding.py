@@ -1,21 +1,24 @@
 """Pictures that are decoded piece by piece are encoded while the engine goes on."""
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 
 from telemetry import Recorder, names
 from telemetry.journal import JournalReader
 from telemetry.spans import Folder
+from tests.acceptance.home import wait_for
 from worker.engines.base import Generated, Inputs, Observer
 from worker.errors import OutputError
 from worker.handlers.registry import handler_for
 from worker.params.request import GenerationRequest
 from worker.task import Done
-from worker.video.files import read_frames, read_metadata
+from worker.video.files import read_frames, read_metadata, write_video
 from worker.video.probing import probe_video
 
 if TYPE_CHECKING:
@@ -55,13 +58,24 @@ def recorder(tmp_path: Path) -> Any:
     recorder.close()
 
 
-def test_what_was_begun_is_finished(bench: "Bench", recorder: Recorder) -> None:
+def test_what_was_begun_is_finished(
+    bench: "Bench", recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The file is whole, has its metadata, and the stage says that it was begun."""
     bench.engine.told_early = 9
+    generate = bench.engine.generate
+
+    def waiting(request: GenerationRequest, inputs: Inputs, observer: Observer) -> Generated:
+        generated = generate(request, inputs, observer)
+        wait_for(lambda: ".video.mp4.partial" in work_folders(bench), "an encoder", 60)
+        return generated
+
+    monkeypatch.setattr(bench.engine, "generate", waiting)
     video, *_ = do(bench)
     assert probe_video(video).frames == 9
     assert read_metadata(video)["seed"] == "3"
-    assert 0 <= encode_span(recorder)[names.OUTPUT_ENCODED_EARLY] <= 9
+    assert 1 <= encode_span(recorder)[names.OUTPUT_ENCODED_EARLY] <= 9
+    assert encode_span(recorder)[names.WORKING_THREAD].startswith("0x")
     assert work_folders(bench) == ["request.json", "thumbnail.jpg", "video.mp4"]
 
 
@@ -73,12 +87,48 @@ def test_it_is_the_video_that_is_encoded_afterwards(bench: "Bench") -> None:
     assert (read_frames(early) == read_frames(late)).all()
 
 
-def test_an_engine_that_told_of_some_is_encoded_from_what_it_returns(bench: "Bench") -> None:
+def test_an_engine_that_told_of_some_is_encoded_from_what_it_returns(
+    bench: "Bench", recorder: Recorder
+) -> None:
     """What it returns is the video."""
     bench.engine.told_early = 5
     video, *_ = do(bench)
     assert probe_video(video).frames == 9
+    assert encode_span(recorder)[names.OUTPUT_ENCODED_EARLY] == 0
     assert work_folders(bench) == ["request.json", "thumbnail.jpg", "video.mp4"]
+
+
+def test_the_engines_own_file_comes_before_what_was_begun(
+    bench: "Bench", recorder: Recorder, tmp_path: Path
+) -> None:
+    """What was begun writes no more when that is taken over."""
+    bench.engine.told_early = 9
+    bench.engine.video = tmp_path / "theirs.mp4"
+    grey = np.full((9, 48, 64, 3), 128, np.uint8)
+    write_video(grey, bench.engine.video, fps=8.0, metadata={}, crf=40)
+    video, *_ = do(bench)
+    assert encode_span(recorder)[names.OUTPUT_KEPT] is True
+    assert abs(read_frames(video).astype(int) - 128).max() < 3
+    assert work_folders(bench) == ["request.json", "thumbnail.jpg", "video.mp4"]
+
+
+def test_trouble_that_nobody_would_meet_is_logged(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An engine fails while the file cannot be written: both are to be known."""
+    bench.engine.told_early = 9
+    generate, context = bench.engine.generate, bench.context("t2v", PARAMS)
+    (context.work_dir / ".video.mp4.ffmetadata").mkdir()
+
+    def failing(request: GenerationRequest, inputs: Inputs, observer: Observer) -> Generated:
+        generate(request, inputs, observer)
+        wait_for(lambda: "encoder" not in [one.name for one in threading.enumerate()], "end", 60)
+        raise LookupError("the last line of the engine")
+
+    monkeypatch.setattr(bench.engine, "generate", failing)
+    with pytest.raises(LookupError):
+        handler_for("t2v").run(context)
+    assert any("while it was decoded" in record.getMessage() for record in caplog.records)
 
 
 def test_a_failing_engine_leaves_no_file(bench: "Bench", monkeypatch: pytest.MonkeyPatch) -> None:
