@@ -50,10 +50,10 @@ def faded(pairs: list[tuple[Scene, Scene]]) -> list[Measures]:
 
 @pytest.fixture(scope="module")
 def random(models_dir: Path, pairs: list[tuple[Scene, Scene]]) -> list[Measures]:
-    """Measure what random weights make of the same pictures."""
-    engine = engine_of(models_dir)
-    made = [generate(engine, *pair, model=RANDOM_MODEL) for pair in pairs]
-    return _measured(made, pairs)
+    """Measure what random weights make of some of the same pictures: noise, whichever they are."""
+    engine, some = engine_of(models_dir), pairs[:2]
+    made = [generate(engine, *pair, model=RANDOM_MODEL) for pair in some]
+    return _measured(made, some)
 
 
 def _measured(videos: list[Any], pairs: list[tuple[Scene, Scene]]) -> list[Measures]:
