@@ -100,20 +100,12 @@ def clip(
 
     The shape starts and comes to rest gently; the sky turns from the one into the other.
     """
-    shares = [index / (frames - 1) for index in range(frames)]
-    return np.stack([frame_at(first, last, share, effects, size) for share in shares])
-
-
-def frame_at(
-    first: Scene,
-    last: Scene,
-    share: float,
-    effects: Effects = PLAIN,
-    size: tuple[int, int] = (WIDTH, HEIGHT),
-) -> Array:
-    """Draw what a clip shows at a share of its time, 0 … 1: (height, width, 3)."""
-    scene = between(first, last, share, effects.leap)
-    return _frame(scene, effects, math.sin(math.pi * share), *size)
+    drawn = []
+    for index in range(frames):
+        share = index / (frames - 1)
+        scene = between(first, last, share, effects.leap)
+        drawn.append(_frame(scene, effects, math.sin(math.pi * share), *size))
+    return np.stack(drawn)
 
 
 def between(first: Scene, last: Scene, share: float, leap: float = 0.0) -> Scene:

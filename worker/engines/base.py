@@ -113,8 +113,8 @@ class Generated:
     video: Path | None = None
 
 
-class Observer(Protocol):
-    """How an engine tells how far it is, and learns that it must stop."""
+class StepObserver(Protocol):
+    """How work tells how far it is, and learns that it must stop."""
 
     def check_cancelled(self) -> None:
         """Raise `TaskCancelled` when the task was cancelled; else it is known to be at work.
@@ -126,6 +126,10 @@ class Observer(Protocol):
     def step(self, index: int, count: int) -> None:
         """Step `index` (from 1) of `count` is done."""
         ...
+
+
+class Observer(StepObserver, Protocol):
+    """How an engine tells how far it is and what it has, and learns that it must stop."""
 
     def decoded(self, frames: "np.ndarray[Any, Any]") -> None:
         """The video's next pictures are decoded: uint8, shape (any, height, width, 3), RGB.

@@ -4,22 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from worker.engines.base import Engine
+from worker.engines.base import Engine, StepObserver
 from worker.inputs.policy import InputPolicy
 from worker.params.payload import UnknownKeys
 from worker.task import Claim, Outcome
 
 
-class TaskObserver(Protocol):
-    """How a handler tells people how far the task is, and learns that it was cancelled."""
-
-    def check_cancelled(self) -> None:
-        """Raise `TaskCancelled` when the task was cancelled; else it is known to be at work."""
-        ...
-
-    def step(self, index: int, count: int) -> None:
-        """Step `index` (from 1) of `count` is done."""
-        ...
+class TaskObserver(StepObserver, Protocol):
+    """How a handler tells people how far the task is."""
 
     def stage(self, name: str) -> None:
         """The task enters this stage, one of `telemetry.names.STAGES`."""

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from telemetry import RecordedSpan, names
-from worker.engines.base import Generated, Observer
+from worker.engines.base import Generated, Observer, StepObserver
 from worker.errors import OutputError
-from worker.handlers.base import Context, TaskObserver
+from worker.handlers.base import Context
 from worker.handlers.stages import each, stage
 from worker.params.request import GenerationRequest
 from worker.video.growing import GrowingVideo
@@ -38,12 +39,12 @@ class Encoding:
     ) -> None:
         self._context, self._request, self._metadata = context, request, metadata
         self._video = context.work_dir / VIDEO
-        self._growing = GrowingVideo(self._write_growing)
+        self._growing = self._new()
 
     def observer(self) -> Observer:
         """Return an observer for one call of the engine; what an earlier call made is dropped."""
         self.abandon()
-        self._growing = GrowingVideo(self._write_growing)
+        self._growing = self._new()
         return _Watching(self._context.observer, self._growing)
 
     def abandon(self) -> None:
@@ -76,8 +77,8 @@ class Encoding:
             self.abandon()
             self._write(each(self._context, generated.frames))
 
-    def _write_growing(self, frames: "Iterator[Frame]") -> "VideoFacts":
-        return self._write(frames, as_they_come=True)
+    def _new(self) -> GrowingVideo:
+        return GrowingVideo(partial(self._write, as_they_come=True))
 
     def _write(self, frames: "Iterator[Frame]", *, as_they_come: bool = False) -> "VideoFacts":
         from worker.video.files import write_video
@@ -132,7 +133,7 @@ def encoding(
 class _Watching:
     """Passes on what an engine tells, and has its pictures encoded; see `engines.base.Observer`."""
 
-    def __init__(self, observer: TaskObserver, growing: GrowingVideo) -> None:
+    def __init__(self, observer: StepObserver, growing: GrowingVideo) -> None:
         self._observer, self._growing = observer, growing
 
     def check_cancelled(self) -> None:

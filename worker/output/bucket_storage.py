@@ -123,16 +123,19 @@ class BucketStorage:
         self, task_id: UUID, token: UUID, files: Sequence[Path], hold: Callable[[], None]
     ) -> tuple[str, ...]:
         folder = self.local.folder(task_id, token)
-        targets = [self.place.key(str(task_id), name_in(folder, file)) for file in files]
-        contents = [Content.of(file) for file in files]
-        names = [content.path.name for content in contents]
-        due = [
-            _Due(source=self._attempt_key(task_id, token, name), target=target, content=content)
-            for name, target, content in zip(names, targets, contents, strict=True)
+        wanted = [
+            _Due(
+                source=self._attempt_key(task_id, token, file.name),
+                target=self.place.key(str(task_id), name_in(folder, file)),
+                content=Content.of(file),
+            )
+            for file in files
         ]
         with beating(hold, self.beat_s) as pulse:
-            there = at_once(lambda one: self._is_there(one.target, one.content, pulse.check), due)
-            due = [one for one, is_there in zip(due, there, strict=True) if not is_there]
+            there = at_once(
+                lambda one: self._is_there(one.target, one.content, pulse.check), wanted
+            )
+            due = [one for one, is_there in zip(wanted, there, strict=True) if not is_there]
             if due:
                 self._sent.add(token)
             at_once(lambda one: self._send_once(one, pulse.check), due)
@@ -141,7 +144,7 @@ class BucketStorage:
             at_once(lambda one: self._copy_once(one, pulse.beat), due[1:])
             at_once(lambda one: self._copy_once(one, pulse.beat), due[:1])
         self._tidy(task_id, token, files)
-        return tuple(self.patience(partial(self._link, key)) for key in targets)
+        return tuple(self.patience(partial(self._link, one.target)) for one in wanted)
 
     def _send_once(self, one: "_Due", between: Callable[[], None]) -> None:
         if not self._is_there(one.source, one.content, between):

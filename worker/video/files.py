@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     Frame: TypeAlias = NDArray[np.uint8]
 
-# The GPU waits while a video is encoded: with "medium", x264's own
-# default, three times as long as with "veryfast", for a file that is a quarter smaller.
+# The GPU waits for what is not encoded while pictures are still decoded: with "medium", x264's own
+# default, all takes three times as long as with "veryfast", for a file that is a quarter smaller.
 PRESET = "veryfast"
 
 _JPEG_QUALITY = 90

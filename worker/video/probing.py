@@ -10,6 +10,7 @@ from worker.errors import OutputError
 from worker.video import ffmpeg
 
 _FPS_TOLERANCE: Final = 0.001
+_LISTED: Final = ("-fps_mode", "passthrough", "-f", "framecrc")  # a line a frame
 _DECODES_BACK: Final = 7  # the first major version of ffmpeg that has `-dec`
 
 
@@ -33,7 +34,7 @@ def verify_video(path: Path, *, frames: int, fps: float, width: int, height: int
 def probe_video(path: Path) -> VideoFacts:
     """Decode every frame of a video. Raises `OutputError` when it is damaged or none."""
     listing = ffmpeg.run(
-        [*source_of(path), "-fps_mode", "passthrough", "-f", "framecrc", "-"],
+        [*source_of(path), *_LISTED, "-"],
         doing=f"video {str(path)!r} cannot be decoded",
     )
     return _facts(listing.decode(), path)
@@ -67,7 +68,7 @@ def decoding_back(decoded: Path) -> list[str]:
         return []
     return [
         "-dec", "0:0", "-filter_complex", "[dec:0]null[back]", "-map", "[back]",
-        "-fps_mode", "passthrough", "-f", "framecrc", str(decoded),
+        *_LISTED, str(decoded),
     ]  # fmt: skip
 
 

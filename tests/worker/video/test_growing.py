@@ -21,13 +21,6 @@ Frames = np.ndarray[Any, Any]
 
 
 @pytest.fixture
-def frames() -> Frames:
-    """Return pictures, each of one grey."""
-    greys = np.linspace(20, 220, 9).astype(np.uint8)
-    return np.broadcast_to(greys[:, None, None, None], (9, 48, 64, 3)).copy()
-
-
-@pytest.fixture
 def growing(tmp_path: Path) -> GrowingVideo:
     """Return a video that is written as every other."""
 

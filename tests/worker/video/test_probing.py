@@ -16,13 +16,6 @@ Frames = np.ndarray[Any, Any]
 
 
 @pytest.fixture
-def frames() -> Frames:
-    """Return pictures, each of one grey."""
-    greys = np.linspace(20, 220, 9).astype(np.uint8)
-    return np.broadcast_to(greys[:, None, None, None], (9, 48, 64, 3)).copy()
-
-
-@pytest.fixture
 def video(frames: Frames, tmp_path: Path) -> Path:
     """Write a video."""
     path = tmp_path / "video.mp4"
